@@ -1,0 +1,5 @@
+//! Fuzzes `checks::usage`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| checks::usage(data));

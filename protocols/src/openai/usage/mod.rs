@@ -1,0 +1,131 @@
+//! What a provider says was used, and an estimate for when it says nothing.
+//! Reads answers; knows no price and no quota.
+
+mod output;
+
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+pub use output::content_bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// Tokens used, as the provider reports them. An explicit zero is a value;
+/// a missing number is not made one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt, cached ones included.
+    pub prompt_tokens: u64,
+    /// Tokens of the answer, reasoning included.
+    pub completion_tokens: u64,
+    /// The provider's total or, where it gives none, the sum.
+    pub total_tokens: u64,
+    /// Prompt tokens served from the provider's cache, if it says.
+    pub cached_tokens: Option<u64>,
+    /// Answer tokens spent on reasoning, if it says.
+    pub reasoning_tokens: Option<u64>,
+}
+
+/// Usage found in a chunk of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkUsage {
+    /// The usage so far.
+    pub usage: Usage,
+    /// Whether the chunk is nothing but the usage report that
+    /// `include_usage` asks for: its `choices` are empty. To callers who did
+    /// not ask, it is hidden.
+    pub only: bool,
+}
+
+/// The `usage` of a whole answer. `None` if there is none, it lacks prompt or
+/// completion tokens, or the answer is not JSON.
+pub fn from_completion(body: &[u8]) -> Option<Usage> {
+    let answer: Answer<'_> = serde_json::from_slice(body).ok()?;
+    read(answer.usage?)
+}
+
+/// The `usage` of one chunk of a streamed answer, given the event's data.
+///
+/// Chunks without usage, `"usage":null` included, cost one scan for the key;
+/// only others are parsed.
+pub fn from_chunk(data: &[u8]) -> Option<ChunkUsage> {
+    if !may_hold_usage(data) {
+        return None;
+    }
+    let answer: Answer<'_> = serde_json::from_slice(data).ok()?;
+    let usage = read(answer.usage?)?;
+    // An absent list is no empty list: such a chunk is not OpenAI's report.
+    let only = answer.choices.is_some_and(|choices| {
+        let inner = choices.get().as_bytes();
+        inner.starts_with(b"[") && inner[1..].trim_ascii_start().starts_with(b"]")
+    });
+    Some(ChunkUsage { usage, only })
+}
+
+/// Whether an event's data is the `[DONE]` that ends a stream.
+pub fn is_done(data: &[u8]) -> bool {
+    data.trim_ascii() == b"[DONE]"
+}
+
+/// Whether the key `usage` stands anywhere with a value other than `null`.
+/// A key written with escapes is missed; no provider writes one.
+fn may_hold_usage(data: &[u8]) -> bool {
+    static KEY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
+    KEY.find_iter(data).any(|at| {
+        let after = data[at + KEY.needle().len()..].trim_ascii_start();
+        after
+            .strip_prefix(b":")
+            .is_some_and(|value| !value.trim_ascii_start().starts_with(b"null"))
+    })
+}
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    choices: Option<&'a RawValue>,
+}
+
+fn read(raw: &RawValue) -> Option<Usage> {
+    #[derive(Deserialize)]
+    struct Report<'a> {
+        prompt_tokens: u64,
+        completion_tokens: u64,
+        #[serde(borrow)]
+        total_tokens: Option<&'a RawValue>,
+        #[serde(borrow)]
+        prompt_tokens_details: Option<&'a RawValue>,
+        #[serde(borrow)]
+        completion_tokens_details: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Details {
+        cached_tokens: Option<u64>,
+        reasoning_tokens: Option<u64>,
+    }
+    // Details and total are extras: a provider's odd idea of them must not
+    // cost the two numbers that are billed.
+    let details =
+        |raw: Option<&RawValue>| -> Option<Details> { serde_json::from_str(raw?.get()).ok() };
+    let report: Report<'_> = serde_json::from_str(raw.get()).ok()?;
+    Some(Usage {
+        prompt_tokens: report.prompt_tokens,
+        completion_tokens: report.completion_tokens,
+        total_tokens: report
+            .total_tokens
+            .and_then(|total| total.get().parse().ok())
+            .unwrap_or_else(|| {
+                report
+                    .prompt_tokens
+                    .saturating_add(report.completion_tokens)
+            }),
+        cached_tokens: details(report.prompt_tokens_details)
+            .and_then(|details| details.cached_tokens),
+        reasoning_tokens: details(report.completion_tokens_details)
+            .and_then(|details| details.reasoning_tokens),
+    })
+}
+
+#[cfg(test)]
+mod tests;

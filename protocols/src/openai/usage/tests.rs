@@ -1,0 +1,128 @@
+//! Usage as real providers report it, and as broken ones do.
+
+use super::*;
+
+#[test]
+fn a_completion_reports_all_it_knows() {
+    let body = br#"{"id":"c1","choices":[{"message":{"content":"\"usage\":{}"}}],
+        "usage":{"prompt_tokens":19,"completion_tokens":10,"total_tokens":29,
+        "prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0},
+        "completion_tokens_details":{"reasoning_tokens":0}}}"#;
+    assert_eq!(
+        from_completion(body),
+        Some(Usage {
+            prompt_tokens: 19,
+            completion_tokens: 10,
+            total_tokens: 29,
+            cached_tokens: Some(4),
+            reasoning_tokens: Some(0),
+        })
+    );
+}
+
+#[test]
+fn zero_is_a_value_and_missing_is_none() {
+    let zero = br#"{"usage":{"prompt_tokens":0,"completion_tokens":0}}"#;
+    let usage = from_completion(zero).expect("usage");
+    assert_eq!((usage.prompt_tokens, usage.total_tokens), (0, 0));
+    assert_eq!((usage.cached_tokens, usage.reasoning_tokens), (None, None));
+    for none in [
+        &br#"{"choices":[]}"#[..],
+        br#"{"usage":null}"#,
+        br#"{"usage":{}}"#,
+        br#"{"usage":{"prompt_tokens":5,"total_tokens":5}}"#,
+        br#"{"usage":{"prompt_tokens":-1,"completion_tokens":1}}"#,
+        br#"{"usage":{"prompt_tokens":1.5,"completion_tokens":1}}"#,
+        br#"{"usage":"much"}"#,
+        br#"{"message":{"usage":{"prompt_tokens":1,"completion_tokens":1}}}"#,
+        br#"{"usage":{"prompt_tokens":1,"completion_tokens":1}"#,
+        b"",
+    ] {
+        assert_eq!(
+            from_completion(none),
+            None,
+            "{}",
+            String::from_utf8_lossy(none)
+        );
+    }
+}
+
+#[test]
+fn odd_details_do_not_cost_the_numbers() {
+    let body = br#"{"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":"3",
+        "prompt_tokens_details":[],"completion_tokens_details":null}}"#;
+    let usage = from_completion(body).expect("usage");
+    assert_eq!((usage.total_tokens, usage.cached_tokens), (3, None));
+}
+
+#[test]
+fn a_chunk_is_a_report_only_with_empty_choices() {
+    let usage = r#""usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}"#;
+    let only = |choices: &str| {
+        from_chunk(format!("{{{choices}{usage}}}").as_bytes()).map(|chunk| chunk.only)
+    };
+    assert_eq!(only(r#""choices":[],"#), Some(true));
+    assert_eq!(only(r#""choices": [ ] ,"#), Some(true));
+    assert_eq!(only(r#""choices":[{"index":0,"delta":{}}],"#), Some(false));
+    assert_eq!(only(r#""choices":null,"#), Some(false));
+    assert_eq!(only(""), Some(false));
+}
+
+#[test]
+fn ordinary_chunks_hold_no_usage() {
+    for none in [
+        r#"{"choices":[{"delta":{"content":"hi"}}],"usage":null}"#,
+        r#"{"choices":[{"delta":{"content":"hi"}}],"usage" : null }"#,
+        r#"{"choices":[{"delta":{"content":"the \"usage\": {"}}]}"#,
+        r#"{"choices":[{"delta":{"content":"usage"}}]}"#,
+        r#"{"x_groq":{"usage":{"prompt_tokens":1,"completion_tokens":1}},"choices":[]}"#,
+        "[DONE]",
+    ] {
+        assert_eq!(from_chunk(none.as_bytes()), None, "{none}");
+    }
+    // The cheap check alone lets go of all but the nested one.
+    assert!(!may_hold_usage(br#"{"usage":null,"x":["usage",1]}"#));
+    assert!(may_hold_usage(br#"{"x":{"usage":null},"usage":{}}"#));
+}
+
+#[test]
+fn done_is_done() {
+    assert!(is_done(b"[DONE]") && is_done(b" [DONE]\n"));
+    assert!(!is_done(b"[done]") && !is_done(b"") && !is_done(b"\"[DONE]\""));
+}
+
+#[test]
+fn output_is_counted_unescaped() {
+    let count = |data: &str| content_bytes(data.as_bytes());
+    assert_eq!(
+        count(r#"{"choices":[{"index":0,"delta":{"content":"Hallo"}}]}"#),
+        5
+    );
+    assert_eq!(
+        count(r#"{"choices":[{"delta":{"content":"\u00e4\n"}}]}"#),
+        3
+    );
+    assert_eq!(
+        count(r#"{"choices":[{"delta":{"reasoning_content":"ab"}},{"delta":{"refusal":"c"}}]}"#),
+        3
+    );
+    assert_eq!(
+        count(
+            r#"{"choices":[{"delta":{"content":null,"tool_calls":[
+                {"index":0,"id":"call_1","function":{"name":"f","arguments":"{\"a\":1}"}},
+                {"index":1,"function":{"arguments":"xy"}}]}}]}"#
+        ),
+        1 + 7 + 2
+    );
+    assert_eq!(count(r#"{"choices":[{"delta":{"content":["part"]}}]}"#), 8);
+    for nothing in [
+        r#"{"choices":[]}"#,
+        r#"{"choices":null}"#,
+        r#"{"choices":[{"delta":{}}],"usage":null}"#,
+        r#"{"error":{"message":"overloaded"}}"#,
+        "[DONE]",
+        "{",
+    ] {
+        assert_eq!(count(nothing), 0, "{nothing}");
+    }
+}

@@ -1,0 +1,42 @@
+//! The seed corpus of the fuzz targets, and whatever is added to it after a
+//! finding, held against the same checks as when fuzzing; every prefix too.
+
+use std::{fs, path::Path};
+
+#[path = "../fuzz/checks.rs"]
+mod checks;
+
+fn replay(target: &str, check: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(target);
+    let mut seeds = 0;
+    for entry in fs::read_dir(&folder).expect("the corpus is committed") {
+        let seed = fs::read(entry.expect("listed").path()).expect("readable");
+        for end in 0..=seed.len() {
+            check(&seed[..end]);
+        }
+        seeds += 1;
+    }
+    assert!(seeds > 0, "no seeds for {target}");
+}
+
+#[test]
+fn heads() {
+    replay("head", checks::head);
+}
+
+#[test]
+fn event_streams() {
+    replay("sse", checks::sse);
+}
+
+#[test]
+fn chat_requests() {
+    replay("chat", checks::chat);
+}
+
+#[test]
+fn usage_reports() {
+    replay("usage", checks::usage);
+}
