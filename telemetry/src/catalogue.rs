@@ -1,0 +1,204 @@
+//! The catalogue: every metric of the gateway's own, once, with its name,
+//! kind, unit, labels and help. The only place a metric is named; dashboards,
+//! rules and documents may name only what stands here (and in [`PROCESS`]).
+//!
+//! Names follow OpenTelemetry's semantic conventions in their Prometheus form
+//! where one exists; ours begin with `weir_`. Every label's values are bounded
+//! by the configuration or by an enum, never by what callers send.
+
+/// How a metric behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows, until the process ends.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts observations in buckets.
+    Histogram,
+}
+
+/// One metric.
+#[derive(Debug)]
+pub struct Metric {
+    /// The name as scraped; a histogram adds `_bucket`, `_sum` and `_count`.
+    pub name: &'static str,
+    /// How it behaves.
+    pub kind: Kind,
+    /// The unit, in UCUM as OpenTelemetry writes it.
+    pub unit: &'static str,
+    /// The labels, in the order their values are given.
+    pub labels: &'static [&'static str],
+    /// What it measures, for the `# HELP` line.
+    pub help: &'static str,
+    /// A histogram's upper bounds, in its unit; empty for the others.
+    pub buckets: &'static [f64],
+}
+
+/// What the standard process collector adds on Linux.
+pub const PROCESS: &[&str] = &[
+    "process_cpu_seconds_total",
+    "process_max_fds",
+    "process_open_fds",
+    "process_resident_memory_bytes",
+    "process_start_time_seconds",
+    "process_threads",
+    "process_virtual_memory_bytes",
+];
+
+/// From half a millisecond to a minute.
+const LATENCY: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0,
+];
+
+/// The gateway's own time: from ten microseconds.
+const OWN: &[f64] = &[
+    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05,
+    0.25, 1.0,
+];
+
+/// Language models: from ten milliseconds to minutes (the buckets the GenAI
+/// conventions advise).
+const MODEL: &[f64] = &[
+    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
+
+macro_rules! metrics {
+    ($($id:ident $name:literal $kind:ident $unit:literal [$($label:literal)*] $buckets:expr, $help:literal;)*) => {
+        $(#[doc = $help]
+        pub const $id: Metric = Metric {
+            name: $name,
+            kind: Kind::$kind,
+            unit: $unit,
+            labels: &[$($label),*],
+            help: $help,
+            buckets: $buckets,
+        };)*
+
+        /// Every metric, in the order of the table.
+        pub const ALL: &[Metric] = &[$($id),*];
+    };
+}
+
+metrics! {
+    // Requests, per route.
+    HTTP_SERVER_REQUEST_DURATION "http_server_request_duration_seconds" Histogram "s"
+        ["weir_route" "weir_team" "http_response_status_code"] LATENCY,
+        "Time from a request's first byte to its response's last, by route, team and status.";
+    GATEWAY_DURATION "weir_gateway_duration_seconds" Histogram "s"
+        ["weir_route" "weir_team"] OWN,
+        "Time a request spent in the gateway itself, waiting neither for the client nor for an upstream.";
+    UPSTREAM_WAIT_DURATION "weir_upstream_wait_duration_seconds" Histogram "s"
+        ["weir_route" "weir_team"] LATENCY,
+        "Time a request spent waiting for upstreams, over all attempts.";
+    ERRORS "weir_errors_total" Counter "{request}"
+        ["weir_route" "weir_team" "error_type" "fault"] &[],
+        "Requests that failed, by error code (or an upstream's own 5xx status) and whose fault it was.";
+    REQUESTS_ACTIVE "weir_requests_active" Gauge "{request}"
+        ["weir_route"] &[],
+        "Requests in flight.";
+    REQUEST_BODY_BYTES "weir_request_body_bytes_total" Counter "By"
+        ["weir_route"] &[],
+        "Bytes of request bodies read from clients.";
+    RESPONSE_BODY_BYTES "weir_response_body_bytes_total" Counter "By"
+        ["weir_route"] &[],
+        "Bytes of response bodies written to clients.";
+    POLICY_DURATION "weir_policy_duration_seconds" Histogram "s"
+        ["weir_route" "policy"] OWN,
+        "Time spent in a policy, request and response side together.";
+
+    // Upstreams, per attempt.
+    HTTP_CLIENT_REQUEST_DURATION "http_client_request_duration_seconds" Histogram "s"
+        ["weir_upstream" "outcome"] LATENCY,
+        "Time of one attempt at an upstream; the outcome is the status class (2xx) or the error code.";
+    UPSTREAM_CONNECT_DURATION "weir_upstream_connect_duration_seconds" Histogram "s"
+        ["weir_upstream"] LATENCY,
+        "Time to open a new connection to an upstream, TLS included.";
+    UPSTREAM_FIRST_BYTE_DURATION "weir_upstream_first_byte_duration_seconds" Histogram "s"
+        ["weir_upstream"] LATENCY,
+        "Time from a request being sent to the first byte of the upstream's response.";
+    UPSTREAM_BODY_DURATION "weir_upstream_body_duration_seconds" Histogram "s"
+        ["weir_upstream"] LATENCY,
+        "Time from the first byte of an upstream's response to its last.";
+    UPSTREAM_CONNECTIONS "weir_upstream_connections_total" Counter "{connection}"
+        ["weir_upstream" "reused"] &[],
+        "Connections an attempt was sent on, new or reused.";
+    UPSTREAM_RETRIES "weir_upstream_retries_total" Counter "{attempt}"
+        ["weir_upstream" "reason"] &[],
+        "Attempts that were followed by another, by the reason.";
+    UPSTREAM_ENDPOINT_HEALTHY "weir_upstream_endpoint_healthy" Gauge "1"
+        ["weir_upstream" "endpoint"] &[],
+        "Whether an endpoint takes traffic (1) or is out by a health check or an ejection (0).";
+    UPSTREAM_EJECTIONS "weir_upstream_ejections_total" Counter "{ejection}"
+        ["weir_upstream"] &[],
+        "Endpoints put out of traffic because their answers failed.";
+    UPSTREAM_BREAKER_OPEN "weir_upstream_breaker_open" Gauge "1"
+        ["weir_upstream"] &[],
+        "Whether the upstream's circuit breaker is open (1) or closed (0).";
+    UPSTREAM_REQUESTS_ACTIVE "weir_upstream_requests_active" Gauge "{request}"
+        ["weir_upstream"] &[],
+        "Attempts in flight at an upstream.";
+
+    // Listeners.
+    CONNECTIONS_ACTIVE "weir_connections_active" Gauge "{connection}"
+        ["listener"] &[],
+        "Open client connections.";
+    CONNECTIONS "weir_connections_total" Counter "{connection}"
+        ["listener" "protocol"] &[],
+        "Client connections accepted, by the HTTP version they turned out to speak.";
+    REQUESTS_REFUSED "weir_requests_refused_total" Counter "{request}"
+        ["listener" "error_type"] &[],
+        "Requests refused before a route was found.";
+
+    // Quotas.
+    QUOTA_DECISIONS "weir_quota_decisions_total" Counter "{decision}"
+        ["quota" "decision"] &[],
+        "Decisions of a quota: allowed or refused.";
+    QUOTA_UNITS "weir_quota_units_total" Counter "{unit}"
+        ["quota" "weir_team" "state"] &[],
+        "Units of a quota that were reserved, settled, refunded or became debt.";
+
+    // Language models.
+    LLM_TOKENS "weir_llm_tokens_total" Counter "{token}"
+        ["gen_ai_request_model" "gen_ai_provider_name" "weir_team" "gen_ai_token_type" "provenance"] &[],
+        "Tokens of prompts (input) and answers (output), by where the count comes from.";
+    GEN_AI_OPERATION_DURATION "gen_ai_client_operation_duration_seconds" Histogram "s"
+        ["gen_ai_request_model" "gen_ai_provider_name"] MODEL,
+        "Time of a call to a language model.";
+    LLM_FIRST_CHUNK_DURATION "weir_llm_first_chunk_duration_seconds" Histogram "s"
+        ["gen_ai_request_model" "gen_ai_provider_name"] MODEL,
+        "Time from a request's start to the first chunk of a streamed answer.";
+
+    // Kafka.
+    MESSAGING_OPERATION_DURATION "messaging_client_operation_duration_seconds" Histogram "s"
+        ["weir_kafka_cluster" "messaging_destination_name"] LATENCY,
+        "Time from a record being queued to the broker's answer.";
+    MESSAGING_SENT "messaging_client_sent_messages_total" Counter "{message}"
+        ["weir_kafka_cluster" "messaging_destination_name" "error_type"] &[],
+        "Records sent to Kafka; the error type is empty for those acknowledged.";
+
+    // The gateway itself.
+    CONFIG_RELOADS "weir_config_reloads_total" Counter "{reload}"
+        ["result"] &[],
+        "Attempts to reload the configuration: ok or failed.";
+    CONFIG_LAST_RELOAD_SUCCESSFUL "weir_config_last_reload_successful" Gauge "1"
+        [] &[],
+        "Whether the last attempt to load the configuration succeeded.";
+    CONFIG_LAST_RELOAD_TIMESTAMP "weir_config_last_reload_timestamp_seconds" Gauge "s"
+        [] &[],
+        "When a configuration was last loaded successfully, in Unix time.";
+    BUILD_INFO "weir_build_info" Gauge "1"
+        ["version"] &[],
+        "Always 1; the label says which version runs.";
+    DRAINING "weir_draining" Gauge "1"
+        [] &[],
+        "Whether the gateway is shutting down.";
+    TELEMETRY_DROPPED "weir_telemetry_dropped_total" Counter "{item}"
+        ["signal"] &[],
+        "Spans and access log lines dropped because their writer did not keep up or failed.";
+    SPANS_EXPORTED "weir_spans_exported_total" Counter "{span}"
+        [] &[],
+        "Spans the collector accepted.";
+    SERIES_OVERFLOW "weir_series_overflow_total" Counter "{series}"
+        ["metric"] &[],
+        "Times a new label set found its metric's series budget spent and went under the label value overflow.";
+}

@@ -1,0 +1,191 @@
+//! The nested objects of a record's JSON form: attempts, policies, quotas,
+//! model and Kafka record.
+
+use crate::record::{Attempt, Kafka, Llm, PolicyRun, QuotaUse};
+use serde::{Serialize, Serializer};
+use std::time::Duration;
+
+pub(super) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    // Whole microseconds, so that a line does not carry the noise of an f64.
+    serializer.serialize_f64(time.as_micros() as f64 / 1e6)
+}
+
+fn maybe_seconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => seconds(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+pub(super) fn span_hex(id: [u8; 8]) -> String {
+    crate::trace::span_hex(id).to_string()
+}
+
+#[derive(Serialize)]
+pub(super) struct AttemptLine<'a> {
+    upstream: &'a str,
+    endpoint: &'a str,
+    span_id: String,
+    #[serde(serialize_with = "seconds")]
+    started: Duration,
+    #[serde(serialize_with = "maybe_seconds")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connect: Option<Duration>,
+    #[serde(serialize_with = "maybe_seconds")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_byte: Option<Duration>,
+    #[serde(serialize_with = "maybe_seconds")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Duration>,
+    #[serde(serialize_with = "seconds")]
+    duration: Duration,
+    reused: bool,
+    #[serde(serialize_with = "seconds")]
+    connection_age: Duration,
+    #[serde(serialize_with = "seconds")]
+    connection_idle: Duration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    bytes_sent: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retried: Option<&'static str>,
+}
+
+impl<'a> AttemptLine<'a> {
+    pub(super) fn of(attempt: &'a Attempt) -> Self {
+        Self {
+            upstream: &attempt.upstream,
+            endpoint: &attempt.endpoint,
+            span_id: span_hex(attempt.span_id),
+            started: attempt.started,
+            connect: attempt.connect,
+            first_byte: attempt.first_byte,
+            body: attempt.body,
+            duration: attempt.total,
+            reused: attempt.reused,
+            connection_age: attempt.connection_age,
+            connection_idle: attempt.connection_idle,
+            status: attempt.status,
+            error: attempt.code.map(crate::Code::slug),
+            detail: attempt.detail.as_deref(),
+            bytes_sent: attempt.bytes_sent,
+            retried: attempt.retried,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct PolicyLine {
+    kind: &'static str,
+    #[serde(serialize_with = "seconds")]
+    duration: Duration,
+    verdict: &'static str,
+}
+
+impl PolicyLine {
+    pub(super) fn of(run: &PolicyRun) -> Self {
+        Self {
+            kind: run.kind,
+            duration: run.took,
+            verdict: run.verdict,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct QuotaLine<'a> {
+    quota: &'a str,
+    unit: &'static str,
+    reserved: u64,
+    used: u64,
+    provenance: &'static str,
+}
+
+impl<'a> QuotaLine<'a> {
+    pub(super) fn of(quota: &'a QuotaUse) -> Self {
+        Self {
+            quota: &quota.quota,
+            unit: quota.unit,
+            reserved: quota.reserved,
+            used: quota.used,
+            provenance: quota.provenance,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct LlmLine<'a> {
+    #[serde(rename = "operation.name")]
+    operation: &'static str,
+    #[serde(rename = "request.model")]
+    requested: &'a str,
+    #[serde(rename = "response.model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    served: Option<&'a str>,
+    #[serde(rename = "provider.name")]
+    provider: &'a str,
+    stream: bool,
+    #[serde(rename = "usage.input_tokens")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<u64>,
+    #[serde(rename = "usage.output_tokens")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<u64>,
+    provenance: &'static str,
+    #[serde(rename = "first_chunk", serialize_with = "maybe_seconds")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_chunk: Option<Duration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finish_reason: Option<&'a str>,
+}
+
+impl<'a> LlmLine<'a> {
+    pub(super) fn of(llm: &'a Llm) -> Self {
+        Self {
+            operation: llm.operation,
+            requested: &llm.requested_model,
+            served: llm.served_model.as_deref(),
+            provider: &llm.provider,
+            stream: llm.stream,
+            input: llm.prompt_tokens,
+            output: llm.completion_tokens,
+            provenance: llm.provenance,
+            first_chunk: llm.first_chunk,
+            finish_reason: llm.finish_reason.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct KafkaLine<'a> {
+    cluster: &'a str,
+    #[serde(rename = "destination.name")]
+    topic: &'a str,
+    #[serde(rename = "destination.partition.id")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partition: Option<i32>,
+    #[serde(rename = "kafka.offset")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<i64>,
+    #[serde(rename = "message.body.size")]
+    bytes: u64,
+    #[serde(serialize_with = "seconds")]
+    duration: Duration,
+}
+
+impl<'a> KafkaLine<'a> {
+    pub(super) fn of(kafka: &'a Kafka) -> Self {
+        Self {
+            cluster: &kafka.cluster,
+            topic: &kafka.topic,
+            partition: kafka.partition,
+            offset: kafka.offset,
+            bytes: kafka.bytes,
+            duration: kafka.took,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Every word an operator sees: error codes, the metric catalogue, spans, the
+//! access log and the flight recorder.
+//!
+//! One finished request is one [`Record`]; everything else is derived from it
+//! by [`Telemetry::finish`]. The crate knows neither Pingora nor the gateway:
+//! it is told what happened and never asks.
+
+pub mod access_log;
+pub mod catalogue;
+pub mod code;
+pub mod explain;
+pub mod export;
+mod json;
+pub mod metrics;
+pub mod record;
+pub mod recorder;
+pub mod spans;
+mod timestamp;
+pub mod trace;
+
+pub use access_log::AccessLog;
+pub use code::{Code, Fault};
+pub use export::Exporter;
+pub use metrics::Metrics;
+pub use record::{Attempt, Protocol, Record};
+pub use recorder::Recorder;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Where a finished request's figures go: resolved when the snapshot was
+/// built, so that finishing a request looks nothing up.
+#[derive(Clone, Copy)]
+pub struct Handles<'a> {
+    /// The listener it came in by.
+    pub listener: &'a metrics::Listener,
+    /// Its route, once one matched.
+    pub route: Option<&'a metrics::Route>,
+    /// The model it called.
+    pub model: Option<&'a metrics::Model>,
+    /// The topic it wrote to.
+    pub topic: Option<&'a metrics::Topic>,
+}
+
+impl<'a> Handles<'a> {
+    /// A request that has come no further than its listener.
+    pub fn of(listener: &'a metrics::Listener) -> Self {
+        Self {
+            listener,
+            route: None,
+            model: None,
+            topic: None,
+        }
+    }
+}
+
+/// Everything a finished request is told to.
+pub struct Telemetry {
+    /// The one recorder of figures.
+    pub metrics: Metrics,
+    /// The access log, unless its output is none.
+    pub access_log: Option<AccessLog>,
+    /// The span exporter, if one is configured.
+    pub exporter: Option<Exporter>,
+    /// The flight recorder.
+    pub recorder: Recorder,
+    /// From when on a request counts as slow.
+    pub slow_after: Duration,
+}
+
+impl Telemetry {
+    /// Tell everybody about a finished request, once: metrics, access log,
+    /// spans, flight recorder. Never blocks; a line or span nobody has room
+    /// for is counted as dropped. Attempts are not counted here: whoever made
+    /// one has called [`metrics::Upstream::attempt`].
+    pub fn finish(&self, record: Record, handles: Handles<'_>) {
+        self.count(&record, handles);
+        let reason = match &self.exporter {
+            Some(_) => spans::should_export(&record, record.trace.sampled, self.slow_after),
+            None => None,
+        };
+        let kept = self.recorder.wants(&record);
+        if self.access_log.is_none() && reason.is_none() && !kept {
+            return;
+        }
+        let record = Arc::new(record);
+        if let Some(access_log) = &self.access_log {
+            access_log.write(&record);
+        }
+        if let (Some(exporter), Some(reason)) = (&self.exporter, reason) {
+            exporter.export(&record, reason);
+        }
+        if kept {
+            self.recorder.keep(record);
+        }
+    }
+
+    fn count(&self, record: &Record, handles: Handles<'_>) {
+        match handles.route {
+            Some(route) => route.finished(record),
+            None => {
+                if let Some(code) = record.code {
+                    handles.listener.refused(code);
+                }
+            }
+        }
+        if let Some(model) = handles.model {
+            model.finished(record);
+        }
+        if let (Some(topic), Some(kafka)) = (handles.topic, &record.kafka) {
+            // What the broker acknowledged did not fail, whatever came after.
+            let code = record.code.filter(|_| kafka.offset.is_none());
+            topic.sent(kafka.took, code);
+        }
+    }
+
+    /// Write out and send what is queued, for at most `within`. Whatever is
+    /// left then is lost. Blocks: call it from a thread that may.
+    pub fn shutdown(&self, within: Duration) {
+        let deadline = Instant::now() + within;
+        // The access log first: a file is quicker than a collector.
+        if let Some(access_log) = &self.access_log {
+            access_log.flush(deadline.saturating_duration_since(Instant::now()));
+        }
+        if let Some(exporter) = &self.exporter {
+            exporter.flush(deadline.saturating_duration_since(Instant::now()));
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! The one recorder: a Prometheus registry of its own with every metric of the
+//! [catalogue](crate::catalogue), and typed handles to write to it.
+//!
+//! A handle is resolved once, when a configuration snapshot is built; from
+//! then on a request pays an atomic addition per figure, no hashing of labels
+//! and no lock. Asking again for the same names, as a reload does, gives
+//! handles to the same series: counters outlive configurations. A metric that
+//! has spent its budget of label sets counts under the value `overflow`.
+
+mod cache;
+mod family;
+mod listener;
+mod model;
+mod process;
+mod quota;
+mod route;
+mod slots;
+mod topic;
+mod upstream;
+
+pub use listener::Listener;
+pub use model::Model;
+pub use quota::{Quota, Units};
+pub use route::Route;
+pub use topic::Topic;
+pub use upstream::Upstream;
+
+use cache::Cache;
+use family::{Counters, Gauges, Histograms, Overflow};
+use prometheus::{IntCounter, IntGauge, Registry, TextEncoder};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How many label sets a metric may have unless said otherwise.
+pub const SERIES_BUDGET: usize = 2_000;
+
+/// Something is under way; it no longer is when this is dropped.
+#[derive(Debug)]
+pub struct InFlight(IntGauge);
+
+impl InFlight {
+    fn enter(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// What a background writer gives up on or gets done, counted.
+#[derive(Clone, Debug)]
+pub(crate) struct Tally(IntCounter);
+
+impl Tally {
+    pub(crate) fn add(&self, n: u64) {
+        self.0.inc_by(n);
+    }
+}
+
+/// All metrics of one gateway. Clones share the same figures.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    families: Arc<Families>,
+    models: Arc<Cache<Model>>,
+    topics: Arc<Cache<Topic>>,
+}
+
+/// One collector per row of the catalogue.
+struct Families {
+    server_duration: Histograms,
+    gateway_duration: Histograms,
+    upstream_wait: Histograms,
+    errors: Counters,
+    requests_active: Gauges,
+    request_bytes: Counters,
+    response_bytes: Counters,
+    policy_duration: Histograms,
+    client_duration: Histograms,
+    connect_duration: Histograms,
+    first_byte_duration: Histograms,
+    body_duration: Histograms,
+    upstream_connections: Counters,
+    retries: Counters,
+    endpoint_healthy: Gauges,
+    ejections: Counters,
+    breaker_open: Gauges,
+    upstream_active: Gauges,
+    connections_active: Gauges,
+    connections: Counters,
+    refused: Counters,
+    quota_decisions: Counters,
+    quota_units: Counters,
+    llm_tokens: Counters,
+    llm_duration: Histograms,
+    llm_first_chunk: Histograms,
+    messaging_duration: Histograms,
+    messaging_sent: Counters,
+    reloads: Counters,
+    reload_successful: IntGauge,
+    reload_timestamp: IntGauge,
+    draining: IntGauge,
+    dropped: Counters,
+    spans_exported: IntCounter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// A registry with the whole catalogue, and the process's own figures on
+    /// Linux; [`SERIES_BUDGET`] label sets per metric.
+    pub fn new() -> Self {
+        Self::with_series_budget(SERIES_BUDGET)
+    }
+
+    /// The same with another budget.
+    pub fn with_series_budget(budget: usize) -> Self {
+        let registry = Registry::new();
+        process::register(&registry);
+        let families = Arc::new(Families::register(&registry, budget));
+        Self {
+            registry,
+            families,
+            models: Arc::new(Cache::new(budget)),
+            topics: Arc::new(Cache::new(budget)),
+        }
+    }
+
+    /// Everything, in Prometheus' text format 0.0.4.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // The encoder refuses only a family without a name or without
+        // metrics, and the registry gathers neither.
+        let encoded = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text);
+        debug_assert!(encoded.is_ok(), "{encoded:?}");
+        text
+    }
+
+    /// The `Content-Type` of [`encode`](Self::encode).
+    pub const CONTENT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
+
+    /// A route of a team; `policies` are the kinds in its chain.
+    pub fn route(&self, route: &str, team: &str, policies: &[&'static str]) -> Arc<Route> {
+        Arc::new(Route::resolve(&self.families, route, team, policies))
+    }
+
+    /// An upstream.
+    pub fn upstream(&self, name: &str) -> Arc<Upstream> {
+        Arc::new(Upstream::resolve(&self.families, name))
+    }
+
+    /// A listener.
+    pub fn listener(&self, name: &str) -> Arc<Listener> {
+        Arc::new(Listener::resolve(&self.families, name))
+    }
+
+    /// A quota.
+    pub fn quota(&self, name: &str) -> Arc<Quota> {
+        Arc::new(Quota::resolve(&self.families, name))
+    }
+
+    /// A model, as callers name it, at a provider, for a team. The team is
+    /// known only once the caller is, so this may be asked per request: it
+    /// hashes the names and takes a shared lock, no more.
+    pub fn model(&self, model: &str, provider: &str, team: &str) -> Arc<Model> {
+        self.models.get(&[model, provider, team], || {
+            Model::resolve(&self.families, model, provider, team)
+        })
+    }
+
+    /// A topic of a Kafka cluster; may be asked per request, like a model.
+    pub fn topic(&self, cluster: &str, topic: &str) -> Arc<Topic> {
+        self.topics.get(&[cluster, topic], || {
+            Topic::resolve(&self.families, cluster, topic)
+        })
+    }
+
+    /// A configuration was loaded, at start or by a reload, or could not be.
+    pub fn config_loaded(&self, ok: bool) {
+        let result = if ok { "ok" } else { "failed" };
+        self.families.reloads.with(&[result]).inc();
+        self.families.reload_successful.set(i64::from(ok));
+        if ok {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            let seconds = now.map_or(0, |since| since.as_secs());
+            let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+            self.families.reload_timestamp.set(seconds);
+        }
+    }
+
+    /// The gateway began, or no longer is, shutting down.
+    pub fn draining(&self, draining: bool) {
+        self.families.draining.set(i64::from(draining));
+    }
+
+    pub(crate) fn dropped(&self, signal: &str) -> Tally {
+        Tally(self.families.dropped.with(&[signal]))
+    }
+
+    pub(crate) fn spans_exported(&self) -> Tally {
+        Tally(self.families.spans_exported.clone())
+    }
+}
+
+impl Families {
+    fn register(registry: &Registry, budget: usize) -> Self {
+        use crate::catalogue as c;
+        let overflow = Overflow::register(registry);
+        let counters = |metric| Counters::register(registry, metric, budget, &overflow);
+        let gauges = |metric| Gauges::register(registry, metric, budget, &overflow);
+        let histograms = |metric| Histograms::register(registry, metric, budget, &overflow);
+        let dropped = counters(&c::TELEMETRY_DROPPED);
+        let reloads = counters(&c::CONFIG_RELOADS);
+        // An alert on a counter's growth misses its first step unless the
+        // series was there before, at zero.
+        for signal in ["span", "access_log"] {
+            dropped.with(&[signal]);
+        }
+        for result in ["ok", "failed"] {
+            reloads.with(&[result]);
+        }
+        gauges(&c::BUILD_INFO)
+            .with(&[env!("CARGO_PKG_VERSION")])
+            .set(1);
+        Self {
+            server_duration: histograms(&c::HTTP_SERVER_REQUEST_DURATION),
+            gateway_duration: histograms(&c::GATEWAY_DURATION),
+            upstream_wait: histograms(&c::UPSTREAM_WAIT_DURATION),
+            errors: counters(&c::ERRORS),
+            requests_active: gauges(&c::REQUESTS_ACTIVE),
+            request_bytes: counters(&c::REQUEST_BODY_BYTES),
+            response_bytes: counters(&c::RESPONSE_BODY_BYTES),
+            policy_duration: histograms(&c::POLICY_DURATION),
+            client_duration: histograms(&c::HTTP_CLIENT_REQUEST_DURATION),
+            connect_duration: histograms(&c::UPSTREAM_CONNECT_DURATION),
+            first_byte_duration: histograms(&c::UPSTREAM_FIRST_BYTE_DURATION),
+            body_duration: histograms(&c::UPSTREAM_BODY_DURATION),
+            upstream_connections: counters(&c::UPSTREAM_CONNECTIONS),
+            retries: counters(&c::UPSTREAM_RETRIES),
+            endpoint_healthy: gauges(&c::UPSTREAM_ENDPOINT_HEALTHY),
+            ejections: counters(&c::UPSTREAM_EJECTIONS),
+            breaker_open: gauges(&c::UPSTREAM_BREAKER_OPEN),
+            upstream_active: gauges(&c::UPSTREAM_REQUESTS_ACTIVE),
+            connections_active: gauges(&c::CONNECTIONS_ACTIVE),
+            connections: counters(&c::CONNECTIONS),
+            refused: counters(&c::REQUESTS_REFUSED),
+            quota_decisions: counters(&c::QUOTA_DECISIONS),
+            quota_units: counters(&c::QUOTA_UNITS),
+            llm_tokens: counters(&c::LLM_TOKENS),
+            llm_duration: histograms(&c::GEN_AI_OPERATION_DURATION),
+            llm_first_chunk: histograms(&c::LLM_FIRST_CHUNK_DURATION),
+            messaging_duration: histograms(&c::MESSAGING_OPERATION_DURATION),
+            messaging_sent: counters(&c::MESSAGING_SENT),
+            reloads,
+            reload_successful: gauges(&c::CONFIG_LAST_RELOAD_SUCCESSFUL).with(&[]),
+            reload_timestamp: gauges(&c::CONFIG_LAST_RELOAD_TIMESTAMP).with(&[]),
+            draining: gauges(&c::DRAINING).with(&[]),
+            dropped,
+            spans_exported: counters(&c::SPANS_EXPORTED).with(&[]),
+        }
+    }
+}

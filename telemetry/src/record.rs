@@ -1,0 +1,400 @@
+//! One finished request, as plain data.
+//!
+//! The access log, the spans, the metrics and the flight recorder are all
+//! derived from this one value, so they cannot disagree. It holds no header,
+//! no query and no body, so no secret can reach any of them. Nothing here is
+//! formatted: a name is a shared pointer, a time a [`Duration`].
+
+use crate::code::{Code, Fault};
+use crate::trace::{Context, RequestId};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// The HTTP version the client spoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+    /// HTTP/2
+    Http2,
+}
+
+impl Protocol {
+    /// OpenTelemetry's `network.protocol.version`.
+    pub const fn version(self) -> &'static str {
+        match self {
+            Self::Http10 => "1.0",
+            Self::Http11 => "1.1",
+            Self::Http2 => "2",
+        }
+    }
+}
+
+/// One finished request, whatever happened to it.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// What the caller was told in `X-Request-Id`.
+    pub request_id: RequestId,
+    /// The SERVER span of this request: its own id, and its caller's as parent.
+    pub trace: Context,
+    /// When the first byte of the request's head was read.
+    pub started_at: SystemTime,
+    /// From then to the last byte written, or to the failure.
+    pub duration: Duration,
+    /// The part of it spent in the gateway: neither waiting for the client
+    /// nor for an upstream.
+    pub gateway_time: Duration,
+    /// The part of it spent waiting for upstreams: connecting, first byte,
+    /// and gaps within bodies, over all attempts.
+    pub upstream_wait: Duration,
+    /// The listener's name.
+    pub listener: Arc<str>,
+    /// The HTTP version of the request.
+    pub protocol: Protocol,
+    /// Whether the client's connection is TLS.
+    pub tls: bool,
+    /// Who called, after trusted proxies were taken off.
+    pub client: IpAddr,
+    /// The other end of the socket, where there is one.
+    pub peer: Option<SocketAddr>,
+    /// The request's method.
+    pub method: http::Method,
+    /// The request's path as it came, without the query.
+    pub path: String,
+    /// The request's authority (`name` or `name:port`), without userinfo.
+    pub host: String,
+    /// `User-Agent`, if sent.
+    pub user_agent: Option<String>,
+    /// The route's name, once one matched.
+    pub route: Option<Arc<str>>,
+    /// The team that owns the route, or the consumer's once authenticated.
+    pub team: Option<Arc<str>>,
+    /// Who the caller proved to be.
+    pub consumer: Option<Arc<str>>,
+    /// The kind of the route's action (`forward`, `llm`, …); empty before one
+    /// was chosen.
+    pub action: &'static str,
+    /// The status sent, or the one that would have been sent: 499 if the
+    /// client left before a head was written.
+    pub status: u16,
+    /// Why it failed; `None` also for an upstream's own 5xx passed through.
+    pub code: Option<Code>,
+    /// More about the failure, for operators only; redacted where it is made.
+    pub detail: Option<String>,
+    /// Bytes of the request's body that were read.
+    pub request_bytes: u64,
+    /// Bytes of the response's body that were written.
+    pub response_bytes: u64,
+    /// Every try to have an upstream answer, in order.
+    pub attempts: Vec<Attempt>,
+    /// Every policy that ran, in order.
+    pub policies: Vec<PolicyRun>,
+    /// Every quota the request was measured by.
+    pub quotas: Vec<QuotaUse>,
+    /// What a language model was asked and answered.
+    pub llm: Option<Box<Llm>>,
+    /// What was written to Kafka.
+    pub kafka: Option<Box<Kafka>>,
+    /// The revision of the configuration the request was served under.
+    pub config_revision: u64,
+    /// The response was cut after its head was sent; `code` says why.
+    pub aborted: bool,
+    /// A WebSocket, a subscription or another stream whose length is the
+    /// caller's choice: its duration never counts as slow.
+    pub long_lived: bool,
+}
+
+/// One try to have an upstream answer.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The upstream's name.
+    pub upstream: Arc<str>,
+    /// `address:port` of the endpoint; empty if none could be picked.
+    pub endpoint: Arc<str>,
+    /// The CLIENT span's id, as sent upstream in `traceparent`.
+    pub span_id: [u8; 8],
+    /// When the attempt began, counted from the request's start.
+    pub started: Duration,
+    /// How long a new connection took, TLS included; `None` when one was
+    /// reused or none came about.
+    pub connect: Option<Duration>,
+    /// From the request being sent to the response's first byte.
+    pub first_byte: Option<Duration>,
+    /// From the response's first byte to its last.
+    pub body: Option<Duration>,
+    /// The whole attempt.
+    pub total: Duration,
+    /// Whether the connection had served before.
+    pub reused: bool,
+    /// How long ago the connection was opened, when the attempt began.
+    pub connection_age: Duration,
+    /// How long it had been idle, when the attempt began.
+    pub connection_idle: Duration,
+    /// The status of the upstream's response, if a head came.
+    pub status: Option<u16>,
+    /// Why the attempt failed.
+    pub code: Option<Code>,
+    /// More about the failure, for operators only.
+    pub detail: Option<String>,
+    /// Bytes of the request, head included, given to the connection.
+    pub bytes_sent: u64,
+    /// Why another attempt followed this one.
+    pub retried: Option<&'static str>,
+}
+
+impl Attempt {
+    /// An attempt that has only begun; whoever makes it fills in the rest.
+    pub fn begin(upstream: Arc<str>, endpoint: Arc<str>, started: Duration) -> Self {
+        Self {
+            upstream,
+            endpoint,
+            span_id: crate::trace::span_id(),
+            started,
+            connect: None,
+            first_byte: None,
+            body: None,
+            total: Duration::ZERO,
+            reused: false,
+            connection_age: Duration::ZERO,
+            connection_idle: Duration::ZERO,
+            status: None,
+            code: None,
+            detail: None,
+            bytes_sent: 0,
+            retried: None,
+        }
+    }
+}
+
+/// One policy's part in a request.
+#[derive(Clone, Debug)]
+pub struct PolicyRun {
+    /// The policy's kind, as configured.
+    pub kind: &'static str,
+    /// The time it took, request and response side together.
+    pub took: Duration,
+    /// `continue`, `respond`, or the slug of the code it failed with.
+    pub verdict: &'static str,
+}
+
+/// One quota's part in a request.
+#[derive(Clone, Debug)]
+pub struct QuotaUse {
+    /// The quota's name.
+    pub quota: Arc<str>,
+    /// `requests`, `tokens`, …
+    pub unit: &'static str,
+    /// What was set aside before anything went upstream.
+    pub reserved: u64,
+    /// What was settled in the end.
+    pub used: u64,
+    /// Where `used` comes from: `provider`, `counted` or `estimated`.
+    pub provenance: &'static str,
+}
+
+/// What a language model was asked and answered. No prompt, no answer.
+#[derive(Clone, Debug)]
+pub struct Llm {
+    /// OpenTelemetry's `gen_ai.operation.name` (`chat`, …).
+    pub operation: &'static str,
+    /// The model's name as the caller wrote it.
+    pub requested_model: Arc<str>,
+    /// The model that served, as the provider names it.
+    pub served_model: Option<Arc<str>>,
+    /// The provider's name in the configuration.
+    pub provider: Arc<str>,
+    /// Whether the caller asked for a stream.
+    pub stream: bool,
+    /// Tokens of the prompt.
+    pub prompt_tokens: Option<u64>,
+    /// Tokens of the answer.
+    pub completion_tokens: Option<u64>,
+    /// Where the counts come from: `provider`, `counted` or `estimated`.
+    pub provenance: &'static str,
+    /// From the request's start to the first chunk of a stream.
+    pub first_chunk: Option<Duration>,
+    /// Why the model stopped, as the provider says it.
+    pub finish_reason: Option<String>,
+}
+
+/// One record written, or tried to be written, to Kafka.
+#[derive(Clone, Debug)]
+pub struct Kafka {
+    /// The cluster's name in the configuration.
+    pub cluster: Arc<str>,
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The PRODUCER span's id, as sent in the record's `traceparent`.
+    pub span_id: [u8; 8],
+    /// When it was handed to the producer, counted from the request's start.
+    pub started: Duration,
+    /// The partition the broker acknowledged.
+    pub partition: Option<i32>,
+    /// The offset the broker acknowledged.
+    pub offset: Option<i64>,
+    /// Size of the record's key and value.
+    pub bytes: u64,
+    /// From there to the broker's answer or the failure.
+    pub took: Duration,
+}
+
+impl Record {
+    /// A request that has only begun: status 0, nothing measured, no name
+    /// known but the listener's. Whoever finishes it fills in the rest.
+    pub fn begin(
+        request_id: RequestId,
+        trace: Context,
+        listener: Arc<str>,
+        client: IpAddr,
+    ) -> Self {
+        Self {
+            request_id,
+            trace,
+            started_at: SystemTime::now(),
+            duration: Duration::ZERO,
+            gateway_time: Duration::ZERO,
+            upstream_wait: Duration::ZERO,
+            listener,
+            protocol: Protocol::Http11,
+            tls: false,
+            client,
+            peer: None,
+            method: http::Method::GET,
+            path: String::new(),
+            host: String::new(),
+            user_agent: None,
+            route: None,
+            team: None,
+            consumer: None,
+            action: "",
+            status: 0,
+            code: None,
+            detail: None,
+            request_bytes: 0,
+            response_bytes: 0,
+            attempts: Vec::new(),
+            policies: Vec::new(),
+            quotas: Vec::new(),
+            llm: None,
+            kafka: None,
+            config_revision: 0,
+            aborted: false,
+            long_lived: false,
+        }
+    }
+
+    /// Whose fault a failure is; an upstream's own 5xx, passed through, is the
+    /// upstream's. `None` if nothing failed.
+    pub fn fault(&self) -> Option<Fault> {
+        match self.code {
+            Some(code) => Some(code.fault()),
+            None if self.status >= 500 => Some(Fault::Upstream),
+            None => None,
+        }
+    }
+
+    /// Whether somebody other than the caller should look: a 5xx, also one
+    /// that came too late to be sent, or a response cut by anyone but the
+    /// client.
+    pub fn failed(&self) -> bool {
+        self.status >= 500
+            || self.code.is_some_and(|code| code.status() >= 500)
+            || (self.aborted && self.code != Some(Code::ClientDisconnected))
+    }
+
+    /// Whether it took at least `after` and its length was not the caller's
+    /// choice.
+    pub fn slow(&self, after: Duration) -> bool {
+        !self.long_lived && self.duration >= after
+    }
+
+    /// OpenTelemetry's `error.type`: the code's slug, or the status of an
+    /// upstream's own 5xx.
+    pub fn error_type(&self) -> Option<ErrorType> {
+        match self.code {
+            Some(code) => Some(ErrorType::Code(code)),
+            None if self.status >= 500 => Some(ErrorType::Status(self.status)),
+            None => None,
+        }
+    }
+}
+
+/// `name:port` or `[address]:port` taken apart; without a port, the whole.
+pub(crate) fn split_port(authority: &str) -> (&str, Option<u16>) {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) => match port.parse() {
+            // A bare IPv6 address has colons of its own.
+            Ok(port) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
+            _ => (authority, None),
+        },
+        None => (authority, None),
+    };
+    let inside = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    (inside.unwrap_or(host), port)
+}
+
+/// The value of OpenTelemetry's `error.type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorType {
+    /// One of ours.
+    Code(Code),
+    /// A status somebody else chose.
+    Status(u16),
+}
+
+impl std::fmt::Display for ErrorType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => code.fmt(f),
+            Self::Status(status) => status.fmt(f),
+        }
+    }
+}
+
+/// Records for the unit tests of this crate.
+#[cfg(test)]
+pub(crate) mod sample {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    /// A request that went well, without an upstream.
+    pub(crate) fn plain(id: &str) -> Record {
+        let id = RequestId::from_header(id.as_bytes()).expect("a harmless id");
+        let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+        Record {
+            host: "shop.example.com".into(),
+            path: "/orders/7".into(),
+            route: Some("orders".into()),
+            team: Some("shop".into()),
+            action: "forward",
+            status: 200,
+            duration: Duration::from_millis(12),
+            ..Record::begin(id, Context::root(), "public".into(), client)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_port;
+
+    #[test]
+    fn an_authority_comes_apart() {
+        for (authority, host, port) in [
+            ("shop.example.com", "shop.example.com", None),
+            ("shop.example.com:8443", "shop.example.com", Some(8443)),
+            ("192.0.2.1:80", "192.0.2.1", Some(80)),
+            ("[::1]:80", "::1", Some(80)),
+            ("[::1]", "::1", None),
+            ("::1", "::1", None),
+            ("host:port", "host:port", None),
+            ("host:99999", "host:99999", None),
+            ("", "", None),
+        ] {
+            assert_eq!(split_port(authority), (host, port), "{authority}");
+        }
+    }
+}

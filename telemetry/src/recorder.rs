@@ -1,0 +1,406 @@
+//! The flight recorder: the latest failed, the latest refused and the slowest
+//! requests, kept in bounded memory for whoever asks "what happened to this
+//! one?".
+//!
+//! Refusals by policy have a ring of their own, so that one caller running
+//! into its quota does not push the real failures out. The recorder holds
+//! [`Record`]s as they are; they carry no header, query or body.
+
+use crate::code::Fault;
+use crate::explain::explain;
+use crate::json::{Detail, List, Summary};
+use crate::record::Record;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// How long one of the slowest stays one before others get their turn.
+const SLOWEST_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// How much a recorder keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Failed requests, and as many refused ones.
+    pub failed: usize,
+    /// Slowest requests.
+    pub slowest: usize,
+    /// Bytes each of the three may hold, roughly.
+    pub bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            failed: 1_000,
+            slowest: 100,
+            bytes: 8 * 1024 * 1024,
+        }
+    }
+}
+
+/// The flight recorder.
+pub struct Recorder {
+    failed: Mutex<Ring>,
+    refused: Mutex<Ring>,
+    slowest: Mutex<Slowest>,
+    /// What a request has to take, in nanoseconds, to be one of the slowest;
+    /// read without the lock.
+    floor: AtomicU64,
+    /// When the oldest of the slowest has had its time, in Unix seconds.
+    stale_at: AtomicU64,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+impl Recorder {
+    /// An empty recorder.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            failed: Mutex::new(Ring::new(limits.failed, limits.bytes)),
+            refused: Mutex::new(Ring::new(limits.failed, limits.bytes)),
+            slowest: Mutex::new(Slowest {
+                records: Vec::with_capacity(limits.slowest),
+                most: limits.slowest,
+                max_bytes: limits.bytes,
+            }),
+            floor: AtomicU64::new(if limits.slowest == 0 { u64::MAX } else { 0 }),
+            stale_at: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// Whether [`keep`](Self::keep) would keep it; two atomic reads for a
+    /// request that neither failed nor was slow.
+    pub fn wants(&self, record: &Record) -> bool {
+        ring_of(record).is_some() || self.may_be_slowest(record)
+    }
+
+    fn may_be_slowest(&self, record: &Record) -> bool {
+        !record.long_lived
+            && (nanos(record.duration) > self.floor.load(Ordering::Relaxed)
+                || unix_end(record) >= self.stale_at.load(Ordering::Relaxed))
+    }
+
+    /// Keep a finished request, if it is one to keep.
+    pub fn keep(&self, record: Arc<Record>) {
+        // What falls out is freed after the lock is.
+        let _evicted = match ring_of(&record) {
+            Some(Kept::Failed) => self.failed.lock().push(Arc::clone(&record)),
+            Some(Kept::Refused) => self.refused.lock().push(Arc::clone(&record)),
+            None => Vec::new(),
+        };
+        if self.may_be_slowest(&record) {
+            let mut slowest = self.slowest.lock();
+            let _evicted = slowest.offer(record);
+            self.floor.store(slowest.floor(), Ordering::Relaxed);
+            self.stale_at.store(slowest.stale_at(), Ordering::Relaxed);
+        }
+    }
+
+    /// The latest kept request of this request id or trace id (32 lowercase
+    /// hexadecimal digits).
+    pub fn find(&self, id: &str) -> Option<Arc<Record>> {
+        let is_it = |record: &&Arc<Record>| {
+            record.request_id.as_str() == id || record.trace.trace_id_hex().as_str() == id
+        };
+        let failed = self.failed.lock().records.iter().rev().find(is_it).cloned();
+        failed
+            .or_else(|| {
+                self.refused
+                    .lock()
+                    .records
+                    .iter()
+                    .rev()
+                    .find(is_it)
+                    .cloned()
+            })
+            .or_else(|| self.slowest.lock().records.iter().find(is_it).cloned())
+    }
+
+    /// The body of `GET /requests/{id}`: the record in the fields of the
+    /// access log, with its `explanation` and `runbook`.
+    pub fn find_json(&self, id: &str) -> Option<String> {
+        let record = self.find(id)?;
+        let detail = Detail::of(&record, explain(&record));
+        serde_json::to_string_pretty(&detail).ok()
+    }
+
+    /// The body of `GET /requests`: `failed` and `refused`, newest first, and
+    /// `slowest`, slowest first, in short.
+    pub fn list_json(&self) -> String {
+        let newest_first = |ring: &Mutex<Ring>| {
+            ring.lock()
+                .records
+                .iter()
+                .rev()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        let failed = newest_first(&self.failed);
+        let refused = newest_first(&self.refused);
+        let mut slowest = self.slowest.lock().records.clone();
+        slowest.sort_by_key(|record| std::cmp::Reverse(record.duration));
+        let list = List {
+            failed: failed.iter().map(|r| Summary::of(r)).collect(),
+            refused: refused.iter().map(|r| Summary::of(r)).collect(),
+            slowest: slowest.iter().map(|r| Summary::of(r)).collect(),
+        };
+        // Plain structs of strings and numbers: there is nothing to fail.
+        serde_json::to_string_pretty(&list).unwrap_or_default()
+    }
+}
+
+enum Kept {
+    Failed,
+    Refused,
+}
+
+/// The caller's own mistakes are not kept: there would be no end of them.
+fn ring_of(record: &Record) -> Option<Kept> {
+    match record.fault() {
+        Some(Fault::Gateway | Fault::Upstream) => Some(Kept::Failed),
+        Some(Fault::Policy) => Some(Kept::Refused),
+        Some(Fault::Client) | None => record.failed().then_some(Kept::Failed),
+    }
+}
+
+struct Ring {
+    records: VecDeque<Arc<Record>>,
+    most: usize,
+    bytes: usize,
+    max_bytes: usize,
+}
+
+impl Ring {
+    fn new(most: usize, max_bytes: usize) -> Self {
+        Self {
+            records: VecDeque::new(),
+            most,
+            bytes: 0,
+            max_bytes,
+        }
+    }
+
+    /// Add the newest; returns what had to go for it.
+    fn push(&mut self, record: Arc<Record>) -> Vec<Arc<Record>> {
+        self.bytes += weight(&record);
+        self.records.push_back(record);
+        let mut evicted = Vec::new();
+        while self.records.len() > self.most || self.bytes > self.max_bytes {
+            let Some(oldest) = self.records.pop_front() else {
+                break;
+            };
+            self.bytes -= weight(&oldest);
+            evicted.push(oldest);
+        }
+        evicted
+    }
+}
+
+struct Slowest {
+    records: Vec<Arc<Record>>,
+    most: usize,
+    max_bytes: usize,
+}
+
+impl Slowest {
+    /// Take it in if it is slower than one of those kept; returns what had to
+    /// go: first what is too old, then the fastest.
+    fn offer(&mut self, record: Arc<Record>) -> Vec<Arc<Record>> {
+        let now = unix_end(&record);
+        let mut evicted: Vec<_> = self
+            .records
+            .extract_if(.., |kept| unix_end(kept) + SLOWEST_FOR.as_secs() <= now)
+            .collect();
+        self.records.push(record);
+        while self.records.len() > self.most
+            || self.records.iter().map(|r| weight(r)).sum::<usize>() > self.max_bytes
+        {
+            let fastest = (0..self.records.len()).min_by_key(|i| self.records[*i].duration);
+            let Some(fastest) = fastest else { break };
+            evicted.push(self.records.swap_remove(fastest));
+        }
+        evicted
+    }
+
+    fn floor(&self) -> u64 {
+        if self.records.len() < self.most {
+            return 0;
+        }
+        let fastest = self.records.iter().map(|record| record.duration).min();
+        // Nothing is kept at all: nothing is slow enough.
+        fastest.map_or(u64::MAX, nanos)
+    }
+
+    fn stale_at(&self) -> u64 {
+        let oldest = self.records.iter().map(|record| unix_end(record)).min();
+        oldest.map_or(u64::MAX, |end| end + SLOWEST_FOR.as_secs())
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// When the request ended, in Unix seconds: known without asking the clock.
+fn unix_end(record: &Record) -> u64 {
+    let begun = record.started_at.duration_since(UNIX_EPOCH);
+    (begun.unwrap_or_default() + record.duration).as_secs()
+}
+
+/// Roughly what a record holds in memory, names shared with others left out.
+fn weight(record: &Record) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    size_of::<Record>()
+        + record.path.len()
+        + record.host.len()
+        + text(&record.user_agent)
+        + text(&record.detail)
+        + record.trace.state.as_ref().map_or(0, String::len)
+        + record.attempts.capacity() * size_of::<crate::Attempt>()
+        + record
+            .attempts
+            .iter()
+            .map(|a| text(&a.detail))
+            .sum::<usize>()
+        + record.policies.capacity() * size_of::<crate::record::PolicyRun>()
+        + record.quotas.capacity() * size_of::<crate::record::QuotaUse>()
+        + record.llm.as_ref().map_or(0, |llm| {
+            size_of::<crate::record::Llm>() + text(&llm.finish_reason)
+        })
+        + record
+            .kafka
+            .as_ref()
+            .map_or(0, |_| size_of::<crate::record::Kafka>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Code;
+    use crate::record::sample;
+
+    fn failed(id: &str, code: Code) -> Arc<Record> {
+        let mut record = sample::plain(id);
+        record.code = Some(code);
+        record.status = code.status();
+        Arc::new(record)
+    }
+
+    fn slow(id: &str, started: u64, took: u64) -> Arc<Record> {
+        let mut record = sample::plain(id);
+        record.started_at = UNIX_EPOCH + Duration::from_secs(started);
+        record.duration = Duration::from_millis(took);
+        Arc::new(record)
+    }
+
+    fn keep(recorder: &Recorder, record: Arc<Record>) {
+        if recorder.wants(&record) {
+            recorder.keep(record);
+        }
+    }
+
+    fn recorder(failed: usize, slowest: usize) -> Recorder {
+        Recorder::new(Limits {
+            failed,
+            slowest,
+            ..Limits::default()
+        })
+    }
+
+    #[test]
+    fn refusals_do_not_push_failures_out() {
+        let recorder = recorder(2, 0);
+        keep(&recorder, failed("broken", Code::ConnectionRefused));
+        for n in 0..10 {
+            keep(&recorder, failed(&format!("q{n}"), Code::QuotaExhausted));
+        }
+        assert!(recorder.find("broken").is_some());
+        assert!(recorder.find("q9").is_some());
+        assert!(recorder.find("q8").is_some());
+        assert!(recorder.find("q7").is_none());
+    }
+
+    #[test]
+    fn the_callers_own_mistakes_are_not_kept() {
+        let recorder = recorder(2, 0);
+        assert!(!recorder.wants(&failed("mine", Code::RouteNotFound)));
+        assert!(recorder.wants(&failed("ours", Code::InternalError)));
+    }
+
+    #[test]
+    fn it_is_found_by_request_and_by_trace() {
+        let recorder = recorder(2, 0);
+        let record = failed("one", Code::InternalError);
+        let trace = record.trace.trace_id_hex();
+        keep(&recorder, record);
+        assert_eq!(
+            recorder.find(&trace).expect("kept").request_id.as_str(),
+            "one"
+        );
+        let json = recorder.find_json("one").expect("kept");
+        let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(json["error.type"], "internal_error");
+        assert_eq!(json["runbook"], "runbooks/internal_error.md");
+        assert_eq!(recorder.find_json("another"), None);
+    }
+
+    #[test]
+    fn memory_is_bounded_by_bytes_too() {
+        let recorder = Recorder::new(Limits {
+            failed: 1_000,
+            slowest: 1_000,
+            bytes: 100_000,
+        });
+        for n in 0..50 {
+            let mut record = Record::clone(&failed(&n.to_string(), Code::InternalError));
+            record.path = "x".repeat(10_000);
+            record.duration = Duration::from_secs(n);
+            keep(&recorder, Arc::new(record));
+        }
+        let kept = recorder.failed.lock().records.len();
+        assert!((1..10).contains(&kept), "{kept}");
+        let kept = recorder.slowest.lock().records.len();
+        assert!((1..10).contains(&kept), "{kept}");
+        assert!(recorder.find("49").is_some());
+    }
+
+    #[test]
+    fn the_slowest_stay_until_slower_ones_or_their_time_comes() {
+        let recorder = recorder(0, 2);
+        keep(&recorder, slow("a", 1_000, 30));
+        keep(&recorder, slow("b", 1_000, 10));
+        keep(&recorder, slow("c", 1_000, 20));
+        assert!(recorder.find("b").is_none(), "the fastest goes");
+        assert!(!recorder.wants(&slow("d", 1_000, 20)));
+        let later = 1_000 + SLOWEST_FOR.as_secs() + 1;
+        keep(&recorder, slow("e", later, 1));
+        assert!(recorder.find("e").is_some(), "the old ones had their time");
+        assert!(recorder.find("a").is_none());
+    }
+
+    #[test]
+    fn a_long_stream_is_not_slow() {
+        let mut record = Record::clone(&slow("ws", 1_000, 3_600_000));
+        record.long_lived = true;
+        assert!(!recorder(1, 1).wants(&record));
+    }
+
+    #[test]
+    fn the_list_has_newest_and_slowest_first() {
+        let recorder = recorder(5, 5);
+        keep(&recorder, failed("first", Code::InternalError));
+        keep(&recorder, failed("second", Code::DnsError));
+        keep(&recorder, slow("slow", 1_000, 99_000));
+        let list: serde_json::Value = serde_json::from_str(&recorder.list_json()).expect("JSON");
+        assert_eq!(list["failed"][0]["request_id"], "second");
+        assert_eq!(list["failed"][1]["request_id"], "first");
+        assert_eq!(list["slowest"][0]["request_id"], "slow");
+        assert_eq!(list["refused"], serde_json::json!([]));
+    }
+}

@@ -1,0 +1,357 @@
+//! A record as OpenTelemetry spans: one SERVER span for the request, one
+//! CLIENT span per attempt, one PRODUCER span for a Kafka record.
+//!
+//! Attribute names follow the semantic conventions for HTTP, GenAI and
+//! messaging; ours begin with `weir.`. It runs on the exporter's thread, not
+//! on a request's, and knows nothing of how spans are sent.
+
+use crate::record::{Attempt, Kafka, Llm, Record, split_port};
+use opentelemetry::trace::{
+    SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
+};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+use std::borrow::Cow;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why a request's spans are exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The caller or the ratio said so when it began.
+    Sampled,
+    /// It failed.
+    Failed,
+    /// It was slow.
+    Slow,
+}
+
+impl Reason {
+    /// The value of the attribute `weir.export.reason`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sampled => "sampled",
+            Self::Failed => "failed",
+            Self::Slow => "slow",
+        }
+    }
+}
+
+/// The second sampling decision, when all is known: whatever was sampled at
+/// the start, and every failed or slow request besides. A caller's own mistake
+/// (4xx) alone is no reason.
+pub fn should_export(record: &Record, sampled: bool, slow_after: Duration) -> Option<Reason> {
+    if sampled {
+        Some(Reason::Sampled)
+    } else if record.failed() {
+        Some(Reason::Failed)
+    } else if record.slow(slow_after) {
+        Some(Reason::Slow)
+    } else {
+        None
+    }
+}
+
+/// How many spans [`spans`] makes of a record.
+pub fn count(record: &Record) -> usize {
+    1 + record.attempts.len() + usize::from(record.kafka.is_some())
+}
+
+/// All spans of a record, the SERVER span first.
+pub fn spans(record: &Record, reason: Reason) -> Vec<SpanData> {
+    let mut spans = Vec::with_capacity(count(record));
+    spans.push(server(record, reason));
+    let last = record.attempts.len().saturating_sub(1);
+    for (index, attempt) in record.attempts.iter().enumerate() {
+        // The tokens were used once, by the attempt that was answered.
+        let llm = record.llm.as_deref().filter(|_| index == last);
+        spans.push(client(record, index, attempt, llm));
+    }
+    if let Some(kafka) = &record.kafka {
+        spans.push(producer(record, kafka));
+    }
+    spans
+}
+
+/// What all spans of a record share: the trace, and the place within it.
+struct Place {
+    span_id: [u8; 8],
+    parent: Option<[u8; 8]>,
+    remote: bool,
+    kind: SpanKind,
+    started: Duration,
+    took: Duration,
+}
+
+fn span(
+    record: &Record,
+    place: Place,
+    name: Cow<'static, str>,
+    attributes: Vec<KeyValue>,
+    status: Status,
+) -> SpanData {
+    let flags = if record.trace.sampled {
+        TraceFlags::SAMPLED
+    } else {
+        TraceFlags::NOT_SAMPLED
+    };
+    let state = record.trace.state.as_deref();
+    let state = state.and_then(|s| TraceState::from_str(s).ok());
+    let start_time = record.started_at + place.started;
+    SpanData {
+        span_context: SpanContext::new(
+            TraceId::from_bytes(record.trace.trace_id),
+            SpanId::from_bytes(place.span_id),
+            flags,
+            false,
+            state.unwrap_or_default(),
+        ),
+        parent_span_id: place.parent.map_or(SpanId::INVALID, SpanId::from_bytes),
+        parent_span_is_remote: place.remote,
+        span_kind: place.kind,
+        name,
+        start_time,
+        end_time: start_time + place.took,
+        attributes,
+        dropped_attributes_count: 0,
+        events: SpanEvents::default(),
+        links: SpanLinks::default(),
+        status,
+        instrumentation_scope: InstrumentationScope::builder("weir")
+            .with_version(env!("CARGO_PKG_VERSION"))
+            .build(),
+    }
+}
+
+fn text(key: &'static str, value: &str) -> KeyValue {
+    KeyValue::new(key, value.to_owned())
+}
+
+fn name(key: &'static str, value: &Arc<str>) -> KeyValue {
+    KeyValue::new(key, Arc::clone(value))
+}
+
+/// OpenTelemetry's integers are signed; nothing counted here gets near.
+fn number(key: &'static str, value: u64) -> KeyValue {
+    KeyValue::new(key, i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+fn seconds(key: &'static str, value: Duration) -> KeyValue {
+    KeyValue::new(key, value.as_secs_f64())
+}
+
+fn server_name(authority: &str) -> impl Iterator<Item = KeyValue> {
+    let (host, port) = split_port(authority);
+    let port = port.map(|port| number("server.port", port.into()));
+    std::iter::once(text("server.address", host)).chain(port)
+}
+
+fn server(record: &Record, reason: Reason) -> SpanData {
+    let span_name = match &record.route {
+        Some(route) => format!("{} {route}", record.method).into(),
+        None => record.method.as_str().to_owned().into(),
+    };
+    // The conventions: a 4xx is not an error of the server's.
+    let status = match record.error_type() {
+        Some(error) if record.failed() => Status::error(error.to_string()),
+        None if record.failed() => Status::error("the response was cut"),
+        _ => Status::Unset,
+    };
+    let place = Place {
+        span_id: record.trace.span_id,
+        parent: record.trace.parent,
+        remote: record.trace.parent.is_some(),
+        kind: SpanKind::Server,
+        started: Duration::ZERO,
+        took: record.duration,
+    };
+    span(
+        record,
+        place,
+        span_name,
+        server_attributes(record, reason),
+        status,
+    )
+}
+
+fn server_attributes(record: &Record, reason: Reason) -> Vec<KeyValue> {
+    let mut attributes = vec![
+        text("http.request.method", record.method.as_str()),
+        number("http.response.status_code", record.status.into()),
+        text("url.path", &record.path),
+        text("url.scheme", if record.tls { "https" } else { "http" }),
+        text("client.address", &record.client.to_string()),
+        text("network.protocol.version", record.protocol.version()),
+        number("http.request.body.size", record.request_bytes),
+        number("http.response.body.size", record.response_bytes),
+        text("weir.request_id", record.request_id.as_str()),
+        name("weir.listener", &record.listener),
+        seconds("weir.gateway.duration", record.gateway_time),
+        seconds("weir.upstream.wait.duration", record.upstream_wait),
+        number("weir.config.revision", record.config_revision),
+        KeyValue::new("weir.export.reason", reason.as_str()),
+    ];
+    attributes.extend(server_name(&record.host));
+    if let Some(peer) = record.peer {
+        attributes.push(text("network.peer.address", &peer.ip().to_string()));
+        attributes.push(number("network.peer.port", peer.port().into()));
+    }
+    if let Some(user_agent) = &record.user_agent {
+        attributes.push(text("user_agent.original", user_agent));
+    }
+    if let Some(route) = &record.route {
+        attributes.push(name("http.route", route));
+        attributes.push(name("weir.route", route));
+    }
+    if let Some(team) = &record.team {
+        attributes.push(name("weir.team", team));
+    }
+    if let Some(consumer) = &record.consumer {
+        attributes.push(name("weir.consumer", consumer));
+    }
+    if !record.action.is_empty() {
+        attributes.push(KeyValue::new("weir.action", record.action));
+    }
+    if let Some(error) = record.error_type() {
+        attributes.push(text("error.type", &error.to_string()));
+    }
+    if let Some(fault) = record.fault() {
+        attributes.push(KeyValue::new("weir.fault", fault.as_str()));
+    }
+    if let Some(detail) = &record.detail {
+        attributes.push(text("weir.error.detail", detail));
+    }
+    if record.aborted {
+        attributes.push(KeyValue::new("weir.aborted", true));
+    }
+    if let (Some(llm), true) = (&record.llm, record.attempts.is_empty()) {
+        attributes.extend(llm_attributes(llm));
+    }
+    attributes
+}
+
+fn client(record: &Record, index: usize, attempt: &Attempt, llm: Option<&Llm>) -> SpanData {
+    let place = Place {
+        span_id: attempt.span_id,
+        parent: Some(record.trace.span_id),
+        remote: false,
+        kind: SpanKind::Client,
+        started: attempt.started,
+        took: attempt.total,
+    };
+    let span_name = match llm {
+        Some(llm) => format!("{} {}", llm.operation, llm.requested_model),
+        None => record.method.as_str().to_owned(),
+    };
+    let error = match (attempt.code, attempt.status) {
+        (Some(code), _) => Some(code.slug().to_owned()),
+        (None, Some(status)) if status >= 400 => Some(status.to_string()),
+        _ => None,
+    };
+    let mut attributes = client_attributes(record, index, attempt);
+    if let Some(error) = &error {
+        attributes.push(text("error.type", error));
+    }
+    if let Some(llm) = llm {
+        attributes.extend(llm_attributes(llm));
+    }
+    let status = error.map_or(Status::Unset, Status::error);
+    span(record, place, span_name.into(), attributes, status)
+}
+
+fn client_attributes(record: &Record, index: usize, attempt: &Attempt) -> Vec<KeyValue> {
+    let mut attributes = vec![
+        text("http.request.method", record.method.as_str()),
+        name("weir.upstream", &attempt.upstream),
+        KeyValue::new("weir.connection.reused", attempt.reused),
+        seconds("weir.connection.age", attempt.connection_age),
+        seconds("weir.connection.idle", attempt.connection_idle),
+        number("weir.bytes_sent", attempt.bytes_sent),
+    ];
+    if !attempt.endpoint.is_empty() {
+        attributes.extend(server_name(&attempt.endpoint));
+    }
+    if index > 0 {
+        attributes.push(number("http.request.resend_count", index as u64));
+    }
+    if let Some(status) = attempt.status {
+        attributes.push(number("http.response.status_code", status.into()));
+    }
+    if let Some(detail) = &attempt.detail {
+        attributes.push(text("weir.error.detail", detail));
+    }
+    if let Some(reason) = attempt.retried {
+        attributes.push(KeyValue::new("weir.retry.reason", reason));
+    }
+    for (key, time) in [
+        ("weir.upstream.connect.duration", attempt.connect),
+        ("weir.upstream.first_byte.duration", attempt.first_byte),
+        ("weir.upstream.body.duration", attempt.body),
+    ] {
+        attributes.extend(time.map(|time| seconds(key, time)));
+    }
+    attributes
+}
+
+fn llm_attributes(llm: &Llm) -> Vec<KeyValue> {
+    let mut attributes = vec![
+        KeyValue::new("gen_ai.operation.name", llm.operation),
+        name("gen_ai.request.model", &llm.requested_model),
+        name("gen_ai.provider.name", &llm.provider),
+        KeyValue::new("weir.llm.stream", llm.stream),
+        KeyValue::new("weir.llm.provenance", llm.provenance),
+    ];
+    if let Some(served) = &llm.served_model {
+        attributes.push(name("gen_ai.response.model", served));
+    }
+    if let Some(tokens) = llm.prompt_tokens {
+        attributes.push(number("gen_ai.usage.input_tokens", tokens));
+    }
+    if let Some(tokens) = llm.completion_tokens {
+        attributes.push(number("gen_ai.usage.output_tokens", tokens));
+    }
+    if let Some(reason) = &llm.finish_reason {
+        let reasons = opentelemetry::Array::String(vec![reason.clone().into()]);
+        let reasons = opentelemetry::Value::Array(reasons);
+        attributes.push(KeyValue::new("gen_ai.response.finish_reasons", reasons));
+    }
+    if let Some(first_chunk) = llm.first_chunk {
+        attributes.push(seconds("weir.llm.first_chunk.duration", first_chunk));
+    }
+    attributes
+}
+
+fn producer(record: &Record, kafka: &Kafka) -> SpanData {
+    let place = Place {
+        span_id: kafka.span_id,
+        parent: Some(record.trace.span_id),
+        remote: false,
+        kind: SpanKind::Producer,
+        started: kafka.started,
+        took: kafka.took,
+    };
+    let mut attributes = vec![
+        KeyValue::new("messaging.system", "kafka"),
+        KeyValue::new("messaging.operation.type", "send"),
+        KeyValue::new("messaging.operation.name", "send"),
+        name("messaging.destination.name", &kafka.topic),
+        number("messaging.message.body.size", kafka.bytes),
+        name("weir.kafka.cluster", &kafka.cluster),
+    ];
+    if let Some(partition) = kafka.partition {
+        let partition = text("messaging.destination.partition.id", &partition.to_string());
+        attributes.push(partition);
+    }
+    if let Some(offset) = kafka.offset {
+        attributes.push(KeyValue::new("messaging.kafka.offset", offset));
+    }
+    let acknowledged = kafka.offset.is_some();
+    let code = record.code.filter(|_| !acknowledged);
+    if let Some(code) = code {
+        attributes.push(KeyValue::new("error.type", code.slug()));
+    }
+    let status = code.map_or(Status::Unset, |code| Status::error(code.slug()));
+    let span_name = format!("send {}", kafka.topic);
+    span(record, place, span_name.into(), attributes, status)
+}

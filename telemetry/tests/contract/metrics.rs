@@ -1,0 +1,237 @@
+//! Every row of the catalogue is written under its name with its labels.
+
+use crate::sample::{self, ms};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use weir_telemetry::catalogue::{self, Kind};
+use weir_telemetry::{Code, Handles, Metrics, Protocol, Recorder, Telemetry, metrics};
+
+fn telemetry(metrics: &Metrics) -> Telemetry {
+    Telemetry {
+        metrics: metrics.clone(),
+        access_log: None,
+        exporter: None,
+        recorder: Recorder::default(),
+        slow_after: ms(1_000),
+    }
+}
+
+/// Do everything once that writes a metric.
+fn exercise(metrics: &Metrics) {
+    let listener = metrics.listener("public");
+    let route = metrics.route("chat", "shop", &["quota"]);
+    let model = metrics.model("smart", "openai", "shop");
+    let topic = metrics.topic("events", "usage");
+    let telemetry = telemetry(metrics);
+    let handles = Handles {
+        listener: &listener,
+        route: Some(&route),
+        model: Some(&model),
+        topic: Some(&topic),
+    };
+    let record = sample::full();
+    let upstream = metrics.upstream("openai");
+    for attempt in &record.attempts {
+        let _active = upstream.begin();
+        upstream.attempt(attempt);
+    }
+    drop((route.begin(), listener.opened()));
+    listener.negotiated(Protocol::Http2);
+    telemetry.finish(record, handles);
+    telemetry.finish(
+        Arc::unwrap_or_clone(sample::failed(Code::BreakerOpen)),
+        handles,
+    );
+    telemetry.finish(
+        Arc::unwrap_or_clone(sample::failed(Code::RouteNotFound)),
+        Handles::of(&listener),
+    );
+    upstream.endpoint_healthy("10.0.0.1:443", false);
+    upstream.ejected();
+    upstream.breaker_open(true);
+    let quota = metrics.quota("team-tokens");
+    quota.decided(true);
+    let units = quota.units("shop");
+    units.reserved(100);
+    units.settled(100, 42);
+    metrics.config_loaded(true);
+    metrics.draining(true);
+}
+
+/// The label names of every sample of one metric.
+fn labels_of(text: &str, sample: &str) -> BTreeSet<String> {
+    let of_metric = |line: &&str| {
+        line.strip_prefix(sample)
+            .is_some_and(|rest| rest.starts_with(['{', ' ']))
+    };
+    let line = text.lines().find(of_metric);
+    let line = line.unwrap_or_else(|| panic!("{sample} is missing in\n{text}"));
+    let inside = line
+        .split_once('{')
+        .and_then(|(_, rest)| rest.rsplit_once('}'));
+    let pairs = inside.map_or("", |(labels, _)| labels).split("\",");
+    pairs
+        .filter_map(|pair| pair.split_once('=').map(|(name, _)| name.to_owned()))
+        .filter(|name| name != "le")
+        .collect()
+}
+
+#[test]
+fn every_metric_of_the_catalogue_appears_with_its_labels() {
+    let metrics = Metrics::with_series_budget(200);
+    exercise(&metrics);
+    for n in 0..201 {
+        metrics.upstream(&format!("many-{n}"));
+    }
+    let text = metrics.encode();
+    for metric in catalogue::ALL {
+        let sample = match metric.kind {
+            Kind::Histogram => format!("{}_count", metric.name),
+            Kind::Counter | Kind::Gauge => metric.name.to_owned(),
+        };
+        let expected: BTreeSet<_> = metric.labels.iter().map(|l| (*l).to_owned()).collect();
+        assert_eq!(labels_of(&text, &sample), expected, "{}", metric.name);
+        assert!(text.contains(&format!("# HELP {} {}", metric.name, metric.help)));
+    }
+}
+
+#[test]
+fn nothing_is_written_that_the_catalogue_does_not_name() {
+    let metrics = Metrics::new();
+    exercise(&metrics);
+    let known: BTreeSet<_> = catalogue::ALL
+        .iter()
+        .map(|metric| metric.name)
+        .chain(catalogue::PROCESS.iter().copied())
+        .collect();
+    let text = metrics.encode();
+    let written = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    for name in written.filter_map(|rest| rest.split(' ').next()) {
+        assert!(known.contains(name), "{name} is not in the catalogue");
+    }
+}
+
+#[test]
+fn the_catalogue_keeps_its_own_rules() {
+    let mut names = BTreeSet::new();
+    for metric in catalogue::ALL {
+        assert!(names.insert(metric.name), "{} twice", metric.name);
+        let is_counter = metric.kind == Kind::Counter;
+        assert_eq!(
+            metric.name.ends_with("_total"),
+            is_counter,
+            "{}",
+            metric.name
+        );
+        let is_histogram = metric.kind == Kind::Histogram;
+        assert_eq!(!metric.buckets.is_empty(), is_histogram, "{}", metric.name);
+        assert!(metric.buckets.is_sorted(), "{}", metric.name);
+        assert!(!is_histogram || metric.name.ends_with("_seconds"));
+        assert!(metric.help.ends_with('.'), "{}", metric.name);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_processs_own_figures_are_there() {
+    let text = Metrics::new().encode();
+    for name in catalogue::PROCESS {
+        assert!(text.contains(&format!("# TYPE {name} ")), "{name}");
+    }
+}
+
+fn value(text: &str, series: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(series));
+    let value = line.unwrap_or_else(|| panic!("{series} is missing in\n{text}"));
+    value.trim().parse().expect("a number")
+}
+
+#[test]
+fn figures_are_those_of_the_record() {
+    let metrics = Metrics::new();
+    exercise(&metrics);
+    let text = metrics.encode();
+    for (series, expected) in [
+        (
+            "http_server_request_duration_seconds_sum{http_response_status_code=\"200\",weir_route=\"chat\",weir_team=\"shop\"}",
+            0.03,
+        ),
+        (
+            "http_server_request_duration_seconds_count{http_response_status_code=\"503\",weir_route=\"chat\",weir_team=\"shop\"}",
+            1.0,
+        ),
+        (
+            "weir_errors_total{error_type=\"breaker_open\",fault=\"upstream\",weir_route=\"chat\",weir_team=\"shop\"}",
+            1.0,
+        ),
+        ("weir_request_body_bytes_total{weir_route=\"chat\"}", 240.0),
+        ("weir_requests_active{weir_route=\"chat\"}", 0.0),
+        (
+            "http_client_request_duration_seconds_count{outcome=\"2xx\",weir_upstream=\"openai\"}",
+            1.0,
+        ),
+        (
+            "http_client_request_duration_seconds_count{outcome=\"connection_refused\",weir_upstream=\"openai\"}",
+            1.0,
+        ),
+        (
+            "weir_upstream_retries_total{reason=\"connection_refused\",weir_upstream=\"openai\"}",
+            1.0,
+        ),
+        (
+            "weir_upstream_connections_total{reused=\"false\",weir_upstream=\"openai\"}",
+            1.0,
+        ),
+        (
+            "weir_requests_refused_total{error_type=\"route_not_found\",listener=\"public\"}",
+            1.0,
+        ),
+        (
+            "weir_llm_tokens_total{gen_ai_provider_name=\"openai\",gen_ai_request_model=\"smart\",gen_ai_token_type=\"output\",provenance=\"provider\",weir_team=\"shop\"}",
+            12.0,
+        ),
+        (
+            "messaging_client_sent_messages_total{error_type=\"\",messaging_destination_name=\"usage\",weir_kafka_cluster=\"events\"}",
+            1.0,
+        ),
+        (
+            "weir_quota_units_total{quota=\"team-tokens\",state=\"refunded\",weir_team=\"shop\"}",
+            58.0,
+        ),
+        ("weir_config_last_reload_successful", 1.0),
+        ("weir_draining", 1.0),
+    ] {
+        let got = value(&text, series);
+        assert!((got - expected).abs() < 1e-9, "{series}: {got}");
+    }
+}
+
+#[test]
+fn counters_outlive_a_reload() {
+    let metrics = Metrics::new();
+    for _ in 0..2 {
+        let route = metrics.route("chat", "shop", &[]);
+        route.finished(&sample::plain());
+    }
+    let series = "weir_gateway_duration_seconds_count{weir_route=\"chat\",weir_team=\"shop\"}";
+    assert!((value(&metrics.encode(), series) - 2.0).abs() < 1e-9);
+}
+
+#[test]
+fn an_upstreams_own_failure_counts_as_its_fault() {
+    let metrics = Metrics::new();
+    let mut record = sample::plain();
+    record.status = 503;
+    metrics.route("chat", "shop", &[]).finished(&record);
+    let series = "weir_errors_total{error_type=\"503\",fault=\"upstream\",weir_route=\"chat\",weir_team=\"shop\"}";
+    assert!((value(&metrics.encode(), series) - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn hostile_label_values_are_escaped() {
+    let metrics = Metrics::new();
+    let name = "a\"}\n# TYPE evil counter\nevil 1\\";
+    let _: Arc<metrics::Upstream> = metrics.upstream(name);
+    let text = metrics.encode();
+    assert!(!text.lines().any(|line| line.starts_with("evil")));
+}

@@ -1,0 +1,126 @@
+//! The spans of a record form one tree under the caller's span.
+
+use crate::sample::{self, PARENT, ms};
+use opentelemetry::trace::{SpanKind, Status};
+use opentelemetry_sdk::trace::SpanData;
+use std::sync::Arc;
+use weir_telemetry::spans::{Reason, count, should_export, spans};
+use weir_telemetry::{Code, Record};
+
+fn attribute(span: &SpanData, key: &str) -> Option<String> {
+    let found = span.attributes.iter().find(|kv| kv.key.as_str() == key);
+    found.map(|kv| kv.value.as_str().into_owned())
+}
+
+#[test]
+fn attempts_and_records_hang_below_the_request_and_it_below_its_caller() {
+    let record = sample::full();
+    let made = spans(&record, Reason::Sampled);
+    assert_eq!(made.len(), count(&record));
+    let [server, refused, answered, producer] = made.as_slice() else {
+        panic!("four spans, not {}", made.len());
+    };
+    assert_eq!(server.parent_span_id.to_string(), PARENT[36..52]);
+    assert!(server.parent_span_is_remote);
+    assert_eq!(server.span_kind, SpanKind::Server);
+    assert_eq!(server.name, "POST chat");
+    for (span, id, kind) in [
+        (refused, record.attempts[0].span_id, SpanKind::Client),
+        (answered, record.attempts[1].span_id, SpanKind::Client),
+        (
+            producer,
+            record.kafka.as_ref().expect("set").span_id,
+            SpanKind::Producer,
+        ),
+    ] {
+        assert_eq!(span.parent_span_id, server.span_context.span_id());
+        assert!(!span.parent_span_is_remote);
+        assert_eq!(span.span_context.span_id().to_bytes(), id);
+        assert_eq!(span.span_kind, kind);
+    }
+    for span in &made {
+        assert_eq!(span.span_context.trace_id().to_string(), PARENT[3..35]);
+        assert!(span.span_context.is_sampled());
+        assert_eq!(span.span_context.trace_state().get("vendor"), Some("1"));
+    }
+    assert_eq!(answered.start_time, sample::started_at() + ms(4));
+    assert_eq!(answered.end_time, sample::started_at() + ms(24));
+    assert_eq!(server.end_time, sample::started_at() + ms(30));
+}
+
+#[test]
+fn attributes_follow_the_conventions() {
+    let record = sample::full();
+    let made = spans(&record, Reason::Sampled);
+    for (span, key, value) in [
+        (0, "http.request.method", "POST"),
+        (0, "http.route", "chat"),
+        (0, "http.response.status_code", "200"),
+        (0, "url.path", "/v1/chat/completions"),
+        (0, "server.address", "shop.example.com"),
+        (0, "server.port", "8080"),
+        (0, "client.address", "192.0.2.7"),
+        (0, "network.protocol.version", "2"),
+        (0, "weir.team", "shop"),
+        (1, "error.type", "connection_refused"),
+        (1, "server.address", "10.0.0.1"),
+        (1, "server.port", "443"),
+        (2, "http.request.resend_count", "1"),
+        (2, "gen_ai.operation.name", "chat"),
+        (2, "gen_ai.request.model", "smart"),
+        (2, "gen_ai.response.model", "gpt-4o"),
+        (2, "gen_ai.provider.name", "openai"),
+        (2, "gen_ai.usage.input_tokens", "30"),
+        (2, "gen_ai.usage.output_tokens", "12"),
+        (3, "messaging.system", "kafka"),
+        (3, "messaging.destination.name", "usage"),
+        (3, "messaging.kafka.offset", "1234"),
+    ] {
+        let got = attribute(&made[span], key);
+        assert_eq!(got.as_deref(), Some(value), "{key} of span {span}");
+    }
+    // Tokens are summed over spans: they may stand on one only.
+    let bearers = made
+        .iter()
+        .filter(|span| attribute(span, "gen_ai.usage.input_tokens").is_some());
+    assert_eq!(bearers.count(), 1);
+}
+
+#[test]
+fn only_what_failed_for_others_is_an_error() {
+    let status = |code| {
+        let record = sample::failed(code);
+        let span = spans(&record, Reason::Failed).swap_remove(0);
+        assert_eq!(attribute(&span, "error.type").as_deref(), Some(code.slug()));
+        span.status
+    };
+    assert_eq!(status(Code::RouteNotFound), Status::Unset);
+    assert_eq!(
+        status(Code::ConnectionRefused),
+        Status::error("connection_refused")
+    );
+}
+
+#[test]
+fn failed_and_slow_requests_are_exported_whatever_the_ratio() {
+    let slow_after = ms(1_000);
+    let decide = |record: &Record| should_export(record, record.trace.sampled, slow_after);
+    assert_eq!(decide(&sample::plain()), Some(Reason::Sampled));
+    assert_eq!(decide(&sample::failed(Code::RouteNotFound)), None);
+    assert_eq!(decide(&sample::failed(Code::ClientDisconnected)), None);
+    let failed = sample::failed(Code::BreakerOpen);
+    assert_eq!(decide(&failed), Some(Reason::Failed));
+
+    let mut record = Arc::unwrap_or_clone(failed);
+    record.status = 200;
+    assert_eq!(decide(&record), Some(Reason::Failed), "too late for a 503");
+    record.code = None;
+    assert_eq!(decide(&record), None);
+    record.aborted = true;
+    assert_eq!(decide(&record), Some(Reason::Failed));
+    record.aborted = false;
+    record.duration = slow_after;
+    assert_eq!(decide(&record), Some(Reason::Slow));
+    record.long_lived = true;
+    assert_eq!(decide(&record), None);
+}
