@@ -1,0 +1,128 @@
+//! Actions made ready to run from what the configuration says of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use http::HeaderValue;
+
+use super::forward::{Backend, Forward};
+use super::llm::{Llm, Model, Provider};
+use super::publish::Publish;
+use super::redirect::Redirect;
+use super::respond::Respond;
+use super::Action;
+use crate::config::providers;
+use crate::config::template::Variable;
+use crate::config::routes::action as config;
+use crate::config::routes::Route;
+use crate::config::upstreams::Balance;
+use crate::proxy::Reply;
+use crate::routing::PathRewrite;
+use crate::runtime::Parts;
+
+/// Builds a route's action.
+pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> {
+    Ok(match &route.action {
+        config::Action::Forward(action) => Action::Forward(forward(action, parts)?),
+        config::Action::Llm(action) => Action::Llm(llm(action, parts)),
+        config::Action::Publish(action) => Action::Publish(Publish {
+            producer: parts.producer(&action.cluster),
+            config: action.clone(),
+            metrics: parts.metrics.clone(),
+        }),
+        config::Action::Respond(action) => Action::Respond(Respond {
+            reply: Reply {
+                status: action.status,
+                headers: action.headers.clone(),
+                body: action.body.clone(),
+            },
+        }),
+        config::Action::Redirect(action) => Action::Redirect(Redirect {
+            location: action.location.clone(),
+            status: action.status,
+        }),
+    })
+}
+
+fn forward(action: &config::Forward, parts: &Parts<'_>) -> Result<Forward, String> {
+    let backends: Vec<_> = action
+        .backends
+        .iter()
+        .map(|backend| Backend {
+            upstream: parts.upstream(&backend.upstream),
+            hash_key: hash_key(&backend.upstream, parts),
+        })
+        .collect();
+    Ok(Forward {
+        weights: action.backends.iter().map(|backend| backend.weight).collect(),
+        backends,
+        path: rewrite(action.path.as_ref())?,
+        host: action.host.clone(),
+        turn: AtomicUsize::new(0),
+    })
+}
+
+/// A rewrite in the router's terms, which keep captures as they were in the path.
+fn rewrite(path: Option<&config::PathRewrite>) -> Result<PathRewrite, String> {
+    let made = match path {
+        None => return Ok(PathRewrite::None),
+        Some(config::PathRewrite::StripPrefix(prefix)) => PathRewrite::strip(prefix),
+        Some(config::PathRewrite::Replace(path)) => PathRewrite::template(path, &[]),
+        Some(config::PathRewrite::Template(template)) => {
+            let text = template.render(|variable| match variable {
+                Variable::Path(name) => Some(format!("{{{name}}}").into()),
+                Variable::Header(_) | Variable::Query(_) => None,
+            });
+            let text = text.map_err(|other| format!("a path cannot be made of {other}"))?;
+            PathRewrite::template(&text, &[])
+        }
+    };
+    made.map_err(|fault| fault.to_string())
+}
+
+fn hash_key(upstream: &str, parts: &Parts<'_>) -> Option<crate::config::template::Template> {
+    let definition = parts.config.upstreams.iter().find(|u| *u.name == *upstream)?;
+    match &definition.balance {
+        Balance::ConsistentHash { key } => Some(key.clone()),
+        Balance::RoundRobin | Balance::LeastRequests => None,
+    }
+}
+
+fn llm(action: &config::Llm, parts: &Parts<'_>) -> Llm {
+    let mut providers: HashMap<Arc<str>, Arc<Provider>> = HashMap::new();
+    let mut models = HashMap::new();
+    for name in &action.models {
+        let model = parts.config.models.iter().find(|m| m.name == *name);
+        let target = &model.expect("`check` resolved every model").target;
+        let provider = providers
+            .entry(target.provider.clone())
+            .or_insert_with(|| Arc::new(provider(&target.provider, parts)))
+            .clone();
+        let provider_model = target.model.clone();
+        models.insert(name.clone(), Model { name: name.clone(), provider_model, provider });
+    }
+    Llm { models, listed: action.models.clone(), metrics: parts.metrics.clone() }
+}
+
+fn provider(name: &str, parts: &Parts<'_>) -> Provider {
+    let definition: &providers::Provider = parts
+        .config
+        .providers
+        .iter()
+        .find(|p| *p.name == *name)
+        .expect("`check` resolved every provider");
+    let authorization = definition.api_key.as_ref().and_then(|key| {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose())).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    });
+    Provider {
+        name: definition.name.clone(),
+        authority: HeaderValue::from_str(&definition.authority)
+            .expect("`check` parsed the provider's address"),
+        path: format!("{}/chat/completions", definition.base_path),
+        authorization,
+        upstream: parts.upstream(&definition.upstream.name),
+    }
+}

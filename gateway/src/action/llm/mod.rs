@@ -1,0 +1,176 @@
+//! `llm`: has a language model answer, under whatever quotas the route has.
+//!
+//! The request is read by borrowing and edited at byte ranges, never re-serialised; the answer
+//! passes through while [`answer`] looks for what it used.
+
+mod answer;
+mod bound;
+mod count;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, COOKIE};
+use http::{HeaderValue, Method, StatusCode};
+use weir_protocols::openai::chat::{self, LimitField, Splice};
+use weir_protocols::openai::model_list;
+use weir_telemetry::record;
+use weir_telemetry::{Code, Metrics};
+
+use crate::error::GatewayError;
+use crate::proxy::head::{self, Target};
+use crate::proxy::{Downstream, Reply, Request, reply};
+use crate::upstream::{self, Body, Call, Upstream};
+
+/// A model callers may ask for, and who answers.
+pub(crate) struct Model {
+    /// What callers write.
+    pub(crate) name: Arc<str>,
+    /// What the provider calls it.
+    pub(crate) provider_model: Arc<str>,
+    /// Who answers.
+    pub(crate) provider: Arc<Provider>,
+}
+
+/// A provider that speaks OpenAI's dialect.
+pub(crate) struct Provider {
+    /// Its name.
+    pub(crate) name: Arc<str>,
+    /// The Host sent to it.
+    pub(crate) authority: HeaderValue,
+    /// The path of chat completions at it.
+    pub(crate) path: String,
+    /// `Bearer KEY`, marked sensitive.
+    pub(crate) authorization: Option<HeaderValue>,
+    /// How it is called.
+    pub(crate) upstream: Arc<Upstream>,
+}
+
+/// The action.
+pub(crate) struct Llm {
+    /// The models of the route, by the name callers use.
+    pub(crate) models: HashMap<Arc<str>, Model>,
+    /// The names in the order written, for the list.
+    pub(crate) listed: Vec<Arc<str>>,
+    /// Where the figures of models go.
+    pub(crate) metrics: Metrics,
+}
+
+/// The largest request body read for a model, in bytes.
+const MAX_BODY: u64 = 32 << 20;
+
+impl Llm {
+    /// Answers one call.
+    pub(crate) async fn run(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+    ) -> Result<(), GatewayError> {
+        let head = down.head();
+        let path = head.uri.path();
+        if path.ends_with("/models") && head.method == Method::GET {
+            return reply::send(request, down, self.list()).await;
+        }
+        if !path.ends_with("/chat/completions") {
+            return Err(GatewayError::public(
+                Code::RouteNotFound,
+                "This route answers POST …/chat/completions and GET …/models.",
+            ));
+        }
+        if head.method != Method::POST {
+            let error = GatewayError::public(Code::MethodNotAllowed, "Chat completions are asked for by POST.");
+            return Err(error.header(http::header::ALLOW, HeaderValue::from_static("POST")));
+        }
+        down.limit(MAX_BODY)?;
+        let body = down.read_whole().await?;
+        self.chat(request, down, body).await
+    }
+
+    fn list(&self) -> Reply {
+        let mut body = Vec::new();
+        model_list::write(&mut body, self.listed.iter().map(|name| &**name), 0, "weir");
+        Reply::json(StatusCode::OK, body)
+    }
+
+    async fn chat(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+        body: Bytes,
+    ) -> Result<(), GatewayError> {
+        let chat = chat::Request::parse(&body).map_err(|fault| {
+            GatewayError::public(Code::RequestBodyInvalid, fault.to_string()).param(fault.path)
+        })?;
+        let model = self.models.get(&*chat.model).ok_or_else(|| self.unknown(&chat.model))?;
+        self.note(request, model, chat.stream);
+
+        let output = bound::reserve(request, &chat, &model.name).await?;
+        let mut splice = Splice::new(body.clone());
+        splice.with_model(&chat, &model.provider_model).with_usage_requested(&chat);
+        if let Some(output) = output {
+            splice.with_max_tokens(&chat, output, LimitField::MaxTokens);
+        }
+        let edited = splice.finish();
+
+        let provider = &model.provider;
+        let target = Target {
+            path: Some(&provider.path),
+            host: Some(&provider.authority),
+            upgrade: false,
+            length: Some(edited.len()),
+        };
+        let deadline = Instant::now() + provider.upstream.timeouts.total;
+        let mut call = Call { body: Body::Whole(edited), hash_key: None, deadline };
+        let answered = upstream::call(&provider.upstream, request, down, &mut call, |request, down, span| {
+            let mut head = head::outgoing(request, down.head(), &target, span);
+            introduce(&mut head, provider);
+            head
+        })
+        .await?;
+        let wishes = answer::Wishes { stream: chat.stream, usage: chat.include_usage };
+        let prompt = request.prompt_bound.unwrap_or(chat.text_bytes() as u64);
+        answer::pass(request, down, answered, &mut call.body, wishes, prompt).await
+    }
+
+    fn note(&self, request: &mut Request, model: &Model, stream: bool) {
+        let team = request.record.team.clone();
+        let provider = &model.provider.name;
+        request.model_metrics =
+            Some(self.metrics.model(&model.name, provider, team.as_deref().unwrap_or_default()));
+        request.record.llm = Some(Box::new(record::Llm {
+            operation: "chat",
+            requested_model: model.name.clone(),
+            served_model: Some(model.provider_model.clone()),
+            provider: provider.clone(),
+            stream,
+            prompt_tokens: None,
+            completion_tokens: None,
+            provenance: "estimated",
+            first_chunk: None,
+            finish_reason: None,
+        }));
+    }
+
+    fn unknown(&self, name: &str) -> GatewayError {
+        let known = self.listed.join(", ");
+        let shown: String = name.chars().take(64).collect();
+        GatewayError::public(
+            Code::ModelNotFound,
+            format!("This route has no model \"{shown}\"; it has {known}."),
+        )
+        .param("model")
+    }
+}
+
+/// What a provider gets instead of what the caller sent: its own key, and nothing that would make
+/// the answer unreadable to us.
+fn introduce(head: &mut pingora_http::RequestHeader, provider: &Provider) {
+    head.remove_header(&AUTHORIZATION);
+    head.remove_header(&COOKIE);
+    if let Some(authorization) = &provider.authorization {
+        head.insert_header(AUTHORIZATION, authorization).expect("a typed header is valid");
+    }
+    head.insert_header(ACCEPT_ENCODING, "identity").expect("a constant value is valid");
+}

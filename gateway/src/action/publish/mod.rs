@@ -1,0 +1,139 @@
+//! `publish`: makes a request a Kafka record, and answers with what the broker said, no more.
+
+mod producer;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::StatusCode;
+use rdkafka::message::{Header, OwnedHeaders};
+use weir_telemetry::record::Kafka;
+use weir_telemetry::{Code, Metrics, trace};
+
+use crate::action::template;
+use crate::config::routes::action as config;
+use crate::error::GatewayError;
+use crate::proxy::{Downstream, Reply, Request, reply};
+
+pub(crate) use producer::Producer;
+use producer::{Acknowledged, Outgoing};
+
+/// The action.
+pub(crate) struct Publish {
+    /// What it does, as configured.
+    pub(crate) config: config::Publish,
+    /// The cluster's producer.
+    pub(crate) producer: Arc<Producer>,
+    /// Where the figures of topics go.
+    pub(crate) metrics: Metrics,
+}
+
+impl Publish {
+    /// Publishes one record and answers once the broker has it.
+    pub(crate) async fn run(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+    ) -> Result<(), GatewayError> {
+        let topic: Arc<str> = self.topic(request, down)?.into();
+        let key = self.key(request, down);
+        let span_id = trace::span_id();
+        let headers = self.headers(request, down, span_id);
+        down.limit(self.config.max_body)?;
+        let body = down.read_whole().await?;
+
+        let begun = Instant::now();
+        request.topic_metrics = Some(self.metrics.topic(&self.config.cluster, &topic));
+        request.record.kafka = Some(Box::new(Kafka {
+            cluster: self.config.cluster.clone(),
+            topic: topic.clone(),
+            span_id,
+            started: request.began.elapsed(),
+            partition: None,
+            offset: None,
+            bytes: (body.len() + key.as_ref().map_or(0, String::len)) as u64,
+            took: std::time::Duration::ZERO,
+        }));
+        let outgoing = Outgoing { topic: &topic, key: key.as_deref(), payload: &body, headers };
+        let sent = self.producer.send(outgoing, self.config.timeout).await;
+        request.waits.upstream += begun.elapsed();
+        if let Some(kafka) = &mut request.record.kafka {
+            kafka.took = begun.elapsed();
+            if let Ok(Acknowledged { partition, offset }) = &sent {
+                kafka.partition = Some(*partition);
+                kafka.offset = Some(*offset);
+            }
+        }
+        let Acknowledged { partition, offset } = sent?;
+        let body = serde_json::json!({ "topic": &*topic, "partition": partition, "offset": offset });
+        reply::send(request, down, Reply::json(StatusCode::OK, body.to_string())).await
+    }
+
+    fn topic(&self, request: &Request, down: &Downstream) -> Result<String, GatewayError> {
+        let rendered = template::render(&self.config.topic, &request.captures, down.head());
+        let topic = rendered.map_err(|missing| {
+            GatewayError::public(
+                Code::RequestBodyInvalid,
+                format!("This route makes the topic of {missing}, and the request has none."),
+            )
+        })?;
+        let owned = self.config.allowed_topics.as_ref().is_none_or(|allowed| {
+            allowed.iter().any(|pattern| match pattern.strip_suffix('*') {
+                Some(prefix) => topic.starts_with(prefix),
+                None => *pattern == topic,
+            })
+        });
+        if !is_topic_name(&topic) || !owned {
+            return Err(GatewayError::public(
+                Code::KafkaTopicUnknown,
+                "This route publishes to no topic of that name.",
+            ));
+        }
+        Ok(topic)
+    }
+
+    /// A key made of values the request does not have is no key.
+    fn key(&self, request: &Request, down: &Downstream) -> Option<String> {
+        let key = self.config.key.as_ref()?;
+        template::render(key, &request.captures, down.head()).ok()
+    }
+
+    fn headers(&self, request: &Request, down: &Downstream, span_id: [u8; 8]) -> OwnedHeaders {
+        let context = &request.record.trace;
+        let traceparent = context.traceparent_of(span_id);
+        let mut headers = OwnedHeaders::new_with_capacity(self.config.headers.len() + 2)
+            .insert(Header { key: "traceparent", value: Some(traceparent.as_bytes()) });
+        if let Some(state) = &context.state {
+            headers = headers.insert(Header { key: "tracestate", value: Some(state) });
+        }
+        for (name, value) in &self.config.headers {
+            if let Ok(value) = template::render(value, &request.captures, down.head()) {
+                headers = headers.insert(Header { key: name, value: Some(&value) });
+            }
+        }
+        headers
+    }
+}
+
+/// Kafka's rule: letters, digits, `.`, `_`, `-`, at most 249, and neither `.` nor `..`.
+fn is_topic_name(name: &str) -> bool {
+    (1..=249).contains(&name.len())
+        && name != "."
+        && name != ".."
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_topic_name;
+
+    #[test]
+    fn topic_names_are_kafkas() {
+        for good in ["a", "orders.v1", "a_b-c", &"x".repeat(249)] {
+            assert!(is_topic_name(good), "{good}");
+        }
+        for bad in ["", ".", "..", "a/b", "a b", "ä", &"x".repeat(250)] {
+            assert!(!is_topic_name(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! `/readyz`: whether to send requests here, and what is not as it should be.
+
+use http::StatusCode;
+use serde_json::json;
+
+use super::Answer;
+use crate::gateway::Gateway;
+
+/// 200 while requests are served, 503 once the process is on its way out. A refused reload is
+/// told and does not make the gateway unready: the old configuration serves.
+pub(super) fn answer(gateway: &Gateway) -> Answer {
+    let draining = gateway.drain.closing();
+    let snapshot = gateway.snapshot();
+    let detail = json!({
+        "status": if draining { "draining" } else { "ready" },
+        "revision": format!("{:016x}", snapshot.revision),
+        "requests_in_flight": gateway.drain.in_flight(),
+        "last_reload": match gateway.reload_failure() {
+            Some(why) => json!({ "result": "failed", "reason": why }),
+            None => json!({ "result": "ok" }),
+        },
+    });
+    let status = if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    Answer::json(status, detail.to_string())
+}

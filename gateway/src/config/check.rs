@@ -1,0 +1,344 @@
+//! What every section needs to be checked: places, faults, names, files.
+//!
+//! Knows how to report, resolve and read; what is right in a section is known there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::fault::{Fault, push_index, push_key, suggest};
+use super::platform::Team;
+use super::secret::Secret;
+use super::source::File;
+use super::template::{Template, Variable};
+
+/// A place in one of the files.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct At {
+    /// Which file.
+    pub file: usize,
+    /// Where in it.
+    pub path: String,
+}
+
+impl At {
+    /// The place of a section.
+    pub(super) fn section(file: usize, section: &str) -> Self {
+        Self {
+            file,
+            path: section.to_owned(),
+        }
+    }
+
+    /// The place of `key` in this one.
+    pub(super) fn key(&self, key: &str) -> Self {
+        let mut at = self.clone();
+        push_key(&mut at.path, key);
+        at
+    }
+
+    /// The place of an entry in this one.
+    pub(super) fn index(&self, index: usize) -> Self {
+        let mut at = self.clone();
+        push_index(&mut at.path, index);
+        at
+    }
+}
+
+/// An entry as written, and where.
+#[derive(Debug, Clone)]
+pub(super) struct Item<T> {
+    /// Where.
+    pub at: At,
+    /// The team whose file it is in.
+    pub team: Option<Arc<str>>,
+    /// What it says.
+    pub raw: T,
+}
+
+/// What has a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Noun {
+    Listener,
+    Secret,
+    Store,
+    Team,
+    Upstream,
+    Provider,
+    Model,
+    Cluster,
+    Consumer,
+    Quota,
+    Route,
+}
+
+impl Noun {
+    /// Each, with its section and what people call it.
+    pub(super) const ALL: [(Self, &'static str, &'static str); 11] = [
+        (Self::Listener, "listeners", "listener"),
+        (Self::Secret, "secrets", "secret"),
+        (Self::Store, "stores", "store"),
+        (Self::Team, "teams", "team"),
+        (Self::Upstream, "upstreams", "upstream"),
+        (Self::Provider, "providers", "provider"),
+        (Self::Model, "models", "model"),
+        (Self::Cluster, "kafka_clusters", "Kafka cluster"),
+        (Self::Consumer, "consumers", "consumer"),
+        (Self::Quota, "quotas", "quota"),
+        (Self::Route, "routes", "route"),
+    ];
+
+    fn spoken(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(noun, ..)| *noun == self)
+            .map_or("", |(.., spoken)| spoken)
+    }
+}
+
+/// Every name, whatever else is wrong with the entry that has it.
+#[derive(Debug, Default)]
+pub(super) struct Names(BTreeMap<Noun, BTreeMap<String, Named>>);
+
+#[derive(Debug)]
+struct Named {
+    name: Arc<str>,
+    at: At,
+    team: Option<Arc<str>>,
+}
+
+/// Checks one configuration.
+pub(super) struct Checker<'a> {
+    files: &'a [File],
+    /// What is wrong.
+    pub faults: Vec<Fault>,
+    /// What is probably not meant.
+    pub warnings: Vec<Fault>,
+    /// Files read on the way, to be watched.
+    pub watched: Vec<PathBuf>,
+    /// SHA-256 of what those files hold, in hexadecimal, by the place that names them.
+    pub digests: BTreeMap<At, String>,
+    names: Names,
+    secrets: BTreeMap<String, Secret>,
+    teams: BTreeMap<Arc<str>, Arc<Team>>,
+}
+
+impl<'a> Checker<'a> {
+    /// A checker that knows nothing yet but the files.
+    pub(super) fn new(files: &'a [File]) -> Self {
+        Self {
+            files,
+            faults: Vec::new(),
+            warnings: Vec::new(),
+            watched: Vec::new(),
+            digests: BTreeMap::new(),
+            names: Names::default(),
+            secrets: BTreeMap::new(),
+            teams: BTreeMap::new(),
+        }
+    }
+
+    /// Reports what is wrong.
+    pub(super) fn fault(&mut self, at: &At, message: impl Into<String>, hint: impl Into<String>) {
+        let fault = self.say(at, message.into(), hint.into());
+        self.faults.push(fault);
+    }
+
+    /// Reports what is probably not meant.
+    pub(super) fn warn(&mut self, at: &At, message: impl Into<String>, hint: impl Into<String>) {
+        let warning = self.say(at, message.into(), hint.into());
+        self.warnings.push(warning);
+    }
+
+    fn say(&self, at: &At, message: String, hint: String) -> Fault {
+        let file = self.files.get(at.file).and_then(|file| file.path.clone());
+        Fault {
+            file,
+            path: at.path.clone(),
+            message,
+            hint,
+        }
+    }
+
+    /// Remembers a name; two entries of a section may not share one.
+    pub(super) fn name(&mut self, noun: Noun, name: &str, at: &At, team: Option<&Arc<str>>) {
+        let names = self.names.0.entry(noun).or_default();
+        if let Some(taken) = names.get(name) {
+            let elsewhere = match self
+                .files
+                .get(taken.at.file)
+                .and_then(|file| file.path.as_deref())
+            {
+                Some(file) if taken.at.file != at.file => {
+                    format!("{} of {}", taken.at.path, file.display())
+                }
+                _ => taken.at.path.clone(),
+            };
+            let message = format!("the name \"{name}\" is taken by {elsewhere}");
+            return self.fault(
+                &at.key("name"),
+                message,
+                "names are unique within a section",
+            );
+        }
+        let named = Named {
+            name: name.into(),
+            at: at.clone(),
+            team: team.cloned(),
+        };
+        names.insert(name.to_owned(), named);
+    }
+
+    /// The name of what `name` refers to. `team` is whose entry refers to it:
+    /// a team may use what is its own and what is the platform's.
+    pub(super) fn resolve(
+        &mut self,
+        at: &At,
+        noun: Noun,
+        name: &str,
+        team: Option<&Arc<str>>,
+    ) -> Option<Arc<str>> {
+        let empty = BTreeMap::new();
+        let names = self.names.0.get(&noun).unwrap_or(&empty);
+        let spoken = noun.spoken();
+        let Some(named) = names.get(name) else {
+            let hint = suggest(name, names.keys().map(String::as_str));
+            self.fault(at, format!("no {spoken} named \"{name}\""), hint);
+            return None;
+        };
+        let found = named.name.clone();
+        if let (Some(owner), Some(team)) = (&named.team, team)
+            && owner != team
+        {
+            let message =
+                format!("the {spoken} \"{name}\" belongs to team \"{owner}\", not to \"{team}\"");
+            self.fault(
+                at,
+                message,
+                "use your own, or ask the platform to share one",
+            );
+            return None;
+        }
+        Some(found)
+    }
+
+    /// Remembers the value of a secret.
+    pub(super) fn secret(&mut self, name: &str, value: Secret) {
+        self.secrets.insert(name.to_owned(), value);
+    }
+
+    /// The value of the secret `name`; a team may name only those it owns.
+    pub(super) fn reveal(
+        &mut self,
+        at: &At,
+        name: &str,
+        team: Option<&Arc<str>>,
+    ) -> Option<Secret> {
+        let name = self.resolve(at, Noun::Secret, name, None)?;
+        let owned = team
+            .and_then(|team| self.teams.get(team))
+            .is_none_or(|team| team.secrets.contains(&name));
+        if !owned {
+            let team = team.map_or("", |team| team);
+            let message = format!("team \"{team}\" does not own the secret \"{name}\"");
+            self.fault(
+                at,
+                message,
+                format!("list it under `owns.secrets` of team \"{team}\""),
+            );
+            return None;
+        }
+        self.secrets.get(&*name).cloned()
+    }
+
+    /// Remembers a team.
+    pub(super) fn team(&mut self, team: Arc<Team>) {
+        self.teams.insert(team.name.clone(), team);
+    }
+
+    /// The team of this name.
+    pub(super) fn team_named(&self, name: &str) -> Option<Arc<Team>> {
+        self.teams.get(name).cloned()
+    }
+
+    /// `path` from where the file of `at` is.
+    pub(super) fn locate(&self, at: &At, path: &str) -> PathBuf {
+        let directory = self
+            .files
+            .get(at.file)
+            .map_or(Path::new("."), |file| &file.directory);
+        directory.join(path)
+    }
+
+    /// What the file `path` holds; it will be watched.
+    pub(super) fn read(&mut self, at: &At, path: &str) -> Option<Vec<u8>> {
+        let located = self.locate(at, path);
+        self.watched.push(located.clone());
+        match fs::read(&located) {
+            Ok(bytes) => {
+                let digest = Sha256::digest(&bytes);
+                self.digests
+                    .insert(at.clone(), super::units::Sha256(digest.into()).to_string());
+                Some(bytes)
+            }
+            Err(error) => {
+                self.fault(
+                    at,
+                    format!("\"{path}\" cannot be read: {error}"),
+                    "paths are relative to the configuration file",
+                );
+                None
+            }
+        }
+    }
+
+    /// Reads `text` as a template.
+    pub(super) fn template(&mut self, at: &At, text: &str) -> Option<Template> {
+        match Template::parse(text) {
+            Ok(template) => Some(template),
+            Err(malformed) => {
+                self.fault(at, malformed.message, malformed.hint);
+                None
+            }
+        }
+    }
+
+    /// Whether every `{path.x}` of `template` is captured by each of `captured`,
+    /// the captures of a route's matches.
+    pub(super) fn captured(
+        &mut self,
+        at: &At,
+        template: &Template,
+        captured: &[Vec<Arc<str>>],
+    ) -> bool {
+        let mut all = true;
+        for variable in template.variables() {
+            let Variable::Path(name) = variable else {
+                continue;
+            };
+            if let Some(lacking) = captured.iter().find(|names| !names.contains(name)) {
+                let hint = match super::fault::closest(name, lacking.iter().map(|name| &**name)) {
+                    Some(close) => format!("did you mean \"{{path.{close}}}\"?"),
+                    None => format!("match on a template such as `/…/{{{name}}}`"),
+                };
+                self.fault(
+                    at,
+                    format!("no match of this route captures \"{{path.{name}}}\"").replace(
+                        "no match",
+                        if captured.len() > 1 {
+                            "not every match"
+                        } else {
+                            "no match"
+                        },
+                    ),
+                    hint,
+                );
+                all = false;
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,153 @@
+//! `kafka_clusters`, checked: nothing in the properties contradicts what Weir promises.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+
+use super::address;
+use super::check::{At, Checker, Item};
+use super::raw::kafka_clusters as raw;
+use super::secret::Secret;
+use super::units::Setting;
+
+/// A Kafka cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Brokers asked first, `host:port`, joined by commas.
+    pub bootstrap_servers: String,
+    /// librdkafka's settings, in the order of their names.
+    pub properties: Vec<(String, Secret)>,
+    /// From a record being taken to it being acknowledged or given up.
+    pub delivery_timeout: Duration,
+}
+
+/// Properties that Weir sets itself, and why.
+const RESERVED: &[(&str, &str)] = &[
+    (
+        "acks",
+        "Weir answers only once all replicas have the record",
+    ),
+    (
+        "request.required.acks",
+        "Weir answers only once all replicas have the record",
+    ),
+    ("enable.idempotence", "Weir never writes a record twice"),
+    (
+        "enable.gapless.guarantee",
+        "Weir decides what a lost record means",
+    ),
+    ("max.in.flight", "Weir never writes a record twice"),
+    (
+        "max.in.flight.requests.per.connection",
+        "Weir never writes a record twice",
+    ),
+    ("retries", "Weir never writes a record twice"),
+    (
+        "message.send.max.retries",
+        "Weir never writes a record twice",
+    ),
+    ("transactional.id", "Weir publishes without transactions"),
+    (
+        "transaction.timeout.ms",
+        "Weir publishes without transactions",
+    ),
+    (
+        "delivery.timeout.ms",
+        "write `delivery_timeout` beside `properties`",
+    ),
+    (
+        "message.timeout.ms",
+        "write `delivery_timeout` beside `properties`",
+    ),
+    (
+        "bootstrap.servers",
+        "write `bootstrap_servers` beside `properties`",
+    ),
+    (
+        "metadata.broker.list",
+        "write `bootstrap_servers` beside `properties`",
+    ),
+    (
+        "plugin.library.paths",
+        "Weir loads no code by configuration",
+    ),
+];
+
+/// Properties whose values are secret.
+const SECRET: &[&str] = &[
+    "sasl.password",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.config",
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.password",
+];
+
+/// Checks one cluster.
+pub(super) fn check(cx: &mut Checker<'_>, item: &Item<raw::KafkaCluster>) -> Option<Cluster> {
+    let at = item.at.key("bootstrap_servers");
+    for (index, server) in item.raw.bootstrap_servers.iter().enumerate() {
+        if address::host_port(server).is_none() {
+            let message = format!("\"{server}\" is no address");
+            cx.fault(&at.index(index), message, "write it as broker:9092");
+        }
+    }
+    let mut properties = Vec::new();
+    for (name, setting) in &item.raw.properties {
+        let at = item.at.key("properties").key(name);
+        let value = check_property(cx, &at, name, setting, item.team.as_ref());
+        properties.extend(value.map(|value| (name.clone(), value)));
+    }
+    Some(Cluster {
+        name: item.raw.name.0.as_str().into(),
+        bootstrap_servers: item.raw.bootstrap_servers.join(","),
+        properties,
+        delivery_timeout: item.raw.delivery_timeout.0,
+    })
+}
+
+/// Checks one of librdkafka's settings, and lets librdkafka judge it.
+fn check_property(
+    cx: &mut Checker<'_>,
+    at: &At,
+    name: &str,
+    setting: &Setting,
+    team: Option<&Arc<str>>,
+) -> Option<Secret> {
+    if let Some((_, why)) = RESERVED.iter().find(|(reserved, _)| *reserved == name) {
+        cx.fault(at, format!("\"{name}\" is set by Weir"), *why);
+        return None;
+    }
+    let value = match setting {
+        Setting::Text(_) if SECRET.contains(&name) => {
+            let hint = "put it under `secrets` and write `{ secret: NAME }`";
+            cx.fault(at, format!("\"{name}\" is secret"), hint);
+            return None;
+        }
+        Setting::Text(text) => Secret::new(text.as_str()),
+        Setting::Secret(secret) => cx.reveal(&at.key("secret"), &secret.0, team)?,
+    };
+    let judged = ClientConfig::new()
+        .set(name, value.expose())
+        .create_native_config();
+    if judged.is_err() {
+        // librdkafka's own words may hold the value
+        let message = format!("librdkafka does not take this as \"{name}\"");
+        cx.fault(at, message, "its CONFIGURATION.md lists names and values");
+        return None;
+    }
+    Some(value)
+}
+
+/// Whether Kafka allows this as the name of a topic.
+pub(super) fn is_topic(text: &str) -> bool {
+    (1..=249).contains(&text.len())
+        && text != "."
+        && text != ".."
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}

@@ -1,0 +1,103 @@
+//! What a user writes: YAML in, a checked [`Config`] or every fault out.
+//!
+//! The way: text → tree  → `${…}` replaced  →
+//! shape  → types as written ([`raw`]) → meaning (one file per
+//! section). It knows nothing of sockets, pools or counters: what comes out is
+//! plain data that those are built from.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+mod address;
+mod check;
+pub mod consumers;
+pub mod diff;
+pub mod fault;
+pub mod hosts;
+pub mod kafka_clusters;
+pub mod listeners;
+mod load;
+pub mod models;
+pub mod platform;
+pub mod policies;
+pub mod providers;
+pub mod quotas;
+pub mod raw;
+mod revision;
+pub mod routes;
+mod schema;
+pub mod secret;
+mod sections;
+mod shape;
+mod snapshot;
+mod source;
+mod substitute;
+pub mod telemetry;
+pub mod template;
+mod tls;
+mod unbuilt;
+pub mod units;
+pub mod upstreams;
+
+pub use diff::{Change, diff};
+pub use fault::{Fault, Faults};
+pub use load::{load, parse_str};
+pub use schema::schema;
+pub use secret::Secret;
+
+/// A checked configuration: every reference in it resolves.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where requests are accepted.
+    pub listeners: Vec<Arc<listeners::Listener>>,
+    /// The read-only address.
+    pub metrics: Option<SocketAddr>,
+    /// The admin address.
+    pub admin: Option<platform::Admin>,
+    /// The process.
+    pub server: platform::Server,
+    /// Traces and access log.
+    pub telemetry: telemetry::Telemetry,
+    /// Where quotas are counted.
+    pub stores: Vec<platform::Store>,
+    /// Teams, and what each owns.
+    pub teams: Vec<Arc<platform::Team>>,
+    /// Groups of endpoints; providers' own are not among them.
+    pub upstreams: Vec<Arc<upstreams::Upstream>>,
+    /// Services that answer LLM calls.
+    pub providers: Vec<Arc<providers::Provider>>,
+    /// The model names callers use.
+    pub models: Vec<Arc<models::Model>>,
+    /// Kafka clusters.
+    pub kafka_clusters: Vec<Arc<kafka_clusters::Cluster>>,
+    /// Who calls.
+    pub consumers: Vec<Arc<consumers::Consumer>>,
+    /// Limits on what is used over time.
+    pub quotas: Vec<Arc<quotas::Quota>>,
+    /// Routes, in the order written.
+    pub routes: Vec<Arc<routes::Route>>,
+}
+
+/// A configuration that was read and found good.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What it says.
+    pub config: Config,
+    /// What is allowed but probably not meant.
+    pub warnings: Vec<Fault>,
+    /// Files and directories that, when they change, call for a reload.
+    pub watched: Vec<PathBuf>,
+    /// SHA-256 of everything that was read, in hexadecimal: equal
+    /// configurations have equal revisions.
+    pub revision: String,
+    /// The configuration as written, secrets masked and `${…}` left as it is.
+    pub redacted: Value,
+    /// To compare with another.
+    tree: snapshot::Tree,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,287 @@
+//! Policies, checked: one file per kind, and the order they run in.
+
+use std::sync::Arc;
+
+use super::check::{At, Checker, Item};
+use super::quotas::{Dimension, Quota, Unit};
+use super::raw::policies as raw;
+use super::raw::routes::Route;
+use super::routes::Action;
+
+pub mod cors;
+pub mod headers;
+pub mod ip_restriction;
+pub mod key_auth;
+pub mod quota;
+pub mod request_size;
+
+/// When in a request's way a policy runs. The order here is the order there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// What browsers ask before they send credentials.
+    Preflight,
+    /// Who calls.
+    Authenticate,
+    /// Whether they may.
+    Authorize,
+    /// How much.
+    Limit,
+    /// What changes.
+    Transform,
+}
+
+/// One policy, ready to be built.
+#[derive(Debug, Clone)]
+pub enum PolicyConfig {
+    /// `cors`.
+    Cors(cors::Config),
+    /// `headers`.
+    Headers(headers::Config),
+    /// `ip_restriction`.
+    IpRestriction(ip_restriction::Config),
+    /// `key_auth`.
+    KeyAuth(key_auth::Config),
+    /// `quota`.
+    Quota(quota::Config),
+    /// `request_size`.
+    RequestSize(request_size::Config),
+}
+
+impl PolicyConfig {
+    /// The word after `kind:`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Cors(_) => "cors",
+            Self::Headers(_) => "headers",
+            Self::IpRestriction(_) => "ip_restriction",
+            Self::KeyAuth(_) => "key_auth",
+            Self::Quota(_) => "quota",
+            Self::RequestSize(_) => "request_size",
+        }
+    }
+
+    /// When it runs.
+    pub fn stage(&self) -> Stage {
+        match self {
+            Self::Cors(_) => Stage::Preflight,
+            Self::KeyAuth(_) => Stage::Authenticate,
+            Self::IpRestriction(_) => Stage::Authorize,
+            Self::Quota(_) | Self::RequestSize(_) => Stage::Limit,
+            Self::Headers(_) => Stage::Transform,
+        }
+    }
+}
+
+/// Why a route has a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Provenance {
+    /// `policies.enforced`.
+    Enforced,
+    /// The route's own.
+    Route,
+    /// `policies.default`.
+    Default,
+}
+
+/// A policy on a route.
+#[derive(Debug, Clone)]
+pub struct Attached {
+    /// What it does.
+    pub config: PolicyConfig,
+    /// Why the route has it.
+    pub from: Provenance,
+}
+
+/// What every route gets, and what it is checked with.
+#[derive(Default)]
+pub(super) struct Everywhere {
+    /// On every route.
+    pub enforced: Vec<PolicyConfig>,
+    /// On every route that has none of the same kind itself.
+    pub default: Vec<PolicyConfig>,
+    /// Every quota.
+    pub quotas: Vec<Arc<Quota>>,
+    /// Every group that a consumer is in.
+    pub groups: Vec<Arc<str>>,
+}
+
+/// Checks a list of policies; no two are of one kind.
+pub(super) fn check(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &[raw::Policy],
+    team: Option<&Arc<str>>,
+    groups: &[Arc<str>],
+) -> Vec<(At, PolicyConfig)> {
+    let mut policies: Vec<(At, PolicyConfig)> = Vec::new();
+    for (index, raw) in raw.iter().enumerate() {
+        let at = at.index(index);
+        let Some(policy) = check_one(cx, &at, raw, team, groups) else {
+            continue;
+        };
+        if let Some((first, _)) = policies
+            .iter()
+            .find(|(_, other)| other.kind() == policy.kind())
+        {
+            let message = format!("{} is already given at {}", policy.kind(), first.path);
+            cx.fault(&at, message, "put both into one");
+        }
+        policies.push((at, policy));
+    }
+    policies
+}
+
+fn check_one(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::Policy,
+    team: Option<&Arc<str>>,
+    groups: &[Arc<str>],
+) -> Option<PolicyConfig> {
+    Some(match raw {
+        raw::Policy::Cors(raw) => PolicyConfig::Cors(cors::check(cx, at, raw)?),
+        raw::Policy::Headers(raw) => PolicyConfig::Headers(headers::check(cx, at, raw)?),
+        raw::Policy::IpRestriction(raw) => {
+            PolicyConfig::IpRestriction(ip_restriction::check(cx, at, raw)?)
+        }
+        raw::Policy::KeyAuth(raw) => {
+            PolicyConfig::KeyAuth(key_auth::check(cx, at, raw, team, groups)?)
+        }
+        raw::Policy::Quota(raw) => PolicyConfig::Quota(quota::check(cx, at, raw, team)?),
+        raw::Policy::RequestSize(raw) => {
+            PolicyConfig::RequestSize(request_size::Config { max: raw.max.0 })
+        }
+    })
+}
+
+/// The policies of a route, in the order they run.
+pub(super) fn effective(
+    cx: &mut Checker<'_>,
+    item: &Item<Route>,
+    team: Option<&Arc<str>>,
+    everywhere: &Everywhere,
+    action: Option<&Action>,
+) -> Vec<Attached> {
+    let own = check(
+        cx,
+        &item.at.key("policies"),
+        &item.raw.policies,
+        team,
+        &everywhere.groups,
+    );
+    let all = ordered(&item.at, &own, everywhere);
+    let authenticated = all
+        .iter()
+        .any(|(_, policy, _)| matches!(policy, PolicyConfig::KeyAuth(_)));
+    let mut attached = Vec::new();
+    for (at, policy, from) in &all {
+        let around = Around {
+            authenticated,
+            from: *from,
+            action,
+        };
+        let config = match policy {
+            PolicyConfig::Quota(quota) => around.quota(cx, at, quota, &everywhere.quotas),
+            other => Some((*other).clone()),
+        };
+        attached.extend(config.map(|config| Attached {
+            config,
+            from: *from,
+        }));
+    }
+    let metered = attached
+        .iter()
+        .any(|policy| matches!(policy.config, PolicyConfig::Quota(_)));
+    let answers_itself = matches!(
+        action,
+        None | Some(Action::Respond(_) | Action::Redirect(_))
+    );
+    if !(authenticated || metered || answers_itself) {
+        cx.warn(
+            &item.at,
+            "nobody authenticates or meters this route",
+            "add a policy key_auth or quota",
+        );
+    }
+    attached
+}
+
+/// Everything that applies to a route, in the order it runs: `own` is what the
+/// route at `at` says itself.
+fn ordered<'a>(
+    at: &'a At,
+    own: &'a [(At, PolicyConfig)],
+    everywhere: &'a Everywhere,
+) -> Vec<(&'a At, &'a PolicyConfig, Provenance)> {
+    let lacking =
+        |policy: &&PolicyConfig| own.iter().all(|(_, other)| other.kind() != policy.kind());
+    let enforced = everywhere
+        .enforced
+        .iter()
+        .map(|policy| (at, policy, Provenance::Enforced));
+    let written = own
+        .iter()
+        .map(|(at, policy)| (at, policy, Provenance::Route));
+    let missing = everywhere.default.iter().filter(lacking);
+    let defaults = missing.map(|policy| (at, policy, Provenance::Default));
+    let mut all: Vec<_> = enforced.chain(written).chain(defaults).collect();
+    // stable, so that within a stage the order above stands
+    all.sort_by_key(|(_, policy, _)| policy.stage());
+    all
+}
+
+/// What a quota on a route is judged by.
+struct Around<'a> {
+    authenticated: bool,
+    from: Provenance,
+    action: Option<&'a Action>,
+}
+
+impl Around<'_> {
+    /// The quotas that can be counted here. One for tokens counts only LLM
+    /// calls: where every route gets it, it is left out on others; where the
+    /// route itself asks for it, that is a mistake.
+    fn quota(
+        &self,
+        cx: &mut Checker<'_>,
+        at: &At,
+        config: &quota::Config,
+        quotas: &[Arc<Quota>],
+    ) -> Option<PolicyConfig> {
+        let llm = self
+            .action
+            .is_none_or(|action| matches!(action, Action::Llm(_)));
+        let mut counted = Vec::new();
+        for name in &config.quotas {
+            let Some(quota) = quotas.iter().find(|quota| quota.name == *name) else {
+                continue;
+            };
+            if quota.unit == Unit::Tokens && !llm {
+                if self.from == Provenance::Route {
+                    cx.fault(
+                        at,
+                        format!("the quota \"{name}\" counts tokens, which only llm routes use"),
+                        "count requests here",
+                    );
+                }
+                continue;
+            }
+            for dimension in &quota.by {
+                let (lacking, hint) = match dimension {
+                    Dimension::Consumer | Dimension::Team if !self.authenticated => {
+                        ("finds out who calls", "add the policy key_auth")
+                    }
+                    Dimension::Model if !llm => ("names a model", "use it on llm routes"),
+                    _ => continue,
+                };
+                let by = dimension.spoken();
+                let message = format!(
+                    "the quota \"{name}\" counts by {by}, and nothing on this route {lacking}"
+                );
+                cx.fault(at, message, hint);
+            }
+            counted.push(name.clone());
+        }
+        (!counted.is_empty()).then_some(PolicyConfig::Quota(quota::Config { quotas: counted }))
+    }
+}

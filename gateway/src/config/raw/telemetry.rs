@@ -1,0 +1,67 @@
+//! `telemetry` as written: traces, access log, what counts as slow.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::units::{Duration, Setting};
+
+/// Traces and access log.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Telemetry {
+    /// Exports spans. Without it none are exported.
+    pub otlp: Option<Otlp>,
+    /// One JSON line per request.
+    pub access_log: AccessLog,
+    /// Requests that took longer are exported whatever the ratio, and recorded.
+    pub slow_after: Duration,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            otlp: None,
+            access_log: AccessLog::default(),
+            slow_after: Duration::from_secs(1),
+        }
+    }
+}
+
+/// An OTLP collector, over gRPC.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Otlp {
+    /// The collector, as `http://127.0.0.1:4317`.
+    pub endpoint: String,
+    /// The share of requests without a sampled parent whose spans are exported.
+    #[serde(default = "Otlp::default_sample_ratio")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub sample_ratio: f64,
+    /// Metadata sent with every export: text, or `{ secret: NAME }`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Setting>,
+}
+
+impl Otlp {
+    fn default_sample_ratio() -> f64 {
+        1.0
+    }
+}
+
+/// The access log.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccessLog {
+    /// `stdout`, `none`, or the path of a file, reopened on SIGUSR1.
+    pub output: String,
+}
+
+impl Default for AccessLog {
+    fn default() -> Self {
+        Self {
+            output: "stdout".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What a route does with a request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use crate::config::template::Template;
+
+/// What a route does with a request.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Passes it to an upstream.
+    Forward(Forward),
+    /// Answers an LLM call.
+    Llm(Llm),
+    /// Makes it a Kafka record.
+    Publish(Publish),
+    /// Answers without asking anyone.
+    Respond(Respond),
+    /// Sends the caller elsewhere.
+    Redirect(Redirect),
+}
+
+impl Action {
+    /// The key of the action in the configuration.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Forward(_) => "forward",
+            Self::Llm(_) => "llm",
+            Self::Publish(_) => "publish",
+            Self::Respond(_) => "respond",
+            Self::Redirect(_) => "redirect",
+        }
+    }
+}
+
+/// Passes a request to an upstream.
+#[derive(Debug, Clone)]
+pub struct Forward {
+    /// At least one, of which at least one has a weight.
+    pub backends: Vec<Backend>,
+    /// A new path; the query is kept.
+    pub path: Option<PathRewrite>,
+    /// The Host sent.
+    pub host: Option<HeaderValue>,
+}
+
+/// An upstream and its share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// The upstream's name; it exists.
+    pub upstream: Arc<str>,
+    /// Its share of requests; 0 takes it out.
+    pub weight: u32,
+}
+
+/// A new path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathRewrite {
+    /// Takes these leading segments away; without a slash at the end.
+    StripPrefix(Arc<str>),
+    /// This path instead.
+    Replace(Arc<str>),
+    /// A path made of captures; begins with a slash.
+    Template(Template),
+}
+
+/// Answers LLM calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Llm {
+    /// Models that may be asked for; they exist, at least one.
+    pub models: Vec<Arc<str>>,
+}
+
+/// Makes a request a Kafka record.
+#[derive(Debug, Clone)]
+pub struct Publish {
+    /// The cluster's name; it exists.
+    pub cluster: Arc<str>,
+    /// The topic.
+    pub topic: Template,
+    /// The topics the route's team owns: exact, or ending in `*`. `None` allows
+    /// all. Where `topic` is a literal, it has been checked.
+    pub allowed_topics: Option<Vec<String>>,
+    /// The record's key; a variable without a value leaves the record without one.
+    pub key: Option<Template>,
+    /// Headers of the record, in the order of their names.
+    pub headers: Vec<(Arc<str>, Template)>,
+    /// The largest body in bytes.
+    pub max_body: u64,
+    /// How long the caller waits for the broker.
+    pub timeout: Duration,
+}
+
+/// Answers without asking anyone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Respond {
+    /// The status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: Bytes,
+    /// Header fields.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Sends the caller elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    /// A URL or a path.
+    pub location: Template,
+    /// 301, 302, 303, 307 or 308.
+    pub status: StatusCode,
+}

@@ -1,0 +1,362 @@
+//! Checks the one action of a route.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, StatusCode};
+
+use super::action::{Action, Backend, Forward, Llm, PathRewrite, Publish, Redirect, Respond};
+use super::matches::{Match, literal_path};
+use crate::config::check::{At, Checker, Noun};
+use crate::config::kafka_clusters::is_topic;
+use crate::config::platform::Team;
+use crate::config::policies::headers::check_field;
+use crate::config::raw::routes as raw;
+use crate::config::template::{Segment, Template};
+
+/// What an action is checked against.
+pub(super) struct Around<'a> {
+    /// The route's team.
+    pub team: Option<&'a Team>,
+    /// The route's matches.
+    pub matches: &'a [Match],
+}
+
+impl Around<'_> {
+    /// What each match captures.
+    fn captured(&self) -> Vec<Vec<Arc<str>>> {
+        self.matches
+            .iter()
+            .map(|one| one.path.captures().to_vec())
+            .collect()
+    }
+
+    fn owner(&self) -> Option<&Arc<str>> {
+        self.team.map(|team| &team.name)
+    }
+}
+
+/// Checks that there is exactly one action, and what it says.
+pub(super) fn check(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::Route,
+    around: &Around<'_>,
+) -> Option<Action> {
+    let given = [
+        ("forward", raw.forward.is_some()),
+        ("llm", raw.llm.is_some()),
+        ("publish", raw.publish.is_some()),
+        ("respond", raw.respond.is_some()),
+        ("redirect", raw.redirect.is_some()),
+    ];
+    let given: Vec<&str> = given
+        .iter()
+        .filter(|(_, given)| *given)
+        .map(|(name, _)| *name)
+        .collect();
+    if given.len() != 1 {
+        let message = match given.as_slice() {
+            [] => "the route has no action".to_owned(),
+            several => format!(
+                "the route has {} actions: {}",
+                several.len(),
+                several.join(", ")
+            ),
+        };
+        cx.fault(
+            at,
+            message,
+            "give exactly one of forward, llm, publish, respond and redirect",
+        );
+        return None;
+    }
+    if let Some(forward) = &raw.forward {
+        return check_forward(cx, &at.key("forward"), forward, around).map(Action::Forward);
+    }
+    if let Some(llm) = &raw.llm {
+        return check_llm(cx, &at.key("llm"), llm, around).map(Action::Llm);
+    }
+    if let Some(publish) = &raw.publish {
+        return check_publish(cx, &at.key("publish"), publish, around).map(Action::Publish);
+    }
+    if let Some(respond) = &raw.respond {
+        return check_respond(cx, &at.key("respond"), respond).map(Action::Respond);
+    }
+    let redirect = raw.redirect.as_ref()?;
+    check_redirect(cx, &at.key("redirect"), redirect, around).map(Action::Redirect)
+}
+
+fn check_forward(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::Forward,
+    around: &Around<'_>,
+) -> Option<Forward> {
+    let backends = check_backends(cx, &at.key("backends"), &raw.backends, around);
+    let at = at.key("rewrite");
+    let path = match raw
+        .rewrite
+        .as_ref()
+        .and_then(|rewrite| rewrite.path.as_ref())
+    {
+        Some(path) => Some(check_rewrite(cx, &at.key("path"), path, around)?),
+        None => None,
+    };
+    let host = match raw
+        .rewrite
+        .as_ref()
+        .and_then(|rewrite| rewrite.host.as_ref())
+    {
+        Some(host) => Some(check_host(cx, &at.key("host"), host)?),
+        None => None,
+    };
+    Some(Forward {
+        backends,
+        path,
+        host,
+    })
+}
+
+fn check_backends(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &[raw::Backend],
+    around: &Around<'_>,
+) -> Vec<Backend> {
+    let mut backends: Vec<Backend> = Vec::new();
+    for (index, backend) in raw.iter().enumerate() {
+        let at = at.index(index).key("upstream");
+        let name = &backend.upstream.0;
+        let Some(upstream) = cx.resolve(&at, Noun::Upstream, name, around.owner()) else {
+            continue;
+        };
+        if backends.iter().any(|other| other.upstream == upstream) {
+            cx.fault(
+                &at,
+                "this upstream is given twice",
+                "give it once, with a larger weight",
+            );
+        }
+        backends.push(Backend {
+            upstream,
+            weight: backend.weight,
+        });
+    }
+    if !raw.is_empty() && raw.iter().all(|backend| backend.weight == 0) {
+        cx.fault(
+            at,
+            "every weight is 0, so none would be called",
+            "give at least one a weight",
+        );
+    }
+    backends
+}
+
+/// The Host sent instead of the caller's.
+fn check_host(cx: &mut Checker<'_>, at: &At, text: &str) -> Option<HeaderValue> {
+    let authority = text.parse::<http::uri::Authority>().ok();
+    if authority.is_none_or(|authority| authority.as_str().contains('@')) {
+        let hint = "write it as orders.internal or orders.internal:8080";
+        cx.fault(at, format!("\"{text}\" is no host"), hint);
+        return None;
+    }
+    HeaderValue::from_str(text).ok()
+}
+
+fn check_rewrite(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::PathRewrite,
+    around: &Around<'_>,
+) -> Option<PathRewrite> {
+    let mut literal = |key: &str, text: &str| match literal_path(text) {
+        Ok(path) => Some(path.to_owned()),
+        Err((message, hint)) => {
+            cx.fault(&at.key(key), message, hint);
+            None
+        }
+    };
+    match (&raw.strip_prefix, &raw.replace, &raw.template) {
+        (Some(text), None, None) => {
+            let path = literal("strip_prefix", text)?;
+            let prefix = path.trim_end_matches('/');
+            if around.matches.iter().any(|one| !one.path.is_below(prefix)) {
+                let message =
+                    format!("the route also matches paths that do not begin with \"{text}\"");
+                cx.fault(
+                    &at.key("strip_prefix"),
+                    message,
+                    "match only paths below it",
+                );
+                return None;
+            }
+            Some(PathRewrite::StripPrefix(prefix.into()))
+        }
+        (None, Some(text), None) => Some(PathRewrite::Replace(literal("replace", text)?.into())),
+        (None, None, Some(text)) => {
+            let at = at.key("template");
+            let template = cx.template(&at, text)?;
+            if !matches!(template.segments().first(), Some(Segment::Literal(start)) if start.starts_with('/'))
+            {
+                cx.fault(&at, format!("\"{text}\" is no path"), "begin it with \"/\"");
+                return None;
+            }
+            cx.captured(&at, &template, &around.captured())
+                .then_some(PathRewrite::Template(template))
+        }
+        _ => {
+            cx.fault(
+                at,
+                "a path is rewritten in exactly one way",
+                "give one of strip_prefix, replace and template",
+            );
+            None
+        }
+    }
+}
+
+fn check_llm(cx: &mut Checker<'_>, at: &At, raw: &raw::Llm, around: &Around<'_>) -> Option<Llm> {
+    let mut models = Vec::new();
+    for (index, name) in raw.models.iter().enumerate() {
+        let at = at.key("models").index(index);
+        let Some(model) = cx.resolve(&at, Noun::Model, &name.0, around.owner()) else {
+            continue;
+        };
+        if models.contains(&model) {
+            cx.fault(&at, "this model is given twice", "leave one out");
+        }
+        models.push(model);
+    }
+    (!models.is_empty()).then_some(Llm { models })
+}
+
+fn check_publish(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::Publish,
+    around: &Around<'_>,
+) -> Option<Publish> {
+    let captured = around.captured();
+    let template = |cx: &mut Checker<'_>, at: &At, text: &str| {
+        let template = cx.template(at, text)?;
+        cx.captured(at, &template, &captured).then_some(template)
+    };
+    let cluster = cx.resolve(
+        &at.key("cluster"),
+        Noun::Cluster,
+        &raw.cluster.0,
+        around.owner(),
+    );
+    let topic = template(cx, &at.key("topic"), &raw.topic)
+        .and_then(|topic| check_topic(cx, &at.key("topic"), topic, around));
+    let key = raw
+        .key
+        .as_ref()
+        .map(|key| template(cx, &at.key("key"), key));
+    let mut headers = Vec::new();
+    for (name, text) in &raw.headers {
+        let value = template(cx, &at.key("headers").key(name), text);
+        headers.extend(value.map(|value| (name.as_str().into(), value)));
+    }
+    Some(Publish {
+        cluster: cluster?,
+        topic: topic?,
+        allowed_topics: around.team.map(|team| team.topics.clone()),
+        key: match key {
+            Some(key) => Some(key?),
+            None => None,
+        },
+        headers,
+        max_body: raw.max_body.0,
+        timeout: raw.timeout.0,
+    })
+}
+
+/// A literal topic is checked here; another at each request.
+fn check_topic(
+    cx: &mut Checker<'_>,
+    at: &At,
+    topic: Template,
+    around: &Around<'_>,
+) -> Option<Template> {
+    let Some(name) = topic.literal() else {
+        return Some(topic);
+    };
+    if !is_topic(name) {
+        let hint = "topics are letters, digits, \".\", \"_\" and \"-\", at most 249";
+        cx.fault(at, format!("\"{name}\" is no topic"), hint);
+        return None;
+    }
+    if let Some(team) = around.team
+        && !super::owns_topic(&team.topics, name)
+    {
+        let message = format!("team \"{}\" does not own the topic \"{name}\"", team.name);
+        cx.fault(
+            at,
+            message,
+            format!("list it under `owns.topics` of team \"{}\"", team.name),
+        );
+        return None;
+    }
+    Some(topic)
+}
+
+fn check_respond(cx: &mut Checker<'_>, at: &At, raw: &raw::Respond) -> Option<Respond> {
+    let mut headers = Vec::new();
+    for (name, value) in &raw.headers {
+        headers.extend(check_field(cx, &at.key("headers").key(name), name, value));
+    }
+    let status = StatusCode::from_u16(raw.status).ok()?;
+    if !raw.body.is_empty() && matches!(raw.status, 204 | 205 | 304) {
+        cx.fault(
+            &at.key("body"),
+            format!("an answer {} has no body", raw.status),
+            "leave it out",
+        );
+        return None;
+    }
+    Some(Respond {
+        status,
+        body: raw.body.clone().into(),
+        headers,
+    })
+}
+
+fn check_redirect(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::Redirect,
+    around: &Around<'_>,
+) -> Option<Redirect> {
+    if !matches!(raw.status, 301 | 302 | 303 | 307 | 308) {
+        let message = format!("{} does not send anyone elsewhere", raw.status);
+        cx.fault(&at.key("status"), message, "give 301, 302, 303, 307 or 308");
+        return None;
+    }
+    let at = at.key("location");
+    let location = cx.template(&at, &raw.location)?;
+    // a host made of what a caller sent would send callers anywhere
+    let fixed = match location.segments().first() {
+        Some(Segment::Literal(start)) => start
+            .strip_prefix("https://")
+            .or(start.strip_prefix("http://")),
+        _ => None,
+    };
+    let whole_host = fixed.is_some_and(|rest| {
+        rest.contains('/') || (location.literal().is_some() && !rest.is_empty())
+    });
+    let rooted = matches!(location.segments().first(), Some(Segment::Literal(start)) if start.starts_with('/') && !start.starts_with("//") && (start.len() > 1 || location.literal().is_some()));
+    let sendable = location.segments().iter().all(|segment| match segment {
+        Segment::Literal(text) => HeaderValue::from_str(text).is_ok(),
+        Segment::Variable(_) => true,
+    });
+    if !(whole_host || rooted) || !sendable {
+        let hint =
+            "write it as https://example.com/{path.rest} or /new/{path.rest}: the host is fixed";
+        cx.fault(&at, "this is neither a URL nor a path", hint);
+        return None;
+    }
+    let status = StatusCode::from_u16(raw.status).ok()?;
+    cx.captured(&at, &location, &around.captured())
+        .then_some(Redirect { location, status })
+}

@@ -1,0 +1,112 @@
+//! `telemetry`, checked.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{HeaderName, Uri};
+
+use super::address;
+use super::check::{At, Checker, Item};
+use super::raw::telemetry as raw;
+use super::secret::Secret;
+use super::units::Setting;
+
+/// Traces and access log.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    /// Where spans are exported to.
+    pub otlp: Option<Otlp>,
+    /// Where the access log goes.
+    pub access_log: AccessLog,
+    /// Requests that took longer count as slow.
+    pub slow_after: Duration,
+}
+
+/// An OTLP collector, over gRPC.
+#[derive(Debug, Clone)]
+pub struct Otlp {
+    /// `http` or `https`, with an authority.
+    pub endpoint: Uri,
+    /// From 0 to 1.
+    pub sample_ratio: f64,
+    /// Metadata of every export, in the order of their names.
+    pub headers: Vec<(HeaderName, Secret)>,
+}
+
+/// Where the access log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Standard output.
+    Stdout,
+    /// Nowhere.
+    None,
+    /// A file, reopened on SIGUSR1.
+    File(PathBuf),
+}
+
+/// Checks `telemetry`; what is not written gets its default.
+pub(super) fn check(cx: &mut Checker<'_>, item: &Item<raw::Telemetry>) -> Option<Telemetry> {
+    let otlp = match &item.raw.otlp {
+        Some(otlp) => Some(check_otlp(cx, &item.at.key("otlp"), otlp)?),
+        None => None,
+    };
+    let output = &item.raw.access_log.output;
+    let access_log = match output.as_str() {
+        "stdout" => AccessLog::Stdout,
+        "none" => AccessLog::None,
+        path if path.contains('/') => AccessLog::File(cx.locate(&item.at, path)),
+        _ => {
+            let at = item.at.key("access_log").key("output");
+            cx.fault(
+                &at,
+                format!("\"{output}\" is neither stdout nor none nor a path"),
+                format!("write a path with a slash, as ./{output}"),
+            );
+            return None;
+        }
+    };
+    Some(Telemetry {
+        otlp,
+        access_log,
+        slow_after: item.raw.slow_after.0,
+    })
+}
+
+fn check_otlp(cx: &mut Checker<'_>, at: &At, raw: &raw::Otlp) -> Option<Otlp> {
+    let mut headers = Vec::new();
+    for (name, setting) in &raw.headers {
+        let at = at.key("headers").key(name);
+        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
+            cx.fault(&at, format!("\"{name}\" is no header name"), "");
+            continue;
+        };
+        let value = match setting {
+            Setting::Text(text) => Some(Secret::new(text.as_str())),
+            Setting::Secret(secret) => cx.reveal(&at.key("secret"), &secret.0, None),
+        };
+        let Some(value) = value else { continue };
+        if http::HeaderValue::from_str(value.expose()).is_err() {
+            cx.fault(
+                &at,
+                "the value cannot be sent in a header",
+                "it holds control characters",
+            );
+            continue;
+        }
+        headers.push((name, value));
+    }
+    let at = at.key("endpoint");
+    match address::url(&raw.endpoint) {
+        Ok(_) => {}
+        Err(message) => {
+            cx.fault(&at, message, "write it as http://127.0.0.1:4317");
+            return None;
+        }
+    }
+    let endpoint = raw.endpoint.parse().ok()?;
+    Some(Otlp {
+        endpoint,
+        sample_ratio: raw.sample_ratio,
+        headers,
+    })
+}

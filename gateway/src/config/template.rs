@@ -1,0 +1,205 @@
+//! Text with values of the request in it: `{path.x}`, `{header.x}`, `{query.x}`.
+//!
+//! A template is parsed once, when the configuration is checked. It knows the
+//! names of the values it needs and not where they come from.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderName;
+
+/// Text with values of the request in it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Template {
+    segments: Vec<Segment>,
+}
+
+/// A piece of a template.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Segment {
+    /// Text that stands for itself.
+    Literal(Arc<str>),
+    /// A value of the request.
+    Variable(Variable),
+}
+
+/// A value of the request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Variable {
+    /// What the route's path template captured under this name, percent-decoded.
+    Path(Arc<str>),
+    /// The first header field of this name.
+    Header(HeaderName),
+    /// The first query parameter of this name, percent-decoded.
+    Query(Arc<str>),
+}
+
+impl fmt::Display for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(name) => write!(f, "{{path.{name}}}"),
+            Self::Header(name) => write!(f, "{{header.{name}}}"),
+            Self::Query(name) => write!(f, "{{query.{name}}}"),
+        }
+    }
+}
+
+/// Why text is no template: what is wrong, and how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Malformed {
+    /// What is wrong.
+    pub message: String,
+    /// How to mend it.
+    pub hint: String,
+}
+
+impl Template {
+    /// Reads `{path.x}`, `{header.x}` and `{query.x}`; `{{` and `}}` are braces.
+    ///
+    /// # Errors
+    /// An unknown variable, a lone brace, or a name that cannot be one.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        let mut segments = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            literal.push_str(&rest[..at]);
+            let brace = &rest[at..at + 1];
+            let after = &rest[at + 1..];
+            if let Some(after) = after.strip_prefix(brace) {
+                literal.push_str(brace);
+                rest = after;
+                continue;
+            }
+            let Some((name, after)) = after.split_once('}').filter(|_| brace == "{") else {
+                return Err(Malformed {
+                    message: format!("\"{brace}\" without its counterpart"),
+                    hint: format!("write \"{brace}{brace}\" for the character itself"),
+                });
+            };
+            if !literal.is_empty() {
+                segments.push(Segment::Literal(std::mem::take(&mut literal).into()));
+            }
+            segments.push(Segment::Variable(Variable::parse(name)?));
+            rest = after;
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            segments.push(Segment::Literal(literal.into()));
+        }
+        Ok(Self { segments })
+    }
+
+    /// The pieces, in order. No two literals are neighbours.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// The text, if no value of the request is needed.
+    pub fn literal(&self) -> Option<&str> {
+        match self.segments.as_slice() {
+            [] => Some(""),
+            [Segment::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The values it needs.
+    pub fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Literal(_) => None,
+            Segment::Variable(variable) => Some(variable),
+        })
+    }
+
+    /// The text with the values in it.
+    ///
+    /// # Errors
+    /// The first variable for which `value` has none.
+    pub fn render<'a, 'v>(
+        &'a self,
+        value: impl Fn(&'a Variable) -> Option<Cow<'v, str>>,
+    ) -> Result<String, &'a Variable> {
+        let mut text = String::new();
+        for segment in &self.segments {
+            match segment {
+                Segment::Literal(literal) => text.push_str(literal),
+                Segment::Variable(variable) => text.push_str(&value(variable).ok_or(variable)?),
+            }
+        }
+        Ok(text)
+    }
+}
+
+impl Variable {
+    /// Reads what stands between the braces.
+    fn parse(text: &str) -> Result<Self, Malformed> {
+        let known = || "known are {path.NAME}, {header.NAME} and {query.NAME}".to_owned();
+        let unknown = || Malformed {
+            message: format!("no variable \"{{{text}}}\""),
+            hint: known(),
+        };
+        match text.split_once('.') {
+            Some((_, "")) => Err(unknown()),
+            Some(("path", name)) => Ok(Self::Path(name.into())),
+            Some(("query", name)) => Ok(Self::Query(name.into())),
+            Some(("header", name)) => HeaderName::from_bytes(name.as_bytes())
+                .map(Self::Header)
+                .map_err(|_| Malformed {
+                    message: format!("\"{name}\" is no header name"),
+                    hint: "header names are letters, digits and \"-\"".to_owned(),
+                }),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(text: &str) -> Vec<String> {
+        Template::parse(text)
+            .expect("a template")
+            .variables()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn variables_and_literals_are_told_apart() {
+        assert_eq!(
+            variables("a-{path.id}-{header.X-Key}{query.q}"),
+            ["{path.id}", "{header.x-key}", "{query.q}"]
+        );
+        assert_eq!(
+            Template::parse("{{plain}}").expect("a template").literal(),
+            Some("{plain}")
+        );
+        assert_eq!(Template::parse("").expect("a template").literal(), Some(""));
+    }
+
+    #[test]
+    fn rendering_names_the_first_value_that_is_missing() {
+        let template = Template::parse("{path.a}/{path.b}").expect("a template");
+        let all = template.render(|_| Some("x".into()));
+        assert_eq!(all.as_deref(), Ok("x/x"));
+        let some = template.render(|v| (*v == Variable::Path("a".into())).then(|| "x".into()));
+        assert_eq!(some, Err(&Variable::Path("b".into())));
+    }
+
+    #[test]
+    fn what_is_no_template_says_why() {
+        for (text, message) in [
+            ("{body.x}", "no variable \"{body.x}\""),
+            ("{path.}", "no variable \"{path.}\""),
+            ("{}", "no variable \"{}\""),
+            ("a{b", "\"{\" without its counterpart"),
+            ("a}b", "\"}\" without its counterpart"),
+            ("{header.a b}", "\"a b\" is no header name"),
+        ] {
+            assert_eq!(Template::parse(text).expect_err(text).message, message);
+        }
+    }
+}

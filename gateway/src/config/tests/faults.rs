@@ -1,0 +1,348 @@
+//! Faults of meaning.
+
+use super::{expect, faults, good};
+
+const UPSTREAM: &str = "upstreams: [{ name: orders, endpoints: [{ address: 127.0.0.1:1 }] }]\n";
+
+fn expect_after(before: &str, table: &[(&str, &str)]) {
+    for (more, line) in table {
+        assert_eq!(faults(&format!("{before}{more}")), [*line], "{more}");
+    }
+}
+
+#[test]
+fn references_resolve_or_suggest() {
+    expect_after(
+        UPSTREAM,
+        &[
+            (
+                "routes: [{ name: a, forward: { backends: [{ upstream: ordrs }] } }]",
+                "routes[0].forward.backends[0].upstream: no upstream named \"ordrs\"; did you mean \"orders\"?",
+            ),
+            (
+                "routes: [{ name: a, listeners: [pubic], respond: {} }]",
+                "routes[0].listeners[0]: no listener named \"pubic\"; did you mean \"public\"?",
+            ),
+            (
+                "routes: [{ name: a, llm: { models: [gpt] } }]",
+                "routes[0].llm.models[0]: no model named \"gpt\"",
+            ),
+            (
+                "routes: [{ name: a, respond: {}, policies: [{ kind: key_auth, groups: [writers] }] }]",
+                "routes[0].policies[0].groups[0]: no consumer is in a group \"writers\"",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_route_has_exactly_one_action() {
+    expect_after(
+        UPSTREAM,
+        &[
+            (
+                "routes: [{ name: a }]",
+                "routes[0]: the route has no action; give exactly one of forward, llm, publish, respond and redirect",
+            ),
+            (
+                "routes: [{ name: a, respond: {}, forward: { backends: [{ upstream: orders }] } }]",
+                "routes[0]: the route has 2 actions: forward, respond; give exactly one of forward, llm, publish, respond and redirect",
+            ),
+            (
+                "routes: [{ name: a, forward: { backends: [{ upstream: orders, weight: 0 }] } }]",
+                "routes[0].forward.backends: every weight is 0, so none would be called; give at least one a weight",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn names_are_unique_and_addresses_too() {
+    expect(&[
+        (
+            "routes: [{ name: a, respond: {} }, { name: a, matches: [{ methods: [GET] }], respond: {} }]",
+            "routes[1].name: the name \"a\" is taken by routes[0]; names are unique within a section",
+        ),
+        (
+            "metrics: { address: 127.0.0.1:9 }\nadmin: { address: 127.0.0.1:9 }",
+            "admin: admin and metrics both listen on 127.0.0.1:9; give each its own port",
+        ),
+        (
+            "admin: { address: 0.0.0.0:9 }",
+            "admin: 0.0.0.0:9 can be reached from elsewhere, and no token is asked for; add `token: { secret: NAME }`, or listen on 127.0.0.1",
+        ),
+    ]);
+}
+
+#[test]
+fn a_match_that_is_never_reached_is_a_fault() {
+    let never = |at: &str, by: &str| {
+        vec![format!(
+            "{at}: this is never reached: whatever it matches, {by} takes first; remove one, or tell them apart"
+        )]
+    };
+    let two = |one: &str, other: &str| {
+        faults(&format!(
+            "routes: [{{ name: a, {one} respond: {{}} }}, {{ name: b, {other} respond: {{}} }}]"
+        ))
+    };
+    let both = never(
+        "routes[1].matches[0]",
+        "routes[0].matches[0] of route \"a\"",
+    );
+    assert_eq!(two("", ""), both);
+    let path = |path: &str| format!("matches: [{{ path: {path} }}],");
+    assert_eq!(
+        two(
+            &path("{ template: '/a/{x}' }"),
+            &path("{ template: '/a/{y}' }")
+        ),
+        both
+    );
+    assert_eq!(two(&path("{ prefix: /a }"), &path("{ prefix: /a/ }")), both);
+    let methods = |methods: &str| format!("matches: [{{ methods: [{methods}] }}],");
+    assert_eq!(two(&methods("GET, POST"), &methods("GET")), both);
+    assert_eq!(two("", "hosts: [],"), both);
+    assert_eq!(two("", "listeners: [public],"), both);
+    let reachable: &[(&str, &str)] = &[
+        ("", "hosts: [a.example.com],"),
+        ("hosts: ['*.example.com'],", "hosts: [a.example.com],"),
+        ("listeners: [public],", ""),
+        ("", "matches: [{ methods: [GET] }],"),
+        (
+            "matches: [{ methods: [GET] }],",
+            "matches: [{ methods: [GET, POST] }],",
+        ),
+        (
+            "matches: [{ path: { prefix: /a } }],",
+            "matches: [{ path: { exact: /a } }],",
+        ),
+        ("", "matches: [{ headers: [{ name: x, present: true }] }],"),
+    ];
+    for (one, other) in reachable {
+        assert_eq!(two(one, other), Vec::<String>::new(), "{one} {other}");
+    }
+}
+
+#[test]
+fn templates_name_what_the_route_captures() {
+    let cluster = "kafka_clusters: [{ name: k, bootstrap_servers: ['127.0.0.1:9092'] }]\n";
+    let publish = |topic: &str, path: &str| {
+        faults(&format!(
+            "{cluster}routes: [{{ name: a, matches: [{{ path: {path} }}], publish: {{ cluster: k, topic: '{topic}' }} }}]"
+        ))
+    };
+    let none = Vec::<String>::new();
+    assert_eq!(publish("{path.topic}", "{ template: '/e/{topic}' }"), none);
+    assert_eq!(
+        publish("{path.topik}", "{ template: '/e/{topic}' }"),
+        [
+            "routes[0].publish.topic: no match of this route captures \"{path.topik}\"; did you mean \"{path.topic}\"?"
+        ]
+    );
+    assert_eq!(
+        publish("{path.topic}", "{ prefix: /e }"),
+        [
+            "routes[0].publish.topic: no match of this route captures \"{path.topic}\"; match on a template such as `/…/{topic}`"
+        ]
+    );
+    assert_eq!(
+        publish("{body.x}", "{ prefix: /e }"),
+        [
+            "routes[0].publish.topic: no variable \"{body.x}\"; known are {path.NAME}, {header.NAME} and {query.NAME}"
+        ]
+    );
+    assert_eq!(
+        publish("a b", "{ prefix: /e }"),
+        [
+            "routes[0].publish.topic: \"a b\" is no topic; topics are letters, digits, \".\", \"_\" and \"-\", at most 249"
+        ]
+    );
+}
+
+#[test]
+fn quotas_count_only_what_a_route_knows() {
+    let quota = |unit: &str, by: &str| {
+        format!(
+            "stores: [{{ name: s, kind: memory }}]\nquotas: [{{ name: q, store: s, unit: {unit}, limit: {{ default: 1 }}, window: {{ kind: fixed, every: day }}, by: [{by}] }}]\n"
+        )
+    };
+    let route = "routes: [{ name: a, respond: {}, policies: [{ kind: quota, quotas: [q] }] }]";
+    expect_after(
+        &quota("requests", "team"),
+        &[(
+            route,
+            "routes[0].policies[0]: the quota \"q\" counts by team, and nothing on this route finds out who calls; add the policy key_auth",
+        )],
+    );
+    expect_after(
+        &quota("requests", "model"),
+        &[(
+            route,
+            "routes[0].policies[0]: the quota \"q\" counts by model, and nothing on this route names a model; use it on llm routes",
+        )],
+    );
+    expect_after(
+        &quota("tokens", ""),
+        &[(
+            route,
+            "routes[0].policies[0]: the quota \"q\" counts tokens, which only llm routes use; count requests here",
+        )],
+    );
+    // where every route gets it, a quota of tokens is left out on those without
+    let loaded = good(&format!(
+        "{}policies: {{ enforced: [{{ kind: quota, quotas: [q] }}] }}\nroutes: [{{ name: a, respond: {{}} }}]",
+        quota("tokens", "")
+    ));
+    assert!(loaded.config.routes[0].policies.is_empty());
+}
+
+#[test]
+fn properties_that_promises_rest_on_are_refused() {
+    let cluster = |properties: &str| {
+        faults(&format!(
+            "kafka_clusters: [{{ name: k, bootstrap_servers: ['a:1'], properties: {{ {properties} }} }}]"
+        ))
+    };
+    assert_eq!(
+        cluster("compression.type: lz4, linger.ms: 5"),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        cluster("acks: 1"),
+        [
+            "kafka_clusters[0].properties.acks: \"acks\" is set by Weir; Weir answers only once all replicas have the record"
+        ]
+    );
+    assert_eq!(
+        cluster("delivery.timeout.ms: 1"),
+        [
+            "kafka_clusters[0].properties[\"delivery.timeout.ms\"]: \"delivery.timeout.ms\" is set by Weir; write `delivery_timeout` beside `properties`"
+        ]
+    );
+    assert_eq!(
+        cluster("compresion.type: lz4"),
+        [
+            "kafka_clusters[0].properties[\"compresion.type\"]: librdkafka does not take this as \"compresion.type\"; its CONFIGURATION.md lists names and values"
+        ]
+    );
+}
+
+#[test]
+fn rewrites_and_redirects_are_checked() {
+    let rewrite = |matches: &str, rewrite: &str| {
+        faults(&format!(
+            "{UPSTREAM}routes: [{{ name: a, matches: [{{ path: {matches} }}], forward: {{ backends: [{{ upstream: orders }}], rewrite: {{ path: {rewrite} }} }} }}]"
+        ))
+    };
+    let none = Vec::<String>::new();
+    assert_eq!(rewrite("{ prefix: /a/b }", "{ strip_prefix: /a }"), none);
+    assert_eq!(
+        rewrite("{ prefix: /ab }", "{ strip_prefix: /a }"),
+        [
+            "routes[0].forward.rewrite.path.strip_prefix: the route also matches paths that do not begin with \"/a\"; match only paths below it"
+        ]
+    );
+    assert_eq!(
+        rewrite("{ template: '/a/{id}' }", "{ template: '/b/{path.id}' }"),
+        none
+    );
+    assert_eq!(
+        rewrite("{ prefix: /a }", "{ strip_prefix: /a, replace: /b }"),
+        [
+            "routes[0].forward.rewrite.path: a path is rewritten in exactly one way; give one of strip_prefix, replace and template"
+        ]
+    );
+    let redirect = |location: &str| {
+        faults(&format!(
+            "routes: [{{ name: a, redirect: {{ location: '{location}' }} }}]"
+        ))
+    };
+    for good in [
+        "/",
+        "/new",
+        "https://example.com",
+        "https://example.com/{query.x}",
+        "/{query.x}/a",
+    ] {
+        let found = redirect(good);
+        assert_eq!(
+            found.is_empty(),
+            good != "/{query.x}/a",
+            "{good}: {found:?}"
+        );
+    }
+    for bad in [
+        "https://{header.host}/",
+        "{query.x}",
+        "//evil.example",
+        "https://example.com{query.x}",
+        "",
+    ] {
+        assert_eq!(redirect(bad).len(), 1, "{bad}");
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let found = faults(
+        "server: { worker_threads: 0 }\n\
+         secrets: [{ name: k, value: '${MISSING}' }]\n\
+         upstreams: [{ name: orders, endpoints: [{ address: nowhere }] }, { name: stock, endpoints: [] }]\n\
+         routes:\n\
+         - { name: a, forward: { backends: [{ upstream: ordrs }, { upstream: stock }] } }\n\
+         - { name: a, hosts: ['a b'], respond: { status: 99 } }\n\
+         - { nam: b }\n",
+    );
+    assert_eq!(
+        found,
+        [
+            "secrets[0].value: the environment variable MISSING is not set; set it, or write the value",
+            "routes[1].respond.status: 99 is too small; the least is 200",
+            "routes[2].nam: there is no \"nam\" here; did you mean \"name\"?",
+            "routes[2]: \"name\" is missing; add `name:`",
+            "server.worker_threads: 0 is too small; the least is 1",
+            "upstreams[1].endpoints: this list is empty; give at least one entry",
+            "routes[1].name: the name \"a\" is taken by routes[0]; names are unique within a section",
+            "upstreams[0].endpoints[0].address: \"nowhere\" is no address; write host and port, as orders.internal:9001",
+            "routes[0].forward.backends[0].upstream: no upstream named \"ordrs\"; did you mean \"orders\"?",
+            "routes[1].hosts[0]: \"a b\" is no host; write it as api.example.com or *.example.com",
+        ]
+    );
+}
+
+#[test]
+fn a_shared_key_is_a_fault_and_an_expired_one_a_warning() {
+    let hash = "ab".repeat(32);
+    let key = |name: &str, expires: &str| {
+        format!(
+            "{{ name: {name}, credentials: [{{ kind: key, id: a, sha256: '{hash}'{expires} }}] }}"
+        )
+    };
+    assert_eq!(
+        faults(&format!("consumers: [{}, {}]", key("a", ""), key("b", ""))),
+        [
+            "consumers[1].credentials[0].sha256: this is the same key as consumers[0].credentials[0]; make another with `weir key new`"
+        ]
+    );
+    let loaded = good(&format!(
+        "consumers: [{}]",
+        key("a", ", expires: 2020-01-01")
+    ));
+    assert_eq!(
+        loaded.warnings[0].to_string(),
+        "consumers[0].credentials[0].expires: this key has expired; remove it"
+    );
+}
+
+#[test]
+fn a_route_open_to_all_is_a_warning() {
+    let loaded = good(&format!(
+        "{UPSTREAM}routes: [{{ name: a, forward: {{ backends: [{{ upstream: orders }}] }} }}, {{ name: b, hosts: [b.c], respond: {{}} }}]"
+    ));
+    let warnings: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        ["routes[0]: nobody authenticates or meters this route; add a policy key_auth or quota"]
+    );
+}

@@ -1,0 +1,74 @@
+//! What the design names and this version does not build: refused by name.
+
+/// Keys, with `[]` for any index; and what to do instead.
+const KEYS: &[(&str, &str)] = &[
+    ("routes[].grpc", "use forward, which passes gRPC through"),
+    (
+        "routes[].websocket",
+        "use forward, which passes upgrades through",
+    ),
+    (
+        "routes[].graphql",
+        "use forward, which passes GraphQL through",
+    ),
+    ("routes[].subscribe", "leave the route out"),
+    ("models[].strategy", "give one target and leave it out"),
+    (
+        "quotas[].on_store_failure",
+        "leave it out: a store in memory cannot fail",
+    ),
+];
+
+/// Words at a path; and what to do instead.
+const WORDS: &[(&str, &str, &str)] = &[
+    ("stores[].kind", "local", "use kind memory"),
+    ("stores[].kind", "redis", "use kind memory"),
+    ("providers[].dialect", "anthropic", "use dialect openai"),
+    ("providers[].dialect", "gemini", "use dialect openai"),
+    ("providers[].dialect", "bedrock", "use dialect openai"),
+    ("quotas[].unit", "money", "use unit requests or tokens"),
+    (
+        "quotas[].unit",
+        "concurrency",
+        "use unit requests or tokens",
+    ),
+    (
+        "quotas[].unit",
+        "graphql_cost",
+        "use unit requests or tokens",
+    ),
+    ("quotas[].unit", "messages", "use unit requests or tokens"),
+    ("quotas[].unit", "bytes", "use unit requests or tokens"),
+];
+
+/// What to do instead, if the key at `path` is not built yet.
+pub(super) fn key(path: &str) -> Option<&'static str> {
+    let path = without_indices(path);
+    KEYS.iter()
+        .find(|(key, _)| *key == path)
+        .map(|(_, instead)| *instead)
+}
+
+/// What to do instead, if `word` at `path` is not built yet.
+pub(super) fn word(path: &str, word: &str) -> Option<&'static str> {
+    let path = without_indices(path);
+    WORDS
+        .iter()
+        .find(|(at, unbuilt, _)| *at == path && *unbuilt == word)
+        .map(|(.., instead)| *instead)
+}
+
+/// `routes[3].grpc` as `routes[].grpc`.
+fn without_indices(path: &str) -> String {
+    let mut inside = false;
+    path.chars()
+        .filter(|&c| {
+            match c {
+                '[' => inside = true,
+                ']' => inside = false,
+                _ => return !inside,
+            }
+            true
+        })
+        .collect()
+}

@@ -1,0 +1,128 @@
+//! What a person reads once the demo runs: commands to paste, each with what it shows.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use weir_telemetry::{Code, catalogue};
+
+use super::broker;
+use super::config::KEY;
+
+/// Writes the guide for a gateway listening on `bound`, by the names of its sockets.
+pub(super) fn write(bound: &[(String, SocketAddr)], bootstrap_servers: &str) -> String {
+    let at = |name: &str| {
+        let found = bound.iter().find(|(socket, _)| socket == name);
+        found.map_or_else(|| format!("<{name}>"), |(_, address)| address.to_string())
+    };
+    let (public, metrics, admin) = (at("public"), at("metrics"), at("admin"));
+    let mut text = format!(
+        "\nWeir is up: gateway on {public}, metrics on {metrics}, admin on {admin}.\n\
+         Paste these into another terminal; here you will see the access log.\n"
+    );
+    for (what, command) in commands(&public, &metrics, &admin) {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n# {what}\n{command}\n");
+    }
+    let _ = write!(
+        text,
+        "\n\
+         Any OpenAI client works: base_url http://{public}/v1, api_key {KEY}, model demo.\n\
+         Any Kafka client reads topic {topic} at {bootstrap_servers}.\n\
+         An error's page is named in it, as {page}, in the repository of Weir.\n\
+         Ctrl-C ends the demo.\n\n",
+        topic = broker::TOPIC,
+        page = Code::ConnectionRefused.runbook(),
+    );
+    text
+}
+
+/// The commands, in the order to try them, and what each shows.
+fn commands(public: &str, metrics: &str, admin: &str) -> [(&'static str, String); 8] {
+    let chat = format!(
+        "http://{public}/v1/chat/completions -H 'authorization: Bearer {KEY}' -H 'content-type: application/json'"
+    );
+    let topic = broker::TOPIC;
+    [
+        (
+            "REST: proxied to an echo, which shows what an upstream sees",
+            format!("curl -sS 'http://{public}/echo/hello?name=weir' -d 'hi there'"),
+        ),
+        (
+            "Chat: answered by a model, its tokens counted against a quota (see the RateLimit header)",
+            format!(
+                r#"curl -sSi {chat} -d '{{"model":"demo","messages":[{{"role":"user","content":"What is a weir?"}}]}}'"#
+            ),
+        ),
+        (
+            "Chat, streamed as it is written",
+            format!(
+                r#"curl -sSN {chat} -d '{{"model":"demo","stream":true,"messages":[{{"role":"user","content":"What is a weir?"}}]}}'"#
+            ),
+        ),
+        (
+            "Chat that asks for more than the quota holds: refused before the model sees it",
+            format!(
+                r#"curl -sSi {chat} -d '{{"model":"demo","max_tokens":1000000,"messages":[{{"role":"user","content":"Tell me everything."}}]}}'"#
+            ),
+        ),
+        (
+            "Publish: a request becomes a Kafka record, answered once the broker has it",
+            format!(
+                r#"curl -sS http://{public}/events/{topic} -H 'x-key: customer-7' -H 'content-type: application/json' -d '{{"item":"book","count":2}}'"#
+            ),
+        ),
+        (
+            "A route whose upstream refuses: the answer says so, and names the page that helps",
+            format!("curl -sSi http://{public}/broken"),
+        ),
+        (
+            "Metrics: requests by route and status, tokens by model",
+            format!(
+                "curl -sS http://{metrics}/metrics | grep -E '^({}_count|{})'",
+                catalogue::HTTP_SERVER_REQUEST_DURATION.name,
+                catalogue::LLM_TOKENS.name
+            ),
+        ),
+        (
+            "The configuration in force, without its secrets",
+            format!("curl -sS http://{admin}/config"),
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_names_every_address_and_the_key() {
+        let bound: Vec<(String, SocketAddr)> = [("public", 1), ("metrics", 2), ("admin", 3)]
+            .map(|(name, port)| (name.to_owned(), ([127, 0, 0, 1], port).into()))
+            .into();
+        let text = write(&bound, "127.0.0.1:4");
+        for part in [
+            "127.0.0.1:1/echo",
+            "127.0.0.1:1/v1",
+            "127.0.0.1:2/metrics",
+            "127.0.0.1:3/config",
+        ] {
+            assert!(text.contains(part), "{part} is missing in {text}");
+        }
+        assert!(text.contains("127.0.0.1:4") && text.contains(KEY));
+        assert!(!text.contains('<'), "an address is missing in {text}");
+    }
+
+    #[test]
+    fn every_body_is_json_and_every_quote_closes() {
+        for (_, command) in commands("a:1", "a:2", "a:3") {
+            assert_eq!(command.matches('\'').count() % 2, 0, "{command}");
+            let body = command
+                .split_once("-d '")
+                .map(|(_, rest)| rest.trim_end_matches('\''));
+            if let Some(body) = body.filter(|body| body.starts_with('{')) {
+                serde_json::from_str::<serde_json::Value>(body)
+                    .unwrap_or_else(|e| panic!("{e}: {body}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What outlives reloads: telemetry, the ledger, what is in flight, and the snapshot
+//! in force.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use weir_telemetry::trace::Sampler;
+use weir_telemetry::{Code, Telemetry};
+
+use crate::quota::Ledger;
+use crate::runtime::Snapshot;
+use crate::server::Drain;
+
+/// The process's state, shared by everything that serves a request.
+pub(crate) struct Gateway {
+    /// Everything operators see goes through here.
+    pub(crate) telemetry: Telemetry,
+    /// Decides which traces that begin here are sampled.
+    pub(crate) sampler: Sampler,
+    /// Counts what quotas limit.
+    pub(crate) ledger: Ledger,
+    /// Requests in flight.
+    pub(crate) drain: Drain,
+    /// Told when a reload is asked for.
+    pub(crate) reload: Notify,
+    snapshot: ArcSwap<Snapshot>,
+    reload_failure: Mutex<Option<String>>,
+}
+
+impl Gateway {
+    /// A gateway that begins with `snapshot`.
+    pub(crate) fn new(
+        telemetry: Telemetry,
+        sampler: Sampler,
+        snapshot: Arc<Snapshot>,
+    ) -> Self {
+        Gateway {
+            telemetry,
+            sampler,
+            ledger: Ledger::memory(),
+            drain: Drain::default(),
+            reload: Notify::new(),
+            snapshot: ArcSwap::new(snapshot),
+            reload_failure: Mutex::new(None),
+        }
+    }
+
+    /// The configuration in force now. A request asks once and keeps what it got.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Puts another configuration in force; requests under way keep theirs.
+    pub(crate) fn swap(&self, snapshot: Arc<Snapshot>) {
+        self.snapshot.store(snapshot);
+    }
+
+    /// Remembers how the last reload went: why it was refused, if it was.
+    pub(crate) fn note_reload(&self, failure: Option<String>) {
+        *self.reload_failure.lock() = failure;
+    }
+
+    /// Why the last reload was refused, if it was.
+    pub(crate) fn reload_failure(&self) -> Option<String> {
+        self.reload_failure.lock().clone()
+    }
+
+    /// Where a code is explained.
+    pub(crate) fn runbook_url(&self, code: Code) -> String {
+        code.runbook()
+    }
+}

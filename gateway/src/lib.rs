@@ -1,0 +1,20 @@
+//! Weir: an AI- and event-aware API gateway on Pingora.
+//!
+//! Read [`proxy`] first: it is the way of a request. `ARCHITECTURE.md` is the map.
+
+mod action;
+mod admin;
+pub mod cli;
+pub mod config;
+mod demo;
+mod error;
+mod gateway;
+mod observe;
+mod policy;
+mod proxy;
+mod quota;
+mod reload;
+mod routing;
+mod runtime;
+mod server;
+mod upstream;

@@ -1,0 +1,51 @@
+//! Telemetry started from what the configuration says of it.
+
+use weir_telemetry::access_log::Output;
+use weir_telemetry::export::Settings;
+use weir_telemetry::recorder::{Limits, Recorder};
+use weir_telemetry::trace::Sampler;
+use weir_telemetry::{AccessLog, Exporter, Metrics, Telemetry};
+
+use crate::config::Config;
+use crate::config::telemetry as config;
+
+/// Starts the writers and exporters; the sampler decides on traces that begin here.
+pub(crate) fn start(config: &Config) -> Result<(Telemetry, Sampler), String> {
+    let metrics = Metrics::new();
+    let output = match &config.telemetry.access_log {
+        config::AccessLog::Stdout => Some(Output::Stdout),
+        config::AccessLog::File(path) => Some(Output::Path(path.clone())),
+        config::AccessLog::None => None,
+    };
+    let access_log = output
+        .map(|output| AccessLog::start(output, &metrics))
+        .transpose()
+        .map_err(|e| format!("telemetry.access_log: {e}"))?;
+    let settings = config.telemetry.otlp.as_ref().map(settings).unwrap_or_default();
+    let resolved = settings
+        .resolve(|name| std::env::var(name).ok())
+        .map_err(|e| format!("telemetry.otlp: {e}"))?;
+    let exporter =
+        Exporter::start(&resolved, &metrics).map_err(|e| format!("telemetry.otlp: {e}"))?;
+    let telemetry = Telemetry {
+        access_log,
+        exporter,
+        recorder: Recorder::new(Limits::default()),
+        slow_after: config.telemetry.slow_after,
+        metrics,
+    };
+    Ok((telemetry, resolved.sampler()))
+}
+
+fn settings(otlp: &config::Otlp) -> Settings {
+    Settings {
+        endpoint: Some(otlp.endpoint.to_string()),
+        sample_ratio: Some(otlp.sample_ratio),
+        headers: otlp
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.expose().to_owned()))
+            .collect(),
+        ..Settings::default()
+    }
+}

@@ -1,0 +1,119 @@
+//! A route's policies in their order, and the walks along them.
+//!
+//! Before the action they run first to last, before the answer last to first, and each is timed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pingora_http::ResponseHeader;
+use weir_telemetry::record::PolicyRun;
+
+use super::{Direction, FilterCx, Policy, RequestCx, ResponseCx, Verdict};
+use crate::error::GatewayError;
+use crate::proxy::{Downstream, Reply, Request};
+
+/// One policy of a route.
+pub(crate) struct Link {
+    /// Its kind, as configured.
+    pub(crate) kind: &'static str,
+    /// What it does.
+    pub(crate) policy: Arc<dyn Policy>,
+}
+
+/// A route's policies, in the order they run.
+#[derive(Default)]
+pub(crate) struct Chain(Vec<Link>);
+
+impl Chain {
+    /// A chain of `links`, already in order.
+    pub(crate) fn new(links: Vec<Link>) -> Self {
+        Chain(links)
+    }
+
+    /// The kinds, in order.
+    pub(crate) fn kinds(&self) -> Vec<&'static str> {
+        self.0.iter().map(|link| link.kind).collect()
+    }
+
+    /// The way to the action; `Some` if a policy answers instead.
+    pub(crate) async fn before(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+    ) -> Result<Option<Reply>, GatewayError> {
+        for link in &self.0 {
+            let begun = Instant::now();
+            let verdict = {
+                let mut cx = RequestCx { request, head: down.head_mut() };
+                link.policy.on_request(&mut cx).await
+            };
+            let word = match &verdict {
+                Ok(Verdict::Continue) => "continue",
+                Ok(Verdict::Respond(_)) => "respond",
+                Err(error) => error.code.slug(),
+            };
+            let took = begun.elapsed();
+            request.record.policies.push(PolicyRun { kind: link.kind, took, verdict: word });
+            if let Verdict::Respond(reply) = verdict? {
+                return Ok(Some(reply));
+            }
+        }
+        self.filter(Direction::Request, request, down, None);
+        Ok(None)
+    }
+
+    /// The way back to the caller; `Some` if a policy answers instead.
+    pub(crate) async fn after(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+        head: &mut ResponseHeader,
+    ) -> Result<Option<Reply>, GatewayError> {
+        for (i, link) in self.0.iter().enumerate().rev() {
+            let begun = Instant::now();
+            let verdict = {
+                let mut cx = ResponseCx { request, request_head: down.head(), head };
+                link.policy.on_response(&mut cx).await
+            };
+            add_time(request, i, begun.elapsed());
+            if let Verdict::Respond(reply) = verdict? {
+                return Ok(Some(reply));
+            }
+        }
+        self.filter(Direction::Response, request, down, Some(head));
+        Ok(None)
+    }
+
+    /// When the request is over.
+    pub(crate) fn finish(&self, request: &Request) {
+        for link in &self.0 {
+            link.policy.on_finish(request);
+        }
+    }
+
+    fn filter(
+        &self,
+        direction: Direction,
+        request: &Request,
+        down: &mut Downstream,
+        response_head: Option<&ResponseHeader>,
+    ) {
+        let mut found: Vec<_> = {
+            let cx = FilterCx { request, request_head: down.head(), response_head };
+            self.0.iter().filter_map(|link| link.policy.filter(direction, &cx)).collect()
+        };
+        match direction {
+            Direction::Request => found.into_iter().for_each(|f| down.request_filters.push(f)),
+            Direction::Response => {
+                found.reverse();
+                found.into_iter().for_each(|f| down.response_filters.push(f));
+            }
+        }
+    }
+}
+
+fn add_time(request: &mut Request, index: usize, took: Duration) {
+    if let Some(run) = request.record.policies.get_mut(index) {
+        run.took += took;
+    }
+}

@@ -1,0 +1,125 @@
+//! Policies: what a route demands of a request before its action, and does to an answer after it.
+//!
+//! A policy is a folder with `mod.rs`, `config.rs` and `tests.rs`, one `kind:` in the
+//! configuration and one arm in [`build`]. It sees the request through [`RequestCx`], never a
+//! socket, an upstream or another policy.
+
+pub(crate) mod chain;
+mod cors;
+mod headers;
+mod ip_restriction;
+pub(crate) mod key_auth;
+pub(crate) mod quota;
+mod request_size;
+pub(crate) mod unit;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pingora_http::{RequestHeader, ResponseHeader};
+
+pub(crate) use unit::{Unit, Units};
+
+use crate::config::policies::PolicyConfig;
+use crate::config::routes::Route;
+use crate::error::GatewayError;
+use crate::proxy::{Reply, Request};
+use crate::runtime::Parts;
+use chain::Link;
+
+/// The policies of a route, in the order they run.
+pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Vec<Link> {
+    let link = |config: &PolicyConfig| Link { kind: config.kind(), policy: one(config, parts) };
+    route.policies.iter().map(|attached| link(&attached.config)).collect()
+}
+
+fn one(config: &PolicyConfig, parts: &Parts<'_>) -> Arc<dyn Policy> {
+    match config.clone() {
+        PolicyConfig::Cors(config) => Arc::new(cors::Cors::new(config)),
+        PolicyConfig::Headers(config) => Arc::new(headers::Headers(config)),
+        PolicyConfig::IpRestriction(config) => Arc::new(ip_restriction::IpRestriction(config)),
+        PolicyConfig::KeyAuth(config) => {
+            Arc::new(key_auth::KeyAuth::new(config, parts.directory.clone()))
+        }
+        PolicyConfig::Quota(config) => Arc::new(quota::build(&config, parts)),
+        PolicyConfig::RequestSize(config) => Arc::new(request_size::RequestSize(config)),
+    }
+}
+
+/// What a policy decides.
+pub(crate) enum Verdict {
+    /// The request goes on.
+    Continue,
+    /// The request is answered here.
+    Respond(Reply),
+}
+
+/// The way a body flows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// From the caller.
+    Request,
+    /// To the caller.
+    Response,
+}
+
+/// What a policy sees and may change before the action.
+pub(crate) struct RequestCx<'a> {
+    /// The request's context.
+    pub(crate) request: &'a mut Request,
+    /// Its head: what is changed here is what goes upstream.
+    pub(crate) head: &'a mut RequestHeader,
+}
+
+/// What a policy sees and may change before the answer's head is sent.
+pub(crate) struct ResponseCx<'a> {
+    /// The request's context.
+    pub(crate) request: &'a mut Request,
+    /// The request's head, as it was left.
+    pub(crate) request_head: &'a RequestHeader,
+    /// The answer's head.
+    pub(crate) head: &'a mut ResponseHeader,
+}
+
+/// What a policy knows when it decides whether to filter a body.
+pub(crate) struct FilterCx<'a> {
+    /// The request's context.
+    pub(crate) request: &'a Request,
+    /// The request's head.
+    pub(crate) request_head: &'a RequestHeader,
+    /// The answer's head; `None` for the request's direction.
+    pub(crate) response_head: Option<&'a ResponseHeader>,
+}
+
+/// One demand on the requests of a route. Built once per snapshot, shared by all its requests.
+#[async_trait]
+pub(crate) trait Policy: Send + Sync {
+    /// Before the action, in order.
+    async fn on_request(&self, _cx: &mut RequestCx<'_>) -> Result<Verdict, GatewayError> {
+        Ok(Verdict::Continue)
+    }
+
+    /// Before the answer's head is sent, in reverse order.
+    async fn on_response(&self, _cx: &mut ResponseCx<'_>) -> Result<Verdict, GatewayError> {
+        Ok(Verdict::Continue)
+    }
+
+    /// Called once per direction; `None` keeps bodies untouched and unbuffered.
+    fn filter(&self, _direction: Direction, _cx: &FilterCx<'_>) -> Option<Box<dyn Filter>> {
+        None
+    }
+
+    /// When the request is over, whatever happened to it.
+    fn on_finish(&self, _request: &Request) {}
+}
+
+/// Sees one direction of one body pass.
+pub(crate) trait Filter: Send {
+    /// One unit in, any number out.
+    fn unit(&mut self, unit: Unit, out: &mut Units) -> Result<(), GatewayError>;
+
+    /// The body is over; what was held back goes out.
+    fn end(&mut self, _out: &mut Units) -> Result<(), GatewayError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,338 @@
+//! The caller's side of a request: its body in, the answer out.
+//!
+//! It counts, limits and filters what passes, and names what goes wrong with the caller. It knows
+//! no route and no upstream.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, StatusCode, Version};
+use pingora_core::protocols::http::ServerSession;
+use pingora_error::{BError, ErrorType};
+use pingora_http::{RequestHeader, ResponseHeader};
+use weir_telemetry::Code;
+
+use super::filters::Filters;
+use crate::error::GatewayError;
+use crate::policy::Unit;
+
+/// How far an answer has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answered {
+    /// Nothing was sent.
+    Nothing,
+    /// The head is out; the body is not complete.
+    Head,
+    /// All of it was sent.
+    Whole,
+}
+
+/// How far the request body has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inbound {
+    /// There may be more.
+    Body,
+    /// The caller sent its end; filters may hold something back.
+    Last,
+    /// The filters gave their last; only the end is to be told.
+    End,
+    /// The end was told: all that can still happen is that the caller leaves.
+    Over,
+}
+
+/// One request's session with its caller.
+pub(crate) struct Downstream {
+    session: ServerSession,
+    inbound: Inbound,
+    answered: Answered,
+    continue_due: bool,
+    limit: u64,
+    received: u64,
+    sent: u64,
+    waited: Duration,
+    /// What request bodies pass through on their way up.
+    pub(crate) request_filters: Filters,
+    /// What response bodies pass through on their way down.
+    pub(crate) response_filters: Filters,
+}
+
+impl Downstream {
+    /// Takes over a session whose head was read.
+    pub(crate) fn new(session: ServerSession) -> Self {
+        let continue_due = session
+            .req_header()
+            .headers
+            .get(EXPECT)
+            .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        Downstream {
+            session,
+            inbound: Inbound::Body,
+            answered: Answered::Nothing,
+            continue_due,
+            limit: u64::MAX,
+            received: 0,
+            sent: 0,
+            waited: Duration::ZERO,
+            request_filters: Filters::default(),
+            response_filters: Filters::default(),
+        }
+    }
+
+    /// The request's head, as the policies left it.
+    pub(crate) fn head(&self) -> &RequestHeader {
+        self.session.req_header()
+    }
+
+    /// The request's head, to be edited.
+    pub(crate) fn head_mut(&mut self) -> &mut RequestHeader {
+        self.session.req_header_mut()
+    }
+
+    /// How far the answer has got.
+    pub(crate) fn answered(&self) -> Answered {
+        self.answered
+    }
+
+    /// Bytes of the request body read, and of the response body written.
+    pub(crate) fn bytes(&self) -> (u64, u64) {
+        (self.received, self.sent)
+    }
+
+    /// Time spent waiting for the caller to take the answer.
+    pub(crate) fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Bounds the request body, in bytes; refuses a declared length beyond it at once.
+    pub(crate) fn limit(&mut self, bytes: u64) -> Result<(), GatewayError> {
+        self.limit = self.limit.min(bytes);
+        let declared = self.head().headers.get(CONTENT_LENGTH);
+        let declared: Option<u64> = declared.and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+        match declared {
+            Some(length) if length > self.limit => Err(too_large(self.limit)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether nothing more is to come of the request body.
+    pub(crate) fn request_done(&mut self) -> bool {
+        match self.inbound {
+            Inbound::Body => self.request_filters.is_empty() && self.session.is_body_done(),
+            Inbound::Last | Inbound::End => false,
+            Inbound::Over => true,
+        }
+    }
+
+    /// What has already arrived of the body, without waiting for more.
+    pub(crate) async fn read_ready(&mut self) -> Result<Option<Bytes>, GatewayError> {
+        if self.continue_due {
+            return Ok(None);
+        }
+        // Dropping the read while it is pending loses nothing: Pingora's is made for it.
+        self.read().now_or_never().unwrap_or(Ok(None))
+    }
+
+    /// The next piece of the request body; `None` at its end. Asked again after the end, it waits
+    /// until the caller leaves, and says so. May be dropped while pending.
+    pub(crate) async fn read(&mut self) -> Result<Option<Bytes>, GatewayError> {
+        self.send_continue().await?;
+        loop {
+            match self.inbound {
+                Inbound::Body => {
+                    if let Some(chunk) = self.read_session().await? {
+                        return self.request_filters.pass(chunk).map(Some);
+                    }
+                    self.inbound = Inbound::Last;
+                }
+                Inbound::Last => {
+                    self.inbound = Inbound::End;
+                    if let Some(last) = self.request_filters.end()? {
+                        return Ok(Some(last));
+                    }
+                }
+                Inbound::End => {
+                    self.inbound = Inbound::Over;
+                    return Ok(None);
+                }
+                Inbound::Over => {
+                    self.session.read_body_or_idle(true).await.map_err(|e| client_fault(&e))?;
+                }
+            }
+        }
+    }
+
+    async fn read_session(&mut self) -> Result<Option<Bytes>, GatewayError> {
+        if self.session.is_body_done() {
+            return Ok(None);
+        }
+        let chunk = self.session.read_request_body().await.map_err(|e| client_fault(&e))?;
+        let Some(chunk) = chunk else { return Ok(None) };
+        self.received += chunk.len() as u64;
+        if self.received > self.limit {
+            return Err(too_large(self.limit));
+        }
+        Ok(Some(chunk))
+    }
+
+    /// The whole request body, bounded by the limit.
+    pub(crate) async fn read_whole(&mut self) -> Result<Bytes, GatewayError> {
+        let mut first: Option<Bytes> = None;
+        let mut rest: Vec<u8> = Vec::new();
+        while self.inbound != Inbound::Over {
+            let begun = Instant::now();
+            let chunk = self.read().await;
+            self.waited += begun.elapsed();
+            match (chunk?, &first) {
+                (None, _) => break,
+                (Some(chunk), None) => first = Some(chunk),
+                (Some(chunk), Some(_)) => rest.extend_from_slice(&chunk),
+            }
+        }
+        let first = first.unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(first);
+        }
+        Ok([&first[..], &rest[..]].concat().into())
+    }
+
+    async fn send_continue(&mut self) -> Result<(), GatewayError> {
+        if std::mem::take(&mut self.continue_due) && self.answered == Answered::Nothing {
+            self.session.write_continue_response().await.map_err(|e| client_fault(&e))?;
+        }
+        Ok(())
+    }
+
+    /// Passes on a 1xx head, where the caller's protocol carries it.
+    pub(crate) async fn write_informational(
+        &mut self,
+        head: Box<ResponseHeader>,
+    ) -> Result<(), GatewayError> {
+        let carried = !self.session.is_http2() && self.head().version == Version::HTTP_11;
+        // 100 was ours to send: the expectation is not passed on.
+        if !carried || head.status == StatusCode::CONTINUE {
+            return Ok(());
+        }
+        self.session.write_response_header(head).await.map_err(|e| client_fault(&e))
+    }
+
+    /// Sends the head of the answer; `bodiless` when nothing follows it.
+    pub(crate) async fn write_head(
+        &mut self,
+        mut head: Box<ResponseHeader>,
+        bodiless: bool,
+    ) -> Result<(), GatewayError> {
+        self.frame(&mut head, bodiless);
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            self.inbound = Inbound::Body;
+        }
+        self.answered = Answered::Head;
+        let begun = Instant::now();
+        let written = self.session.write_response_header(head).await;
+        self.waited += begun.elapsed();
+        written.map_err(|e| client_fault(&e))
+    }
+
+    /// An HTTP/1.1 answer of unknown length is chunked, so that its end can be told from a break.
+    fn frame(&self, head: &mut ResponseHeader, bodiless: bool) {
+        let needs = !self.session.is_http2()
+            && self.head().version == Version::HTTP_11
+            && self.head().method != Method::HEAD
+            && !head.status.is_informational()
+            && head.status != StatusCode::NO_CONTENT
+            && head.status != StatusCode::NOT_MODIFIED
+            && !head.headers.contains_key(CONTENT_LENGTH);
+        if !needs {
+            return;
+        }
+        let framed = if bodiless {
+            head.insert_header(CONTENT_LENGTH, "0")
+        } else {
+            head.insert_header(TRANSFER_ENCODING, "chunked")
+        };
+        framed.expect("a constant header value is valid");
+    }
+
+    /// Sends a piece of the body.
+    pub(crate) async fn write_chunk(&mut self, chunk: Bytes) -> Result<(), GatewayError> {
+        let chunk = self.response_filters.pass(chunk)?;
+        self.send(chunk).await
+    }
+
+    /// Sends a whole server-sent event, which filters see as one.
+    pub(crate) async fn write_event(&mut self, event: Bytes) -> Result<(), GatewayError> {
+        let event = self.response_filters.run_one(Unit::Event(event))?;
+        self.send(event).await
+    }
+
+    /// Sends a piece of an answer of the gateway's own, which filters do not see.
+    pub(crate) async fn write_own(&mut self, chunk: Bytes) -> Result<(), GatewayError> {
+        self.response_filters = Filters::default();
+        self.send(chunk).await
+    }
+
+    /// Ends the answer cleanly.
+    pub(crate) async fn write_end(&mut self, trailers: Option<HeaderMap>) -> Result<(), GatewayError> {
+        if let Some(last) = self.response_filters.end()? {
+            self.send(last).await?;
+        }
+        let begun = Instant::now();
+        let written = match trailers {
+            Some(trailers) if self.session.is_http2() => {
+                self.session.write_response_trailers(trailers).await
+            }
+            _ => self.session.finish_body().await,
+        };
+        self.waited += begun.elapsed();
+        written.map_err(|e| client_fault(&e))?;
+        self.answered = Answered::Whole;
+        Ok(())
+    }
+
+    async fn send(&mut self, chunk: Bytes) -> Result<(), GatewayError> {
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        self.sent += chunk.len() as u64;
+        let begun = Instant::now();
+        let written = self.session.write_response_body(chunk, false).await;
+        self.waited += begun.elapsed();
+        written.map_err(|e| client_fault(&e))
+    }
+
+    /// The caller shall not send another request on this connection.
+    pub(crate) fn close_after(&mut self) {
+        self.session.set_keepalive(None);
+    }
+
+    /// Breaks off: the caller must be able to tell that the answer is not whole.
+    pub(crate) async fn abort(&mut self) {
+        self.session.set_keepalive(None);
+        self.session.shutdown().await;
+    }
+
+    /// Gives back the session once the request is over.
+    pub(crate) fn into_session(self) -> ServerSession {
+        self.session
+    }
+}
+
+fn too_large(limit: u64) -> GatewayError {
+    GatewayError::public(
+        Code::RequestTooLarge,
+        format!("The request body is larger than the {limit} bytes allowed here."),
+    )
+}
+
+/// Names a failure of the caller's connection.
+fn client_fault(error: &BError) -> GatewayError {
+    let code = match error.etype() {
+        ErrorType::Custom("InvalidChunk" | "InvalidTrailerEnd") | ErrorType::InvalidHTTPHeader => {
+            Code::RequestBodyMalformed
+        }
+        ErrorType::ReadTimedout => Code::RequestBodyTimeout,
+        _ => Code::ClientDisconnected,
+    };
+    GatewayError::new(code).source(error)
+}

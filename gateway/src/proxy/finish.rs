@@ -1,0 +1,76 @@
+//! The last stage: settle, record, tell. Runs exactly once per request, whatever ended it.
+//!
+//! It is called from a destructor, because a task may be dropped at any await; so it never waits.
+
+use std::mem;
+
+use weir_telemetry::record::Record;
+use weir_telemetry::trace::{Context, RequestId};
+use weir_telemetry::{Code, Handles};
+
+use super::downstream::{Answered, Downstream};
+use super::request::Request;
+
+impl Request {
+    /// Takes over from the caller's side what the record needs of it.
+    pub(super) fn close(&mut self, down: &Downstream) {
+        let (received, sent) = down.bytes();
+        self.record.request_bytes = received;
+        self.record.response_bytes = sent;
+        self.waits.client += down.waited();
+    }
+}
+
+/// Finishes a request. `down` is there if the way was broken off by the task being dropped.
+pub(super) fn finish(request: &mut Request, down: Option<&Downstream>) {
+    if let Some(down) = down {
+        request.close(down);
+        broken_off(request, down);
+    }
+    request.record.duration = request.began.elapsed();
+    request.record.upstream_wait = request.waits.upstream;
+    request.record.gateway_time = request
+        .record
+        .duration
+        .saturating_sub(request.waits.upstream)
+        .saturating_sub(request.waits.client);
+    crate::policy::quota::settle(request);
+    if let Some(route) = request.route.clone() {
+        route.chain.finish(request);
+    }
+    for (attempt, metrics) in request.record.attempts.iter().zip(&request.upstream_metrics) {
+        metrics.attempt(attempt);
+    }
+    tell(request);
+}
+
+/// The task was dropped before the way was over: by shutdown, or by a panic outside of it.
+fn broken_off(request: &mut Request, down: &Downstream) {
+    let record = &mut request.record;
+    record.aborted = down.answered() != Answered::Whole;
+    if record.aborted && record.code.is_none() {
+        let draining = request.gateway.drain.closing();
+        let code = if draining { Code::Draining } else { Code::ClientDisconnected };
+        record.code = Some(code);
+        if record.status == 0 {
+            record.status = code.status();
+        }
+    }
+}
+
+fn tell(request: &mut Request) {
+    let blank = Record::begin(
+        RequestId::unset(),
+        Context::unset(),
+        request.connection.listener.clone(),
+        request.record.client,
+    );
+    let record = mem::replace(&mut request.record, blank);
+    let handles = Handles {
+        listener: &request.connection.metrics,
+        route: request.route.as_ref().map(|route| &*route.metrics),
+        model: request.model_metrics.as_deref(),
+        topic: request.topic_metrics.as_deref(),
+    };
+    request.gateway.telemetry.finish(record, handles);
+}

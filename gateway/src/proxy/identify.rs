@@ -1,0 +1,184 @@
+//! The first stage: who is this request, and who sent it.
+//!
+//! Request id, trace context, trusted client address; nothing here can fail.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::header::{FORWARDED, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderName, Version};
+use ipnet::IpNet;
+use pingora_http::RequestHeader;
+use weir_telemetry::record::{Protocol, Record};
+use weir_telemetry::trace::{Context, RequestId};
+
+use super::request::{Connection, Request, Waits};
+use crate::gateway::Gateway;
+use crate::routing::Captures;
+
+/// The request's id, taken over from trusted proxies only.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The consumer, as told to upstreams; never believed when it comes in.
+pub(crate) const WEIR_CONSUMER: HeaderName = HeaderName::from_static("weir-consumer");
+/// The team, as told to upstreams; never believed when it comes in.
+pub(crate) const WEIR_TEAM: HeaderName = HeaderName::from_static("weir-team");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// Begins a request's context from its head.
+pub(crate) fn identify(
+    gateway: &Arc<Gateway>,
+    connection: &Arc<Connection>,
+    head: &mut RequestHeader,
+) -> Request {
+    let began = Instant::now();
+    let snapshot = gateway.snapshot();
+    let peer = connection.peer.ip().to_canonical();
+    let trusted = is_trusted(&snapshot.trusted_proxies, peer);
+    let client = if trusted {
+        original_client(&head.headers, &snapshot.trusted_proxies).unwrap_or(peer)
+    } else {
+        peer
+    };
+    let request_id = head
+        .headers
+        .get(REQUEST_ID)
+        .filter(|_| trusted)
+        .and_then(|v| RequestId::from_header(v.as_bytes()))
+        .unwrap_or_else(RequestId::random);
+    let trace = trace_context(&head.headers, gateway);
+
+    let mut record = Record::begin(request_id, trace, connection.listener.clone(), client);
+    record.peer = Some(connection.peer);
+    record.tls = connection.tls;
+    record.protocol = protocol(head.version);
+    record.method = head.method.clone();
+    head.uri.path().clone_into(&mut record.path);
+    record.host = host(head).to_owned();
+    record.user_agent =
+        head.headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    record.config_revision = snapshot.revision;
+
+    head.remove_header(&WEIR_CONSUMER);
+    head.remove_header(&WEIR_TEAM);
+
+    Request {
+        gateway: gateway.clone(),
+        snapshot,
+        connection: connection.clone(),
+        began,
+        record,
+        waits: Waits::default(),
+        route: None,
+        captures: Captures::default(),
+        normal_path: None,
+        consumer: None,
+        from_trusted_proxy: trusted,
+        max_body: MAX_BODY,
+        deferred_quotas: None,
+        reservation: None,
+        prompt_bound: None,
+        tokens_used: None,
+        answer_headers: Vec::new(),
+        upstream_metrics: Vec::new(),
+        model_metrics: None,
+        topic_metrics: None,
+        active: None,
+    }
+}
+
+/// The largest request body where no policy says less, in bytes.
+const MAX_BODY: u64 = 10 << 30;
+
+fn protocol(version: Version) -> Protocol {
+    match version {
+        Version::HTTP_2 => Protocol::Http2,
+        Version::HTTP_11 => Protocol::Http11,
+        _ => Protocol::Http10,
+    }
+}
+
+fn trace_context(headers: &HeaderMap, gateway: &Gateway) -> Context {
+    let parent = headers.get(TRACEPARENT).and_then(|v| v.to_str().ok());
+    let state = headers.get(TRACESTATE).and_then(|v| v.to_str().ok());
+    let inherited = parent.and_then(|parent| Context::parse(parent, state));
+    gateway.sampler.begin(inherited.as_ref())
+}
+
+/// The host asked for: the target's authority, else the Host field (RFC 9112, 3.2.2).
+pub(crate) fn host(head: &RequestHeader) -> &str {
+    head.uri
+        .authority()
+        .map(http::uri::Authority::as_str)
+        .or_else(|| head.headers.get(HOST).and_then(|v| v.to_str().ok()))
+        .unwrap_or("")
+}
+
+fn is_trusted(proxies: &[IpNet], address: IpAddr) -> bool {
+    proxies.iter().any(|net| net.contains(&address))
+}
+
+/// The nearest address that is not a trusted proxy's, reading from the nearest hop outwards.
+fn original_client(headers: &HeaderMap, proxies: &[IpNet]) -> Option<IpAddr> {
+    let mut hops: Vec<IpAddr> = Vec::new();
+    for value in headers.get_all(X_FORWARDED_FOR) {
+        hops.extend(value.to_str().ok()?.split(',').map_while(|hop| parse_hop(hop.trim())));
+    }
+    if hops.is_empty() {
+        for value in headers.get_all(FORWARDED) {
+            hops.extend(value.to_str().ok()?.split(',').filter_map(forwarded_for));
+        }
+    }
+    let untrusted = hops.iter().rev().find(|hop| !is_trusted(proxies, **hop));
+    untrusted.or(hops.first()).copied()
+}
+
+/// The `for=` of one element of `Forwarded` (RFC 7239).
+fn forwarded_for(element: &str) -> Option<IpAddr> {
+    let node = element.split(';').find_map(|pair| {
+        let (name, value) = pair.trim().split_once('=')?;
+        name.eq_ignore_ascii_case("for").then_some(value)
+    })?;
+    parse_hop(node.trim_matches('"'))
+}
+
+/// An address, with or without a port, IPv6 with or without brackets.
+fn parse_hop(hop: &str) -> Option<IpAddr> {
+    let bare = hop.parse::<IpAddr>().ok();
+    let with_port = || hop.parse::<std::net::SocketAddr>().ok().map(|a| a.ip());
+    let bracketed = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok();
+    bare.or_else(with_port).or_else(bracketed).map(|ip| ip.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(name: &str, value: &str) -> Option<IpAddr> {
+        let mut headers = HeaderMap::new();
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
+        headers.insert(name, value.parse().expect("a value"));
+        let proxies = ["10.0.0.0/8".parse().expect("a network")];
+        original_client(&headers, &proxies)
+    }
+
+    #[test]
+    fn the_nearest_untrusted_hop_is_the_client() {
+        let spoofed = client("x-forwarded-for", "1.2.3.4, 203.0.113.9, 10.0.0.2");
+        assert_eq!(spoofed, "203.0.113.9".parse().ok());
+    }
+
+    #[test]
+    fn forwarded_is_read_where_there_is_no_x_forwarded_for() {
+        let v6 = client("forwarded", "for=\"[2001:db8::1]:4711\";proto=https, for=10.1.1.1");
+        assert_eq!(v6, "2001:db8::1".parse().ok());
+    }
+
+    #[test]
+    fn garbage_is_no_address() {
+        assert_eq!(client("x-forwarded-for", "unknown"), None);
+        assert_eq!(client("forwarded", "for=_hidden"), None);
+    }
+}

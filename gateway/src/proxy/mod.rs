@@ -1,0 +1,88 @@
+//! The request's way, from a parsed head to the last byte of the answer.
+//!
+//! [`serve`] is its contents page: identify → route → policies → action → finish. Each stage is a
+//! file; none calls upwards, and each failure comes back as one [`GatewayError`].
+//!
+//! [`GatewayError`]: crate::error::GatewayError
+
+mod downstream;
+mod filters;
+mod finish;
+pub(crate) mod head;
+pub(crate) mod identify;
+pub(crate) mod reply;
+mod request;
+pub(crate) mod respond;
+mod route;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use pingora_core::protocols::http::{ReusableHttpStream, ServerSession};
+use weir_telemetry::Code;
+
+pub(crate) use downstream::Downstream;
+pub(crate) use reply::Reply;
+pub(crate) use request::{Connection, Request};
+
+use crate::action;
+use crate::error::GatewayError;
+use crate::gateway::Gateway;
+
+/// A request on its way. Whatever ends it, dropping this finishes it.
+struct Running {
+    request: Request,
+    down: Option<Downstream>,
+    _in_flight: crate::server::InFlight,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        finish::finish(&mut self.request, self.down.as_ref());
+    }
+}
+
+/// Serves one request whose head was read. Gives back the connection if it can carry another.
+pub(crate) async fn serve(
+    gateway: &Arc<Gateway>,
+    connection: &Arc<Connection>,
+    mut session: ServerSession,
+) -> Option<ReusableHttpStream> {
+    let request = identify::identify(gateway, connection, session.req_header_mut());
+    let mut running = Running {
+        request,
+        down: Some(Downstream::new(session)),
+        _in_flight: gateway.drain.begin(),
+    };
+    let down = running.down.as_mut()?;
+    if gateway.drain.closing() {
+        down.close_after();
+    }
+    let request = &mut running.request;
+    let outcome = AssertUnwindSafe(handle(request, down)).catch_unwind().await;
+    let outcome = outcome.unwrap_or_else(|_| Err(GatewayError::new(Code::InternalError)));
+    if let Err(error) = outcome {
+        reply::fail(request, down, error).await;
+    }
+    // The record is complete before the connection is given back, so that a caller who has read
+    // the answer finds it told.
+    let session = {
+        let down = running.down.take()?;
+        running.request.close(&down);
+        drop(running);
+        down.into_session()
+    };
+    // An error here means that the connection cannot carry another request, which is all there is.
+    session.finish().await.ok().flatten()
+}
+
+/// The way itself: every `?` ends in [`reply::fail`].
+async fn handle(request: &mut Request, down: &mut Downstream) -> Result<(), GatewayError> {
+    let route = route::route(request, down)?;
+    if let Some(reply) = route.chain.before(request, down).await? {
+        return reply::send(request, down, reply).await;
+    }
+    down.limit(request.max_body)?;
+    action::run(&route, request, down).await
+}

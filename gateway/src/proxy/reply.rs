@@ -1,0 +1,169 @@
+//! Answers the gateway gives itself: a policy's, an action's, an error in the caller's dialect.
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use pingora_http::ResponseHeader;
+use weir_protocols::{openai, problem};
+
+use super::downstream::{Answered, Downstream};
+use super::identify::REQUEST_ID;
+use super::request::Request;
+use crate::error::GatewayError;
+use crate::runtime::Dialect;
+
+const WEIR_ERROR: HeaderName = HeaderName::from_static("weir-error");
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+
+/// A whole answer of our own.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    /// Its status.
+    pub(crate) status: StatusCode,
+    /// Header fields besides the framing.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Its body.
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    /// An answer without a body.
+    pub(crate) fn empty(status: StatusCode) -> Self {
+        Reply { status, headers: Vec::new(), body: Bytes::new() }
+    }
+
+    /// An answer with a JSON body.
+    pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        let json = HeaderValue::from_static("application/json");
+        Reply { status, headers: vec![(CONTENT_TYPE, json)], body: body.into() }
+    }
+
+    /// Adds a header field.
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+/// Sends an answer of our own.
+pub(crate) async fn send(
+    request: &mut Request,
+    down: &mut Downstream,
+    reply: Reply,
+) -> Result<(), GatewayError> {
+    request.record.status = reply.status.as_u16();
+    let mut head = ResponseHeader::build(reply.status, Some(reply.headers.len() + 6))
+        .map_err(|e| GatewayError::new(weir_telemetry::Code::InternalError).source(e))?;
+    for (name, value) in reply.headers.into_iter().chain(request.answer_headers.drain(..)) {
+        put(&mut head, name, value);
+    }
+    put(&mut head, REQUEST_ID, text(request.record.request_id.to_string()));
+    if reply.status != StatusCode::NO_CONTENT && reply.status != StatusCode::NOT_MODIFIED {
+        put(&mut head, CONTENT_LENGTH, HeaderValue::from(reply.body.len()));
+    }
+    let bodiless = reply.body.is_empty() || down.head().method == Method::HEAD;
+    down.write_head(Box::new(head), bodiless).await?;
+    if !bodiless {
+        // Our own answers are not an upstream's: response filters do not see them.
+        down.write_own(reply.body).await?;
+    }
+    down.write_end(None).await
+}
+
+/// Answers a failed request, or breaks off an answer already begun.
+pub(crate) async fn fail(request: &mut Request, down: &mut Downstream, error: GatewayError) {
+    note(request, down, &error);
+    if down.answered() != Answered::Nothing {
+        request.record.aborted = true;
+        down.abort().await;
+        return;
+    }
+    if error.code == weir_telemetry::Code::ClientDisconnected {
+        down.abort().await;
+        return;
+    }
+    let reply = render(request, &error);
+    if let Err(unsent) = send(request, down, reply).await {
+        request.record.aborted = true;
+        request.record.detail.get_or_insert_with(|| unsent.to_string());
+        down.abort().await;
+    }
+}
+
+/// Writes down why the request failed. A status that is already out stays what it was.
+fn note(request: &mut Request, down: &Downstream, error: &GatewayError) {
+    request.record.code = Some(error.code);
+    request.record.detail.clone_from(&error.source);
+    if down.answered() == Answered::Nothing {
+        request.record.status = error.code.status();
+    }
+}
+
+/// An error as its caller's dialect writes it.
+pub(crate) fn render(request: &Request, error: &GatewayError) -> Reply {
+    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_GATEWAY);
+    let dialect = request.route.as_ref().map_or(Dialect::Problem, |route| route.dialect);
+    let (body, content_type) = match dialect {
+        Dialect::OpenAi => (openai_body(error), "application/json"),
+        Dialect::Problem => (problem_body(request, error), "application/problem+json"),
+    };
+    let mut reply = Reply { status, headers: Vec::with_capacity(6), body: body.into() };
+    reply.headers.push((CONTENT_TYPE, HeaderValue::from_static(content_type)));
+    reply.headers.push((WEIR_ERROR, HeaderValue::from_static(error.code.slug())));
+    reply.headers.push((PROXY_STATUS, text(proxy_status(error))));
+    if let Some(after) = error.retry_after {
+        // Rounded up: a caller that comes back too early is refused again.
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        reply.headers.push((RETRY_AFTER, HeaderValue::from(seconds.max(1))));
+    }
+    reply.headers.extend(error.headers.iter().cloned());
+    reply
+}
+
+/// RFC 9209, with our slug as the details.
+fn proxy_status(error: &GatewayError) -> String {
+    format!("weir; error={}; details=\"{}\"", error.code.proxy_error(), error.code)
+}
+
+fn problem_body(request: &Request, error: &GatewayError) -> Vec<u8> {
+    problem::Problem {
+        type_uri: &request.gateway.runbook_url(error.code),
+        title: error.code.title(),
+        status: error.code.status(),
+        detail: Some(&error.public),
+        instance: None,
+        code: error.code.slug(),
+        request_id: Some(request.record.request_id.as_str()),
+        trace_id: Some(&request.record.trace.trace_id_hex()),
+        extra: &[],
+    }
+    .to_json()
+}
+
+fn openai_body(error: &GatewayError) -> Vec<u8> {
+    let kind = match error.code.status() {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 | 400 | 413 => "invalid_request_error",
+        429 => "rate_limit_error",
+        _ => "api_error",
+    };
+    let mut body = Vec::new();
+    let object = openai::error::Error {
+        message: &error.public,
+        kind,
+        param: error.param.as_deref().filter(|p| !p.is_empty()),
+        code: Some(error.code.slug()),
+    };
+    openai::error::write(&mut body, &object);
+    body
+}
+
+/// A header value of text we made ourselves.
+fn text(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("invalid"))
+}
+
+fn put(head: &mut ResponseHeader, name: HeaderName, value: HeaderValue) {
+    head.append_header(name, value).expect("a typed header is valid");
+}

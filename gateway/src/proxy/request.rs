@@ -1,0 +1,90 @@
+//! The context of one request: one typed value, filled stage by stage.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderName, HeaderValue};
+use weir_telemetry::metrics;
+use weir_telemetry::record::Record;
+
+use crate::gateway::Gateway;
+use crate::policy::quota::Quotas;
+use crate::quota::{Reservation, Used};
+use crate::routing::Captures;
+use crate::runtime::{Consumer, Route, Snapshot};
+
+/// Where time went that was not ours.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Waits {
+    /// Waiting for the caller.
+    pub(crate) client: Duration,
+    /// Waiting for upstreams.
+    pub(crate) upstream: Duration,
+}
+
+/// The caller's connection, as a request sees it.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    /// The listener's name.
+    pub(crate) listener: Arc<str>,
+    /// The other end of the socket.
+    pub(crate) peer: SocketAddr,
+    /// Whether it is TLS.
+    pub(crate) tls: bool,
+    /// The listener's figures.
+    pub(crate) metrics: Arc<metrics::Listener>,
+}
+
+/// What one request has become so far.
+pub(crate) struct Request {
+    /// What outlives reloads.
+    pub(crate) gateway: Arc<Gateway>,
+    /// The configuration this request began with, and keeps.
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// The connection it came on.
+    pub(crate) connection: Arc<Connection>,
+    /// When its head was complete.
+    pub(crate) began: Instant,
+    /// What will be told of it.
+    pub(crate) record: Record,
+    /// Where its time went.
+    pub(crate) waits: Waits,
+    /// The route, once one matched.
+    pub(crate) route: Option<Arc<Route>>,
+    /// What the route's path template captured.
+    pub(crate) captures: Captures,
+    /// The path without dot segments, where that is not the path as it came.
+    pub(crate) normal_path: Option<String>,
+    /// Who the caller proved to be.
+    pub(crate) consumer: Option<Arc<Consumer>>,
+    /// Whether it came by a trusted proxy.
+    pub(crate) from_trusted_proxy: bool,
+    /// The largest body the policies allow, in bytes.
+    pub(crate) max_body: u64,
+    /// Quotas that wait for what only the action knows.
+    pub(crate) deferred_quotas: Option<Arc<Quotas>>,
+    /// What was set aside for it, and where each quota's figures go.
+    pub(crate) reservation: Option<(Reservation, Vec<Arc<metrics::Quota>>)>,
+    /// The most tokens its prompt can be, once that is known.
+    pub(crate) prompt_bound: Option<u64>,
+    /// The tokens it used, once that is known.
+    pub(crate) tokens_used: Option<Used>,
+    /// Header fields for whatever answer goes out, an error's included.
+    pub(crate) answer_headers: Vec<(HeaderName, HeaderValue)>,
+    /// One for each attempt in the record.
+    pub(crate) upstream_metrics: Vec<Arc<metrics::Upstream>>,
+    /// Where the figures of a model call go.
+    pub(crate) model_metrics: Option<Arc<metrics::Model>>,
+    /// Where the figures of a Kafka record go.
+    pub(crate) topic_metrics: Option<Arc<metrics::Topic>>,
+    /// Counted as active on its route.
+    pub(crate) active: Option<metrics::InFlight>,
+}
+
+impl Request {
+    /// Who called, once trusted proxies are taken off.
+    pub(crate) fn client(&self) -> IpAddr {
+        self.record.client
+    }
+}

@@ -1,0 +1,174 @@
+//! The compiled snapshot a request reads: everything resolved, nothing looked up by name.
+//!
+//! [`compile`] turns a checked configuration into one. It cannot fail on what `check` let
+//! through, apart from what the operating system refuses, and it starts nothing that serves.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use weir_telemetry::{Metrics, metrics};
+
+use crate::action::publish::Producer;
+use crate::action::{self, Action};
+use crate::config::kafka_clusters::Cluster;
+use crate::config::listeners::Limits;
+use crate::config::routes as config;
+use crate::config::{Config, Loaded};
+use crate::policy::chain::Chain;
+use crate::policy::{self, key_auth::Directory};
+use crate::quota::Quota;
+use crate::routing::Router;
+use crate::upstream::{self, Upstream};
+
+pub(crate) use crate::config::consumers::Consumer;
+
+/// The language a route's callers read errors in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// `application/problem+json` (RFC 9457).
+    Problem,
+    /// OpenAI's error object.
+    OpenAi,
+}
+
+/// One route, ready to serve.
+pub(crate) struct Route {
+    /// Its name.
+    pub(crate) name: Arc<str>,
+    /// The team that owns it.
+    pub(crate) team: Option<Arc<str>>,
+    /// The language of its errors.
+    pub(crate) dialect: Dialect,
+    /// What it demands.
+    pub(crate) chain: Chain,
+    /// What it does.
+    pub(crate) action: Action,
+    /// Its figures.
+    pub(crate) metrics: Arc<metrics::Route>,
+}
+
+/// A configuration in force.
+pub(crate) struct Snapshot {
+    /// The first 64 bits of the configuration's hash.
+    pub(crate) revision: u64,
+    /// Finds a request's route.
+    pub(crate) router: Router,
+    /// The routes, by the index the router gives.
+    pub(crate) routes: Vec<Arc<Route>>,
+    /// Networks whose word on the client's address is believed.
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// What it was compiled from.
+    pub(crate) loaded: Loaded,
+    upstreams: HashMap<Arc<str>, Arc<Upstream>>,
+    producers: HashMap<Arc<str>, Arc<Producer>>,
+    limits: HashMap<Arc<str>, Limits>,
+}
+
+impl Snapshot {
+    /// What a connection of this listener may cost.
+    pub(crate) fn limits(&self, listener: &str) -> Option<Limits> {
+        self.limits.get(listener).copied()
+    }
+
+    /// The upstreams, for those who watch them.
+    pub(crate) fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.upstreams.values()
+    }
+}
+
+/// What actions and policies are built from.
+pub(crate) struct Parts<'a> {
+    /// The configuration.
+    pub(crate) config: &'a Config,
+    /// The process's figures.
+    pub(crate) metrics: &'a Metrics,
+    /// Quotas by name.
+    pub(crate) quotas: HashMap<Arc<str>, Arc<Quota>>,
+    /// Who presents which key.
+    pub(crate) directory: Arc<Directory>,
+    upstreams: HashMap<Arc<str>, Arc<Upstream>>,
+    producers: HashMap<Arc<str>, Arc<Producer>>,
+}
+
+impl Parts<'_> {
+    /// The producer of a cluster that `check` found to exist.
+    pub(crate) fn producer(&self, cluster: &str) -> Arc<Producer> {
+        self.producers.get(cluster).expect("`check` resolved every cluster").clone()
+    }
+
+    /// An upstream that `check` found to exist.
+    pub(crate) fn upstream(&self, name: &str) -> Arc<Upstream> {
+        self.upstreams.get(name).expect("`check` resolved every upstream").clone()
+    }
+}
+
+/// Compiles a configuration; what `previous` built and still fits is kept.
+pub(crate) fn compile(
+    loaded: Loaded,
+    previous: Option<&Snapshot>,
+    metrics: &Metrics,
+) -> Result<Snapshot, String> {
+    let config = &loaded.config;
+    let definitions =
+        config.upstreams.iter().chain(config.providers.iter().map(|provider| &provider.upstream));
+    let upstreams: HashMap<_, _> = definitions
+        .map(|definition| {
+            let before = previous.and_then(|p| p.upstreams.get(&definition.name));
+            (definition.name.clone(), upstream::build::build(definition, before, metrics))
+        })
+        .collect();
+    let parts = Parts {
+        config,
+        metrics,
+        producers: producers(config, previous)?,
+        quotas: policy::quota::definitions(&config.quotas),
+        directory: Arc::new(Directory::new(&config.consumers)),
+        upstreams,
+    };
+    let routes = config.routes.iter().map(|r| route(r, &parts)).collect::<Result<_, _>>()?;
+    let router = Router::build(crate::config::routes::rules(&config.routes))
+        .map_err(|conflicts| format!("{} routes can never match", conflicts.len()))?;
+    let Parts { upstreams, producers, .. } = parts;
+    Ok(Snapshot {
+        revision: u64::from_str_radix(&loaded.revision[..16], 16).unwrap_or(0),
+        router,
+        routes,
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        limits: config.listeners.iter().map(|l| (l.name.clone(), l.limits)).collect(),
+        upstreams,
+        producers,
+        loaded,
+    })
+}
+
+/// A producer whose cluster a reload leaves as it is keeps its connections and its queue.
+fn producers(
+    config: &Config,
+    previous: Option<&Snapshot>,
+) -> Result<HashMap<Arc<str>, Arc<Producer>>, String> {
+    let one = |cluster: &Arc<Cluster>| {
+        let before = previous.and_then(|p| p.producers.get(&cluster.name));
+        let producer = match before.filter(|p| p.fits(cluster)) {
+            Some(same) => same.clone(),
+            None => Arc::new(Producer::start(cluster)?),
+        };
+        Ok((cluster.name.clone(), producer))
+    };
+    config.kafka_clusters.iter().map(one).collect()
+}
+
+fn route(route: &Arc<config::Route>, parts: &Parts<'_>) -> Result<Arc<Route>, String> {
+    let chain = Chain::new(policy::build(route, parts));
+    let action = action::build::build(route, parts)
+        .map_err(|why| format!("routes \"{}\": {why}", route.name))?;
+    let team = route.team.as_deref().unwrap_or_default();
+    Ok(Arc::new(Route {
+        name: route.name.clone(),
+        team: route.team.clone(),
+        dialect: action.dialect(),
+        metrics: parts.metrics.route(&route.name, team, &chain.kinds()),
+        chain,
+        action,
+    }))
+}

@@ -1,0 +1,169 @@
+//! One accepted connection, from its first byte to its close.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use async_trait::async_trait;
+use bytes::BytesMut;
+use pingora_core::apps::ServerApp;
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::{ALPN, Stream};
+use pingora_core::server::ShutdownWatch;
+use weir_telemetry::record::Protocol;
+use weir_telemetry::{Code, metrics};
+
+use super::guard::{self, Allowance, Opening};
+use super::{http2, refuse};
+use crate::config::listeners::{Limits, Listener};
+use crate::gateway::Gateway;
+use crate::proxy::{self, Connection};
+
+/// What a listener does with a connection Pingora accepted.
+pub(super) struct App {
+    pub(super) gateway: Arc<Gateway>,
+    /// As configured at start; its limits are read from the snapshot.
+    pub(super) listener: Arc<Listener>,
+    pub(super) metrics: Arc<metrics::Listener>,
+    open: Arc<AtomicUsize>,
+}
+
+/// A connection that counts against the listener's limit until it is dropped.
+struct Open(Arc<AtomicUsize>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[async_trait]
+impl ServerApp for App {
+    async fn process_new(
+        self: &Arc<Self>,
+        stream: Stream,
+        _shutdown: &ShutdownWatch,
+    ) -> Option<Stream> {
+        let _counted = self.metrics.opened();
+        let (_open, full) = self.enter();
+        let peer = stream
+            .get_socket_digest()
+            .and_then(|digest| digest.peer_addr().and_then(|a| a.as_inet().copied()))?;
+        let tls = stream.get_ssl_digest().is_some();
+        let connection = Arc::new(Connection {
+            listener: self.listener.name.clone(),
+            peer,
+            tls,
+            metrics: self.metrics.clone(),
+        });
+        if full {
+            let refusal = guard::Refusal {
+                code: Code::ConnectionLimit,
+                reason: "the listener has all the connections it is allowed",
+            };
+            let (none, begun) = (BytesMut::new(), Instant::now());
+            refuse::refuse(&self.gateway, &connection, stream, &none, refusal, begun).await;
+        } else if stream.selected_alpn_proto() == Some(ALPN::H2) {
+            self.metrics.negotiated(Protocol::Http2);
+            http2::serve(self, &connection, stream, BytesMut::new()).await;
+        } else {
+            self.http1(&connection, stream).await;
+        }
+        None
+    }
+}
+
+impl App {
+    /// What serves one listener.
+    pub(super) fn new(
+        gateway: Arc<Gateway>,
+        listener: Arc<Listener>,
+        metrics: Arc<metrics::Listener>,
+    ) -> Self {
+        App { gateway, listener, metrics, open: Arc::default() }
+    }
+
+    /// Counts a connection, and says whether it is one too many.
+    fn enter(&self) -> (Open, bool) {
+        let before = self.open.fetch_add(1, Ordering::AcqRel);
+        let max = self.limits().max_connections;
+        (Open(self.open.clone()), max.is_some_and(|max| before >= max))
+    }
+
+    /// The listener's limits, by the configuration in force now.
+    fn limits(&self) -> Limits {
+        let snapshot = self.gateway.snapshot();
+        snapshot.limits(&self.listener.name).unwrap_or(self.listener.limits)
+    }
+
+    /// Request after request, each head read by the guard.
+    async fn http1(&self, connection: &Arc<Connection>, mut stream: Stream) {
+        let mut buffer = BytesMut::new();
+        let mut first = true;
+        loop {
+            let begun = Instant::now();
+            let allowance = self.allowance();
+            match guard::read_head(&mut stream, &mut buffer, &allowance).await {
+                Ok(Opening::Http1) => {}
+                Ok(Opening::Http2) if first && !connection.tls => {
+                    self.metrics.negotiated(Protocol::Http2);
+                    return http2::serve(self, connection, stream, buffer).await;
+                }
+                Ok(Opening::Http2) => {
+                    let refusal = guard::Refusal {
+                        code: Code::RequestHeadMalformed,
+                        reason: "HTTP/2 begins a connection or is agreed by ALPN",
+                    };
+                    return refuse::refuse(&self.gateway, connection, stream, &buffer, refusal, begun).await;
+                }
+                Ok(Opening::Closed) => return,
+                Err(refusal) => {
+                    return refuse::refuse(&self.gateway, connection, stream, &buffer, refusal, begun).await;
+                }
+            }
+            if first {
+                self.metrics.negotiated(Protocol::Http11);
+                first = false;
+            }
+            let Some((next, rest)) = self.exchange(connection, stream, buffer).await else { return };
+            stream = next;
+            buffer = rest.unwrap_or_default();
+        }
+    }
+
+    /// One request whose head is in `buffer`; gives back the stream and what followed.
+    async fn exchange(
+        &self,
+        connection: &Arc<Connection>,
+        stream: Stream,
+        buffer: BytesMut,
+    ) -> Option<(Stream, Option<BytesMut>)> {
+        let mut session = ServerSession::new_http1(stream);
+        session.set_keepalive(Some(self.listener.limits.idle_timeout.as_secs().max(1)));
+        session.set_read_timeout(Some(self.listener.limits.idle_timeout));
+        session.set_pipelining_enabled(true);
+        session.set_pipelined_prefix(buffer);
+        match session.read_request().await {
+            Ok(true) => {}
+            // The guard lets nothing through that Pingora refuses; if it ever does, the
+            // connection is closed and the metric says so.
+            _ => {
+                self.metrics.refused(Code::RequestHeadMalformed);
+                return None;
+            }
+        }
+        let reusable = proxy::serve(&self.gateway, connection, session).await?;
+        Some(reusable.into_parts())
+    }
+
+    /// What a head may cost.
+    pub(super) fn allowance(&self) -> Allowance {
+        let limits = self.limits();
+        Allowance {
+            head: limits.head_timeout,
+            idle: limits.idle_timeout,
+            max_bytes: limits.max_head_bytes,
+            max_fields: limits.max_fields,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! HTTP/2 connections: the preface, then one task per stream.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use bytes::{Buf as _, BytesMut};
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::http::v2::server::{self, H2Accept, HttpSession};
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::{
+    Digest, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
+    Stream, TimingDigest, UniqueID, UniqueIDType,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use weir_telemetry::Code;
+
+use super::connection::App;
+use crate::proxy::{self, Connection};
+
+/// Malformed streams after which a connection is closed: refusing them is work too.
+const MAX_MALFORMED: usize = 32;
+
+/// Serves a connection whose first bytes, if already read, are in `read`.
+pub(super) async fn serve(app: &App, connection: &Arc<Connection>, stream: Stream, read: BytesMut) {
+    let digest = Arc::new(Digest {
+        ssl_digest: stream.get_ssl_digest(),
+        timing_digest: stream.get_timing_digest(),
+        proxy_digest: stream.get_proxy_digest(),
+        socket_digest: stream.get_socket_digest(),
+    });
+    let allowance = app.allowance();
+    let mut options = server::default_h2_options();
+    options.max_concurrent_streams(app.listener.max_concurrent_streams);
+    options.max_header_list_size(u32::try_from(allowance.max_bytes).unwrap_or(u32::MAX));
+    let stream: Stream = if read.is_empty() { stream } else { Box::new(Replayed { read, stream }) };
+    let handshake = tokio::time::timeout(allowance.head, server::handshake(stream, Some(options)));
+    let Ok(Ok(mut conn)) = handshake.await else {
+        app.metrics.refused(Code::RequestHeadMalformed);
+        return;
+    };
+    let drain = &app.gateway.drain;
+    let streams = super::Drain::default();
+    let (mut closing, mut malformed) = (false, 0);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = drain.closed(), if !closing => {
+                conn.graceful_shutdown();
+                closing = true;
+                continue;
+            }
+            accepted = HttpSession::from_h2_conn(&mut conn, digest.clone()) => accepted,
+            () = idle(&streams, allowance.idle) => return,
+        };
+        match accepted {
+            Ok(Some(H2Accept::Session(session))) => {
+                let open = streams.begin();
+                let (gateway, connection) = (app.gateway.clone(), connection.clone());
+                tokio::spawn(async move {
+                    proxy::serve(&gateway, &connection, ServerSession::new_http2(session)).await;
+                    drop(open);
+                });
+            }
+            Ok(Some(H2Accept::Rejected)) => {
+                app.metrics.refused(Code::RequestHeadMalformed);
+                malformed += 1;
+                if malformed > MAX_MALFORMED {
+                    return;
+                }
+            }
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+/// Returns once no stream has been open for `limit`.
+async fn idle(streams: &super::Drain, limit: std::time::Duration) {
+    streams.idle().await;
+    tokio::time::sleep(limit).await;
+}
+
+/// A stream whose first bytes were read already.
+#[derive(Debug)]
+struct Replayed {
+    read: BytesMut,
+    stream: Stream,
+}
+
+impl AsyncRead for Replayed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        if self.read.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let n = self.read.len().min(buf.remaining());
+        buf.put_slice(&self.read[..n]);
+        self.read.advance(n);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Replayed {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, data)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[async_trait]
+impl Shutdown for Replayed {
+    async fn shutdown(&mut self) {
+        self.stream.shutdown().await;
+    }
+}
+
+impl UniqueID for Replayed {
+    fn id(&self) -> UniqueIDType {
+        self.stream.id()
+    }
+}
+
+// Replaying is for plain text only: with TLS, ALPN says what the connection speaks.
+impl Ssl for Replayed {}
+
+impl GetTimingDigest for Replayed {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        self.stream.get_timing_digest()
+    }
+}
+
+impl GetProxyDigest for Replayed {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        self.stream.get_proxy_digest()
+    }
+}
+
+impl GetSocketDigest for Replayed {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        self.stream.get_socket_digest()
+    }
+}
+
+impl Peek for Replayed {}

@@ -1,0 +1,92 @@
+//! Sockets: bound by us, so that their ports are known, or taken over from the process before.
+//!
+//! They go to Pingora by name in the table it hands over on an upgrade.
+
+use std::net::SocketAddr;
+use std::os::fd::IntoRawFd as _;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use pingora_core::apps::ServerApp;
+use pingora_core::listeners::ListenerConfig;
+use pingora_core::listeners::tls::TlsSettings;
+use pingora_core::server::{Fds, ListenFds, ShutdownWatch};
+use pingora_core::services::Service as _;
+use pingora_core::services::listening::Service;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 4096;
+
+/// The process's sockets, by name.
+pub(super) struct Sockets {
+    fds: ListenFds,
+    bound: Vec<(String, SocketAddr)>,
+}
+
+impl Sockets {
+    /// Begins with the sockets taken over; none on a fresh start.
+    pub(super) fn new(inherited: Fds) -> Self {
+        Sockets { fds: Arc::new(Mutex::new(inherited)), bound: Vec::new() }
+    }
+
+    /// Makes sure there is a socket called `name`, bound to `address` unless it was taken over.
+    pub(super) fn open(&mut self, name: &str, address: SocketAddr) -> Result<(), String> {
+        let inherited = self.fds.lock().get(name).copied();
+        let bound = match inherited {
+            Some(fd) => super::upgrade::local_address(fd).unwrap_or(address),
+            None => {
+                let listener = bind(address)
+                    .map_err(|e| format!("{name}: cannot listen on {address}: {e}"))?;
+                let local = listener.local_addr().map_err(|e| e.to_string())?;
+                self.fds.lock().add(name.to_owned(), listener.into_raw_fd());
+                local
+            }
+        };
+        self.bound.push((name.to_owned(), bound));
+        Ok(())
+    }
+
+    /// The sockets and where they are bound.
+    pub(super) fn bound(&self) -> &[(String, SocketAddr)] {
+        &self.bound
+    }
+
+    /// The table that an upgrade hands over.
+    pub(super) fn fds(&self) -> ListenFds {
+        self.fds.clone()
+    }
+
+    /// Closes taken-over sockets that nothing accepts on any more.
+    pub(super) fn close_unclaimed(&self) {
+        let keep = self.bound.iter().map(|(name, _)| name.clone()).collect();
+        self.fds.lock().close_unclaimed(&keep);
+    }
+
+    /// Accepts on the socket called `name` until `shutdown` says otherwise.
+    pub(super) fn accept<A: ServerApp + Send + Sync + 'static>(
+        &self,
+        name: &str,
+        tls: Option<TlsSettings>,
+        app: A,
+        shutdown: ShutdownWatch,
+    ) {
+        let mut service = Service::new(name.to_owned(), app);
+        let endpoint = ListenerConfig::tcp(name);
+        service.add_listener(match tls {
+            Some(tls) => endpoint.tls(tls),
+            None => endpoint,
+        });
+        let fds = self.fds();
+        tokio::spawn(async move { service.start_service(Some(fds), shutdown, 1).await });
+    }
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}

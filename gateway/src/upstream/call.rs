@@ -1,0 +1,263 @@
+//! The one way to call an upstream: an attempt loop that ends with a response head.
+//!
+//! Pick an endpoint, connect or reuse, send, await the first byte, decide whether another attempt
+//! is safe. Every action calls upstreams through here, so every attempt is recorded, timed and
+//! attributed in one place. What the answer means is the action's business.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::Method;
+use pingora_http::{RequestHeader, ResponseHeader};
+use weir_telemetry::Code;
+use weir_telemetry::record::Attempt;
+
+use super::attribute::{self, Failure, Sent};
+use super::dial::Opened;
+use super::exchange::{Exchange, Incoming, Stop};
+use super::conn::Slot;
+use super::pool::Facts;
+use super::session::Session;
+use super::{Endpoint, Lease, Upstream};
+use crate::error::GatewayError;
+use crate::proxy::{Downstream, Request};
+
+/// The request body of a call.
+pub(crate) enum Body {
+    /// There is none.
+    None,
+    /// All of it is here, so it can be sent again.
+    Whole(Bytes),
+    /// It is still coming from the client.
+    Stream {
+        /// What had arrived when the call began.
+        first: Option<Bytes>,
+        /// Whether that was all of it.
+        last: bool,
+        /// Whether more was taken from the client since: then it cannot be sent again.
+        consumed: bool,
+    },
+}
+
+impl Body {
+    /// The client's body, with what has already arrived of it.
+    pub(crate) async fn of(down: &mut Downstream) -> Result<Self, GatewayError> {
+        if down.request_done() {
+            return Ok(Body::None);
+        }
+        let first = down.read_ready().await?;
+        let last = down.request_done();
+        Ok(Body::Stream { first, last, consumed: false })
+    }
+
+    /// Whether every byte that was sent could be sent again.
+    pub(crate) fn is_whole(&self) -> bool {
+        !matches!(self, Body::Stream { consumed: true, .. })
+    }
+
+    fn opening(&self) -> (Option<Bytes>, bool) {
+        match self {
+            Body::None => (None, true),
+            Body::Whole(bytes) => (Some(bytes.clone()), true),
+            Body::Stream { first, last, .. } => (first.clone(), *last),
+        }
+    }
+}
+
+/// What is to be sent, and where the choice of endpoint depends on it.
+pub(crate) struct Call {
+    /// The body.
+    pub(crate) body: Body,
+    /// What consistent hashing hashes; any endpoint will do without it.
+    pub(crate) hash_key: Option<Vec<u8>>,
+    /// The latest moment at which the whole exchange must be over.
+    pub(crate) deadline: Instant,
+}
+
+/// An upstream's answer: the head, and the exchange its body is read from.
+pub(crate) struct Answer {
+    /// The final response head, as the endpoint sent it.
+    pub(crate) head: Box<ResponseHeader>,
+    /// Gives the body; must be finished or dropped.
+    pub(crate) exchange: Exchange,
+}
+
+/// Calls `upstream` until an endpoint answers or no further attempt is safe.
+///
+/// `head` makes the head of one attempt, so that each carries its own span in `traceparent`.
+pub(crate) async fn call(
+    upstream: &Arc<Upstream>,
+    request: &mut Request,
+    down: &mut Downstream,
+    call: &mut Call,
+    head: impl Fn(&Request, &Downstream, [u8; 8]) -> Box<RequestHeader>,
+) -> Result<Answer, GatewayError> {
+    upstream.budget.request();
+    let mut tried: Vec<usize> = Vec::new();
+    loop {
+        let lease = upstream.lease(call.hash_key.as_deref(), &tried)?;
+        let index = request.record.attempts.len();
+        let begun = Attempt::begin(
+            upstream.name.clone(),
+            lease.endpoint().name.clone(),
+            request.began.elapsed(),
+        );
+        let outgoing = head(request, down, begun.span_id);
+        let method = outgoing.method.clone();
+        request.record.attempts.push(begun);
+        request.upstream_metrics.push(upstream.metrics.clone());
+        tried.push(lease.index());
+
+        let failure = match attempt(upstream, lease, request, down, call, outgoing).await {
+            Ok(answer) => return Ok(answer),
+            Err(Stop::Client(error)) => {
+                close(request, index, error.code, None);
+                return Err(error);
+            }
+            Err(Stop::Upstream(failure)) => failure,
+        };
+        close(request, index, failure.code, Some(&failure.detail));
+        match upstream.may_retry(&method, call, &failure, &tried) {
+            Some(reason) => {
+                request.record.attempts[index].retried = Some(reason);
+            }
+            None => return Err(failure.into()),
+        }
+    }
+}
+
+/// Writes down how an attempt ended.
+fn close(request: &mut Request, index: usize, code: Code, detail: Option<&str>) {
+    let elapsed = request.began.elapsed();
+    let attempt = &mut request.record.attempts[index];
+    attempt.total = elapsed.saturating_sub(attempt.started);
+    attempt.code = Some(code);
+    attempt.detail = detail.map(str::to_owned);
+}
+
+async fn attempt(
+    upstream: &Arc<Upstream>,
+    mut lease: Lease,
+    request: &mut Request,
+    down: &mut Downstream,
+    call: &mut Call,
+    head: Box<RequestHeader>,
+) -> Result<Answer, Stop> {
+    let waited = Instant::now();
+    let connected = connect(upstream, lease.endpoint()).await;
+    request.waits.upstream += waited.elapsed();
+    let (mut session, facts) = match connected {
+        Ok(connected) => connected,
+        Err(failure) => {
+            lease.failed();
+            return Err(Stop::Upstream(failure));
+        }
+    };
+    note_connection(request, &facts);
+
+    let (first, last) = call.body.opening();
+    let (writer, head_bytes) = match session.send(head, first, last).await {
+        Ok(sent) => sent,
+        Err(error) => {
+            lease.failed();
+            return Err(Stop::Upstream(attribute::awaiting_head(&error, false)));
+        }
+    };
+    let mut exchange = Exchange::begin(session, (writer, head_bytes), facts, lease, request, call.deadline);
+    loop {
+        match exchange.next(request, down, &mut call.body).await? {
+            Incoming::Head(head) => return Ok(Answer { head, exchange }),
+            Incoming::Informational(head) => down.write_informational(head).await.map_err(Stop::Client)?,
+            Incoming::Chunk(_) | Incoming::End(_) => {
+                return Err(Stop::Upstream(Failure::new(
+                    Code::HttpProtocolError,
+                    Sent::Some,
+                    "a body came before its head",
+                )));
+            }
+        }
+    }
+}
+
+/// A session on a pooled connection if there is one, else on a new one.
+async fn connect(upstream: &Upstream, endpoint: &Endpoint) -> Result<(Session, Facts), Failure> {
+    let addresses = endpoint.resolved.current();
+    if let Some((handle, facts)) = endpoint.pool.take(&addresses, upstream.timeouts.pool_idle) {
+        return Ok((Session::http1(handle), facts));
+    }
+    if let Some((connection, facts)) = endpoint.pool.shared(&addresses)
+        && let Ok(Some(session)) = Session::http2(&connection).await
+    {
+        return Ok((session, facts));
+    }
+    let slot = Slot::take(&endpoint.connections, upstream.max_connections).ok_or_else(|| {
+        Failure::new(
+            Code::ConnectionLimitReached,
+            Sent::Nothing,
+            format!("{} has all the connections it is allowed", endpoint.name),
+        )
+    })?;
+    let (opened, facts) = open(upstream, endpoint, slot).await?;
+    match opened {
+        Opened::Http1(handle) => Ok((Session::http1(handle), facts)),
+        Opened::Http2(connection, slot) => {
+            let session = Session::http2(&connection).await.map_err(|e| attribute::connecting(&e))?;
+            endpoint.pool.share(connection, facts, slot);
+            session.map(|s| (s, facts)).ok_or_else(|| {
+                Failure::new(Code::StreamRefused, Sent::Refused, "a new connection takes no stream")
+            })
+        }
+    }
+}
+
+/// Opens a connection to one of the endpoint's addresses: a name often stands for one of each
+/// family, and the server behind it may listen on one only.
+async fn open(
+    upstream: &Upstream,
+    endpoint: &Endpoint,
+    slot: Slot,
+) -> Result<(Opened, Facts), Failure> {
+    if endpoint.resolved.current().is_empty() {
+        let asked = endpoint.resolved.refresh().await;
+        asked.map_err(|why| dns_error(endpoint, &why))?;
+    }
+    let slot = Arc::new(slot);
+    let mut failure = dns_error(endpoint, "it has no address");
+    for _ in 0..endpoint.resolved.current().len() {
+        let Some(address) = endpoint.resolved.next() else { break };
+        match upstream.dialer.open(address, &endpoint.server_name, slot.clone()).await {
+            Ok(opened) => return Ok(opened),
+            Err(error) => failure = attribute::connecting(&error),
+        }
+    }
+    Err(failure)
+}
+
+fn dns_error(endpoint: &Endpoint, why: &str) -> Failure {
+    Failure::new(Code::DnsError, Sent::Nothing, format!("{}: {why}", endpoint.name))
+}
+
+fn note_connection(request: &mut Request, facts: &Facts) {
+    if let Some(attempt) = request.record.attempts.last_mut() {
+        attempt.reused = facts.reused();
+        attempt.connection_age = facts.opened.elapsed();
+        attempt.connection_idle = facts.idle_for;
+        attempt.connect = (!facts.reused()).then_some(facts.connect_took);
+    }
+}
+
+/// Why another attempt is safe, if it is (RFC 9110, 9.2.2).
+pub(super) fn replay_reason(method: &Method, body: &Body, failure: &Failure) -> Option<&'static str> {
+    if !body.is_whole() {
+        return None;
+    }
+    match failure.sent {
+        Sent::Nothing => Some("not_connected"),
+        Sent::Refused => Some("stream_refused"),
+        Sent::Some => {
+            let no_answer = matches!(failure.code, Code::ConnectionTerminated);
+            (no_answer && method.is_idempotent()).then_some("idempotent")
+        }
+    }
+}

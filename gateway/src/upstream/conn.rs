@@ -1,0 +1,203 @@
+//! One connection to an endpoint, as two ends of the same stream.
+//!
+//! Pingora's HTTP/1 session wants to own its stream, and reads and writes through one `&mut`.
+//! A gateway must be able to send a request body while it reads the answer, so the stream lives
+//! behind a shared handle: the session holds one end, [`super::body::Writer`] the other. The
+//! handle also corks writes, so that a head and a small body leave in one system call.
+//!
+//! This module knows bytes only: no HTTP, no retry, no metrics.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::{
+    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream,
+    TimingDigest, UniqueID, UniqueIDType,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A shared handle to one established stream, TCP or TLS.
+#[derive(Clone)]
+pub(crate) struct Handle(Arc<Shared>);
+
+/// One of the connections an endpoint may have, until it is dropped.
+pub(crate) struct Slot(Arc<AtomicUsize>);
+
+impl Slot {
+    /// Takes a slot, unless `max` are taken.
+    pub(crate) fn take(taken: &Arc<AtomicUsize>, max: Option<usize>) -> Option<Self> {
+        let before = taken.fetch_add(1, Ordering::AcqRel);
+        let slot = Slot(taken.clone());
+        (max.is_none_or(|max| before < max)).then_some(slot)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+struct Shared {
+    _slot: Arc<Slot>,
+    id: UniqueIDType,
+    stream: Mutex<Stream>,
+    corked: AtomicBool,
+}
+
+/// What an idle connection is found to be when somebody looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Idle {
+    /// Nothing arrived: it can be used.
+    Open,
+    /// The peer has closed it, or sent bytes nobody asked for.
+    Gone,
+}
+
+impl Handle {
+    /// Takes over an established stream.
+    pub(crate) fn new(stream: Stream, slot: Arc<Slot>) -> Self {
+        Handle(Arc::new(Shared {
+            _slot: slot,
+            id: stream.id(),
+            stream: Mutex::new(stream),
+            corked: AtomicBool::new(false),
+        }))
+    }
+
+    /// The end that is handed to Pingora's session.
+    pub(crate) fn end(&self) -> Stream {
+        Box::new(End(self.0.clone()))
+    }
+
+    /// Holds back flushes until [`Handle::uncork`], so that several writes leave together.
+    pub(crate) fn cork(&self) {
+        self.0.corked.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets flushes through again; the next one sends everything written since.
+    pub(crate) fn uncork(&self) {
+        self.0.corked.store(false, Ordering::Relaxed);
+    }
+
+    /// Writes as much of `data` as the stream takes now.
+    pub(crate) fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut **self.0.stream.lock()).poll_write(cx, data)
+    }
+
+    /// Sends what was buffered by earlier writes.
+    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut **self.0.stream.lock()).poll_flush(cx)
+    }
+
+    /// Looks at an idle connection without waiting.
+    pub(crate) fn look(&self) -> Idle {
+        let mut byte = [0; 1];
+        let mut buf = ReadBuf::new(&mut byte);
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let read = Pin::new(&mut **self.0.stream.lock()).poll_read(&mut cx, &mut buf);
+        match read {
+            Poll::Pending => Idle::Open,
+            Poll::Ready(_) => Idle::Gone,
+        }
+    }
+}
+
+/// The session's end of a [`Handle`].
+struct End(Arc<Shared>);
+
+impl fmt::Debug for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "End({})", self.0.id)
+    }
+}
+
+impl AsyncRead for End {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut **self.0.stream.lock()).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for End {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut **self.0.stream.lock()).poll_write(cx, data)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.0.corked.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut **self.0.stream.lock()).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut **self.0.stream.lock()).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut **self.0.stream.lock()).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.stream.lock().is_write_vectored()
+    }
+}
+
+#[async_trait]
+impl Shutdown for End {
+    async fn shutdown(&mut self) {
+        let closed = std::future::poll_fn(|cx| {
+            Pin::new(&mut **self.0.stream.lock()).poll_shutdown(cx)
+        });
+        // The peer may be gone already; there is nobody left to tell.
+        let _ = closed.await;
+    }
+}
+
+impl UniqueID for End {
+    fn id(&self) -> UniqueIDType {
+        self.0.id
+    }
+}
+
+impl Ssl for End {}
+
+// What Pingora would copy per request is kept once per connection by the pool instead.
+impl GetTimingDigest for End {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        Vec::new()
+    }
+}
+
+impl GetProxyDigest for End {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        None
+    }
+}
+
+impl GetSocketDigest for End {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        None
+    }
+}
+
+impl Peek for End {}

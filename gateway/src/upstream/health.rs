@@ -1,0 +1,114 @@
+//! What watches an upstream between requests: probes, name resolution, and the sweep of idle
+//! connections. Its tasks end with the upstream.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
+
+use super::probe::{self, Health, Transition};
+use super::{Endpoint, Upstream};
+use crate::config::upstreams::{Active, Probe};
+
+/// Tasks that end when this is dropped.
+#[derive(Default)]
+pub(super) struct Tasks(Mutex<Vec<AbortHandle>>);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.0.lock().iter().for_each(AbortHandle::abort);
+    }
+}
+
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+const RESOLVE_EVERY: u32 = 15;
+
+/// Starts watching. Outside of a runtime, as in a dry run, nothing is watched.
+pub(super) fn watch(upstream: &Arc<Upstream>) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    let mut tasks = upstream.tasks.0.lock();
+    tasks.push(runtime.spawn(keep_house(Arc::downgrade(upstream))).abort_handle());
+    for index in 0..upstream.endpoints.len() {
+        let endpoint = &upstream.endpoints[index];
+        match upstream.definition.active.clone() {
+            Some(active) => {
+                let task = runtime.spawn(probe_forever(Arc::downgrade(upstream), index, active));
+                tasks.push(task.abort_handle());
+            }
+            // Nobody is left to find it well again.
+            None => endpoint.healthy.store(true, Ordering::Relaxed),
+        }
+        upstream.metrics.endpoint_healthy(&endpoint.name, endpoint.is_healthy());
+    }
+}
+
+async fn keep_house(upstream: Weak<Upstream>) {
+    for round in 0_u32.. {
+        let Some(upstream) = upstream.upgrade() else { return };
+        upstream.sweep();
+        if round.is_multiple_of(RESOLVE_EVERY) {
+            for endpoint in &upstream.endpoints {
+                // A failure keeps the last good answer; a call without any says dns_error.
+                let _ = endpoint.resolved.refresh().await;
+            }
+        }
+        drop(upstream);
+        tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}
+
+async fn probe_forever(upstream: Weak<Upstream>, index: usize, active: Active) {
+    let settings = probe::Settings {
+        healthy_after: active.healthy_after,
+        unhealthy_after: active.unhealthy_after,
+    };
+    let Some(before) = upstream.upgrade().map(|u| u.endpoints[index].is_healthy()) else { return };
+    let health = Health::resume(settings, before);
+    loop {
+        let Some(strong) = upstream.upgrade() else { return };
+        let endpoint = strong.endpoints[index].clone();
+        let good = probe_once(&strong, &endpoint, &active).await.is_ok();
+        if let Some(transition) = health.observe(good) {
+            let healthy = transition == Transition::Healthy;
+            endpoint.healthy.store(healthy, Ordering::Relaxed);
+            strong.metrics.endpoint_healthy(&endpoint.name, healthy);
+        }
+        drop(strong);
+        tokio::time::sleep(active.interval).await;
+    }
+}
+
+async fn probe_once(upstream: &Upstream, endpoint: &Endpoint, active: &Active) -> Result<(), String> {
+    if endpoint.resolved.current().is_empty() {
+        endpoint.resolved.refresh().await?;
+    }
+    let mut failed = Err("the name has no address".to_owned());
+    for address in endpoint.resolved.current().iter() {
+        failed = probe_address(upstream, endpoint, active, *address).await;
+        if failed.is_ok() {
+            break;
+        }
+    }
+    failed
+}
+
+async fn probe_address(
+    upstream: &Upstream,
+    endpoint: &Endpoint,
+    active: &Active,
+    address: SocketAddr,
+) -> Result<(), String> {
+    let Probe::Http { path, host } = &active.probe else {
+        return probe::tcp(address, active.timeout).await;
+    };
+    let connecting = upstream.dialer.stream(address, &endpoint.server_name);
+    let stream = tokio::time::timeout(active.timeout, connecting)
+        .await
+        .map_err(|_| format!("no connection within {:?}", active.timeout))?
+        .map_err(|e| e.to_string())?;
+    let host = host.as_deref().unwrap_or(&endpoint.name);
+    probe::http_over(stream, host, path, 200..=299, active.timeout).await
+}

@@ -1,0 +1,150 @@
+//! One exchange on an upstream connection: a head out, a head and a body back.
+//!
+//! It evens out Pingora's HTTP/1 and HTTP/2 client sessions, and nothing more: no retry, no
+//! deadline, no metrics. Every read may be dropped while pending and asked again.
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, StatusCode};
+use pingora_core::connectors::http::v2::ConnectionRef;
+use pingora_core::protocols::http::v1::client::HttpSession as Http1;
+use pingora_core::protocols::http::v2::client::Http2Session as Http2;
+use pingora_error::{BError, Error, ErrorType};
+use pingora_http::{RequestHeader, ResponseHeader};
+
+use super::body::Writer;
+use super::conn::Handle;
+
+/// What is known of the length of an HTTP/2 head on the wire: HPACK keeps the rest to itself.
+const FRAME_HEAD: usize = 9;
+
+/// An exchange with one endpoint.
+pub(crate) enum Session {
+    /// The only exchange on its connection.
+    Http1(Box<Http1>, Handle),
+    /// One stream among others.
+    Http2(Box<Http2>),
+}
+
+impl Session {
+    /// Begins an exchange on an HTTP/1 connection.
+    pub(crate) fn http1(handle: Handle) -> Self {
+        Session::Http1(Box::new(Http1::new(handle.end())), handle)
+    }
+
+    /// Begins a stream; `None` when the connection takes no more.
+    pub(crate) async fn http2(connection: &ConnectionRef) -> Result<Option<Self>, BError> {
+        let stream = connection.spawn_stream().await?;
+        Ok(stream.map(|s| Session::Http2(Box::new(s))))
+    }
+
+    /// Sends the head, and with it what is known of the body.
+    ///
+    /// `first` is the body's beginning, or all of it when `last`; it leaves in the same system
+    /// call as the head. With neither, the request has no body. Gives the way up for the rest, and
+    /// how many bytes the head took.
+    pub(crate) async fn send(
+        &mut self,
+        head: Box<RequestHeader>,
+        first: Option<Bytes>,
+        last: bool,
+    ) -> Result<(Writer, usize), BError> {
+        let bodiless = last && first.is_none();
+        let (mut writer, length) = match self {
+            Session::Http1(session, handle) => {
+                let chunked = head.headers.contains_key(TRANSFER_ENCODING);
+                let framed = chunked || head.headers.contains_key(CONTENT_LENGTH);
+                let corked = first.is_some();
+                if corked {
+                    handle.cork();
+                }
+                let length = session.write_request_header(head).await?;
+                handle.uncork();
+                let writer = if framed { Writer::http1(handle.clone(), chunked) } else { Writer::ended() };
+                (writer, length)
+            }
+            Session::Http2(session) => {
+                session.write_request_header(head, bodiless)?;
+                match session.take_request_body_writer() {
+                    Some(stream) if !bodiless => (Writer::http2(stream), FRAME_HEAD),
+                    _ => return Ok((Writer::ended(), FRAME_HEAD)),
+                }
+            }
+        };
+        if let Some(first) = first {
+            writer.push(first);
+        }
+        if last {
+            writer.finish();
+        }
+        Ok((writer, length))
+    }
+
+    /// Reads the next response head; on HTTP/1 informational ones come first.
+    pub(crate) async fn read_head(&mut self) -> Result<Box<ResponseHeader>, BError> {
+        match self {
+            Session::Http1(session, _) => session.read_resp_header_parts().await,
+            Session::Http2(session) => {
+                session.read_response_header().await?;
+                let head = session.response_header().cloned();
+                head.map(Box::new).ok_or_else(|| {
+                    Error::explain(ErrorType::H2Error, "the response head went missing")
+                })
+            }
+        }
+    }
+
+    /// Reads the next piece of the body; `None` at its end.
+    pub(crate) async fn read_chunk(&mut self) -> Result<Option<Bytes>, BError> {
+        match self {
+            Session::Http1(session, _) => session.read_body_bytes().await,
+            Session::Http2(session) => session.read_response_body().await,
+        }
+    }
+
+    /// Whether the response has no more body.
+    pub(crate) fn body_done(&mut self) -> Result<bool, BError> {
+        match self {
+            Session::Http1(session, _) => Ok(session.is_body_done()),
+            Session::Http2(session) => session.check_response_end_or_error(),
+        }
+    }
+
+    /// Trailers, where the protocol carries them.
+    pub(crate) async fn trailers(&mut self) -> Result<Option<HeaderMap>, BError> {
+        match self {
+            Session::Http1(..) => Ok(None),
+            Session::Http2(session) => session.read_trailers().await,
+        }
+    }
+
+    /// Whether the endpoint agreed to leave HTTP on this connection.
+    pub(crate) fn upgraded(&self) -> bool {
+        match self {
+            Session::Http1(session, _) => {
+                session.get_status() == Some(StatusCode::SWITCHING_PROTOCOLS)
+            }
+            Session::Http2(_) => false,
+        }
+    }
+
+    /// The way up once HTTP has been left: bytes as they are.
+    pub(crate) fn upgraded_writer(&self) -> Writer {
+        match self {
+            Session::Http1(_, handle) => Writer::http1(handle.clone(), false),
+            Session::Http2(_) => Writer::ended(),
+        }
+    }
+
+    /// Ends the exchange; gives back the connection if it can carry another.
+    pub(crate) fn into_reusable(self) -> Option<Handle> {
+        match self {
+            Session::Http1(mut session, handle) => {
+                session.respect_keepalive();
+                (session.will_keepalive() && session.is_body_done()).then_some(handle)
+            }
+            // The connection stays shared; dropping the session releases the stream.
+            Session::Http2(_) => None,
+        }
+    }
+}
