@@ -1,0 +1,50 @@
+# The commands a person needs. `make help` lists them.
+
+WHAT ?= build
+TIME ?= 600
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+# What `make test` builds and runs: everything, real servers included.
+TESTED := --workspace --features weir-tests/real-servers
+
+.PHONY: help deps build demo test soak bench lint fmt clean
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+deps: ## install what Weir needs besides Rust (WHAT=build|test|lint|bench|soak)
+	@scripts/deps.sh $(WHAT)
+
+build: ## build target/release/weir
+	@scripts/deps.sh build
+	cargo build --locked --release -p weir
+
+demo: build ## run the gateway with upstreams of its own, and things to try
+	@$(TARGET)/release/weir demo
+
+test: ## run every test, with a real Kafka, Redis and Prometheus
+	@scripts/deps.sh test
+	cargo build --locked $(TESTED) --bins --tests
+	cargo test --locked $(TESTED)
+
+soak: ## fuzz and run the long tests for TIME seconds in all
+	@scripts/deps.sh soak
+	@scripts/soak.sh $(TIME)
+
+bench: ## measure beside nginx and a bare Pingora proxy
+	@scripts/deps.sh bench
+	cargo build --locked --profile dist -p weir -p weir-bench
+	$(TARGET)/dist/weir-bench run
+
+lint: ## check format, lints, licences, sources and advisories
+	@scripts/deps.sh lint
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+	@scripts/deny.sh
+
+fmt: ## format the sources
+	cargo fmt --all
+
+clean: ## remove all that was built or fetched
+	cargo clean

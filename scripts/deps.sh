@@ -1,0 +1,212 @@
+#!/usr/bin/env bash
+# Makes sure that what Weir needs besides Rust is there: scripts/deps.sh [build|test|lint|bench|soak]
+#
+# It says what is missing, why it is needed and what it will install, and installs it with apt-get
+# when it may (as root, or with a sudo that asks no password). Otherwise it names what is missing
+# and stops with 1. When all is there it is silent. Services that Debian would start on
+# installation are not started, and those that ran before are left alone.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+what=${1:-build}
+target=${CARGO_TARGET_DIR:-target}
+# The oldest Rust that builds Weir, and the tools as they were tried.
+rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+cargo_deny=0.20.2
+cargo_fuzz=0.13.2
+
+packages=()
+lines=()
+
+# need PACKAGE WHY COMMAND...: notes the package if the command fails.
+need() {
+    local package=$1 why=$2
+    shift 2
+    if ! "$@" >/dev/null 2>&1; then
+        packages+=("$package")
+        lines+=("$(printf '  %-24s %s' "$package" "$why")")
+    fi
+}
+
+has() { command -v "$1"; }
+
+java_is_17() {
+    local version
+    version=$(java -version 2>&1 | sed -n '1s/.*version "\([0-9]*\).*/\1/p')
+    [ "${version:-0}" -ge 17 ]
+}
+
+# jre: the first headless Java of at least 17 that this release has.
+jre() {
+    local name
+    for name in openjdk-17-jre-headless openjdk-21-jre-headless openjdk-25-jre-headless; do
+        if apt-cache show "$name" >/dev/null 2>&1; then
+            echo "$name"
+            return
+        fi
+    done
+    echo openjdk-17-jre-headless
+}
+
+note_build() {
+    need make 'builds librdkafka, the Kafka client' has make
+    need gcc 'compiles the C parts and links' has cc
+    need g++ "librdkafka's build asks for a C++ compiler" has g++
+    need pkg-config 'finds the libraries below' has pkg-config
+    need libssl-dev 'TLS' pkg-config --exists openssl
+    need zlib1g-dev 'gzip for Kafka' pkg-config --exists zlib
+}
+
+note_test() {
+    need util-linux 'setpriv: servers die with the tests that started them' has setpriv
+    need redis-server 'the quota tests run against a real Redis' has redis-server
+    need redis-tools 'redis-cli, with which they look into it' has redis-cli
+    need prometheus 'tests scrape with a real Prometheus; brings promtool' has promtool
+    java_is_17 || need "$(jre)" 'Apache Kafka runs on a Java of at least 17' false
+    need maven 'fetches Apache Kafka' has mvn
+    need python3-venv "tests drive OpenAI's Python SDK" python3 -c 'import ensurepip, venv'
+}
+
+note_bench() {
+    need nginx-light 'the benchmark compares with nginx' has /usr/sbin/nginx
+}
+
+# as_root COMMAND...: runs it as root, or fails.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+# Debian's way to say that nothing may be started; only ours is removed again.
+policy=/usr/sbin/policy-rc.d
+policy_is_ours=no
+forbid_starts() {
+    if [ ! -e "$policy" ]; then
+        policy_is_ours=yes
+        trap allow_starts EXIT
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+    fi
+}
+allow_starts() {
+    if [ "$policy_is_ours" = yes ]; then
+        as_root rm -f "$policy"
+        policy_is_ours=no
+    fi
+}
+
+# A service that came with us shall not start at the next boot either.
+disable_services() {
+    local name
+    has systemctl >/dev/null || return 0
+    for name in "${packages[@]}"; do
+        case $name in
+            redis-server | prometheus) as_root systemctl disable --quiet "$name" || true ;;
+            nginx-light) as_root systemctl disable --quiet nginx || true ;;
+        esac
+    done
+}
+
+install_packages() {
+    [ ${#packages[@]} -gt 0 ] || return 0
+    printf 'Needed to %s, and missing:\n' "$what"
+    printf '%s\n' "${lines[@]}"
+    if ! has apt-get >/dev/null || ! as_root true 2>/dev/null; then
+        printf '\nInstall them, as root:\n  apt-get install --no-install-recommends %s\n' "${packages[*]}"
+        printf 'or, without apt-get, what your system calls the same. Then run this again.\n'
+        exit 1
+    fi
+    printf 'Installing them with apt-get.\n'
+    forbid_starts
+    as_root apt-get -qq update
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install "${packages[@]}" >/dev/null
+    allow_starts
+    disable_services
+}
+
+check_rust() {
+    local found
+    if ! has cargo >/dev/null; then
+        printf 'Missing: a Rust toolchain of at least %s (see https://rustup.rs).\n' "$rust"
+        exit 1
+    fi
+    found=$(rustc --version | cut -d' ' -f2)
+    if [ "$(printf '%s\n%s\n' "$rust" "$found" | sort -V | head -n1)" != "$rust" ]; then
+        printf 'Rust is %s, needed is at least %s: run `rustup update stable`.\n' "$found" "$rust"
+        exit 1
+    fi
+}
+
+# unless_done STAMP FILE COMMAND...: runs it unless it has succeeded for the file as it is now.
+unless_done() {
+    local stamp=$1 file=$2 sum
+    shift 2
+    sum=$(sha256sum <"$file")
+    if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$sum" ]; then
+        "$@"
+        printf '%s\n' "$sum" >"$stamp"
+    fi
+}
+
+fetch_kafka() {
+    local libs=$PWD/$target/servers/kafka/libs
+    case $target in /*) libs=$target/servers/kafka/libs ;; esac
+    echo "Fetching Apache Kafka into $target/servers/kafka with Maven."
+    rm -rf "$libs"
+    # Maven colours even what is no terminal.
+    mvn -q -B -f tests/kafka/pom.xml dependency:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$libs" </dev/null 2>&1 | sed 's/\x1b\[[0-9;]*m//g'
+}
+
+make_python() {
+    echo "Making a Python environment in $target/servers/python."
+    rm -rf "$target/servers/python"
+    python3 -m venv "$target/servers/python"
+    "$target/servers/python/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --requirement tests/python/requirements.txt
+}
+
+# cargo_tool NAME VERSION: installs it into target/tools unless it is there or on the PATH.
+cargo_tool() {
+    if ! has "$1" >/dev/null && [ ! -x "$target/tools/bin/$1" ]; then
+        echo "Building $1 $2 into $target/tools (some minutes, once)."
+        cargo install --quiet --locked "$1" --version "$2" --root "$target/tools"
+    fi
+}
+
+check_components() {
+    if ! cargo fmt --version >/dev/null 2>&1 || ! cargo clippy --version >/dev/null 2>&1; then
+        echo 'Missing: rustfmt or clippy. Run `rustup component add rustfmt clippy`.'
+        exit 1
+    fi
+}
+
+case $what in
+    build) note_build ;;
+    test) note_build && note_test ;;
+    lint) note_build ;;
+    bench) note_build && note_bench ;;
+    soak) note_build && note_test ;;
+    *)
+        echo "deps: WHAT is build, test, lint, bench or soak, not \"$what\"" >&2
+        exit 2
+        ;;
+esac
+install_packages
+check_rust
+
+mkdir -p "$target/servers/kafka"
+case $what in
+    test | soak)
+        unless_done "$target/servers/kafka/stamp" tests/kafka/pom.xml fetch_kafka
+        unless_done "$target/servers/python.stamp" tests/python/requirements.txt make_python
+        ;;
+esac
+case $what in
+    lint) check_components && cargo_tool cargo-deny "$cargo_deny" ;;
+    soak) cargo_tool cargo-fuzz "$cargo_fuzz" ;;
+esac

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Fuzzes every target for an equal share of half the time, and soaks for the other half:
+# scripts/soak.sh SECONDS
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+export PATH=$PATH:${CARGO_TARGET_DIR:-$PWD/target}/tools/bin
+total=${1:?usage: scripts/soak.sh SECONDS}
+if ! [ "$total" -ge 20 ] 2>/dev/null; then
+    echo "soak: TIME is a number of seconds, at least 20, not \"$total\"" >&2
+    exit 2
+fi
+
+# cargo-fuzz needs flags that stable Rust has, but hides.
+export RUSTC_BOOTSTRAP=1
+mapfile -t targets < <(cd protocols && cargo fuzz list)
+if [ ${#targets[@]} -eq 0 ]; then
+    echo 'soak: protocols/fuzz has no fuzz targets' >&2
+    exit 1
+fi
+share=$((total / 2 / ${#targets[@]}))
+[ "$share" -ge 1 ] || share=1
+for target in "${targets[@]}"; do
+    echo "fuzzing $target for $share s"
+    (cd protocols && cargo fuzz run --sanitizer none "$target" -- \
+        -max_total_time="$share" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0)
+done
+unset RUSTC_BOOTSTRAP
+
+# The tests in tests/tests/soak_*.rs read how long each of those files may take.
+mapfile -t files < <(compgen -G 'tests/tests/soak_*.rs')
+if [ ${#files[@]} -eq 0 ]; then
+    echo 'soak: there is no tests/tests/soak_*.rs' >&2
+    exit 1
+fi
+export WEIR_SOAK_SECONDS=$((total / 2 / ${#files[@]}))
+echo "soaking for $((total / 2)) s"
+cargo test --locked --workspace --features weir-tests/soak,weir-tests/real-servers \
+    --test 'soak_*' -- --test-threads=1
