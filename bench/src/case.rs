@@ -1,0 +1,139 @@
+//! The cases: what a client sends in each, and how long a right answer is.
+//!
+//! The same bytes go to every contender, credentials included: a plain proxy carries what the
+//! gateway checks. Who serves a case, and at what price, is not known here.
+
+use std::net::SocketAddr;
+
+use crate::answer;
+
+/// The key every client presents.
+pub const KEY: &str = "weir-bench-key-0123456789abcdef";
+/// SHA-256 of [`KEY`] in hex, as the gateway's configuration holds it.
+pub const KEY_SHA256: &str = "7cf1ab3289c98f490f7c9e9401ec92273ecc369fffa9b451b9d4d80adde299d0";
+/// The model's name as callers say it.
+pub const MODEL: &str = "bench-model";
+/// The model's name as the provider knows it: another name, so that the gateway has to replace
+/// it, and as long, so that every contender's answer has one length whoever names the model.
+pub const PROVIDER_MODEL: &str = "gpt-4o-mini";
+/// Where OpenAI's dialect answers chats.
+pub const CHAT_PATH: &str = "/v1/chat/completions";
+
+/// One kind of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Case {
+    /// A GET answered with 1 KiB.
+    Get,
+    /// A POST of 256 bytes answered with 1 KiB.
+    Post,
+    /// A chat completion answered whole.
+    Llm,
+    /// A chat completion answered as server-sent events.
+    #[value(name = "llm_stream")]
+    LlmStream,
+}
+
+impl Case {
+    /// Every case, in the order it is run and reported.
+    pub const ALL: [Self; 4] = [Self::Get, Self::Post, Self::Llm, Self::LlmStream];
+
+    /// The name on the command line and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Post => "post",
+            Self::Llm => "llm",
+            Self::LlmStream => "llm_stream",
+        }
+    }
+
+    /// The heading of its table.
+    pub fn title(self) -> String {
+        match self {
+            Self::Get => "GET, 1 KiB answered".to_owned(),
+            Self::Post => "POST of 256 bytes, 1 KiB answered".to_owned(),
+            Self::Llm => format!(
+                "LLM chat completion, {} bytes of JSON answered",
+                self.answer_length()
+            ),
+            Self::LlmStream => format!(
+                "LLM chat completion, streamed in {} events",
+                answer::DELTAS + 1
+            ),
+        }
+    }
+
+    /// The whole request as it goes over the wire.
+    pub fn request(self, host: SocketAddr) -> Vec<u8> {
+        match self {
+            Self::Get => head("GET", "/get", host, "") + "\r\n",
+            Self::Post => with_body("/post", host, "application/octet-stream", &"p".repeat(256)),
+            Self::Llm => with_body(CHAT_PATH, host, "application/json", &chat(false)),
+            Self::LlmStream => with_body(CHAT_PATH, host, "application/json", &chat(true)),
+        }
+        .into_bytes()
+    }
+
+    /// The bytes of a right answer's body, transfer coding removed.
+    pub fn answer_length(self) -> usize {
+        match self {
+            Self::Get | Self::Post => answer::PLAIN,
+            Self::Llm => answer::completion().len(),
+            Self::LlmStream => answer::events(false).iter().map(Vec::len).sum(),
+        }
+    }
+}
+
+fn head(method: &str, path: &str, host: SocketAddr, more: &str) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: weir-bench\r\nAccept: */*\r\n\
+         Authorization: Bearer {KEY}\r\n{more}"
+    )
+}
+
+fn with_body(path: &str, host: SocketAddr, media_type: &str, body: &str) -> String {
+    let about = format!(
+        "Content-Type: {media_type}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    head("POST", path, host, &about) + body
+}
+
+/// A chat as the official SDKs send it: compact, the bound on output given, and no
+/// `stream_options`, so that the gateway has to ask for usage itself and keep it from the caller.
+fn chat(stream: bool) -> String {
+    let tail = if stream { r#","stream":true"# } else { "" };
+    format!(
+        r#"{{"messages":[{{"role":"system","content":"You are a helpful assistant."}},{{"role":"user","content":"In two sentences, what does a weir do to the river that flows over it?"}}],"model":"{MODEL}","max_tokens":256,"temperature":0.7{tail}}}"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_says_its_body_length() {
+        let host = SocketAddr::from(([127, 0, 0, 1], 80));
+        for case in [Case::Post, Case::Llm, Case::LlmStream] {
+            let text = String::from_utf8(case.request(host)).expect("requests are ASCII");
+            let (head, body) = text.split_once("\r\n\r\n").expect("a head ends");
+            let said = format!("Content-Length: {}", body.len());
+            assert!(head.lines().any(|line| line == said), "{head}");
+        }
+    }
+
+    #[test]
+    fn the_gateway_holds_the_hash_of_the_key() {
+        use pingora::tls::hash::{MessageDigest, hash};
+        let digest = hash(MessageDigest::sha256(), KEY.as_bytes()).expect("SHA-256 is there");
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, KEY_SHA256);
+    }
+
+    #[test]
+    fn replacing_the_model_keeps_the_length() {
+        assert_eq!(MODEL.len(), PROVIDER_MODEL.len());
+        assert_ne!(MODEL, PROVIDER_MODEL);
+    }
+}

@@ -1,0 +1,159 @@
+//! The command line. What each command does is its module's.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::case::Case;
+use crate::contender::Kind;
+use crate::failure::Failure;
+use crate::{bare, report, rounds, tether, upstream};
+
+/// What a request through the gateway costs, beside nginx and a bare Pingora proxy.
+#[derive(Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure, and print a table per case.
+    Run(Run),
+    /// Be the upstream (a run starts it itself).
+    Upstream {
+        /// Where to answer HTTP.
+        #[arg(long)]
+        address: SocketAddr,
+        /// Where to take spans over OTLP.
+        #[arg(long)]
+        sink: SocketAddr,
+        /// Microseconds between two events of a stream.
+        #[arg(long, default_value_t = 0)]
+        stream_gap: u64,
+    },
+    /// Be the bare Pingora proxy (a run starts it itself).
+    Bare {
+        /// Where to take requests.
+        #[arg(long)]
+        listen: SocketAddr,
+        /// Where to send them.
+        #[arg(long)]
+        upstream: SocketAddr,
+    },
+    /// Become a program that ends with the one that started it.
+    #[command(hide = true)]
+    Tether {
+        #[arg(long)]
+        cpu: Option<usize>,
+        #[arg(last = true, required = true)]
+        program: Vec<OsString>,
+    },
+}
+
+/// What to measure and how.
+#[derive(Args)]
+pub struct Run {
+    /// The gateway's binary [default: `weir` beside this program].
+    #[arg(long)]
+    weir: Option<PathBuf>,
+    /// nginx's binary.
+    #[arg(long, default_value = "/usr/sbin/nginx")]
+    nginx: PathBuf,
+    /// Only these cases.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Case::ALL)]
+    only: Vec<Case>,
+    /// Only these contenders.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::ALL)]
+    contenders: Vec<Kind>,
+    /// Bursts each contender gets per case.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Requests in a burst.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    requests: u32,
+    /// Requests in a burst of streams.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    streams: u32,
+    /// Connections of the load generator.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=128))]
+    connections: u32,
+    /// Microseconds the upstream waits between two events of a stream, so that each arrives by
+    /// itself as a model's tokens do; 0 sends them as fast as it can.
+    #[arg(long, default_value_t = 1_000)]
+    stream_gap: u64,
+    /// Let the scheduler choose instead of giving the contenders a CPU of their own.
+    #[arg(long)]
+    no_pin: bool,
+    /// Also count instructions in user space with `perf stat`, where the machine can.
+    #[arg(long)]
+    instructions: bool,
+    /// Write every round's measurements here, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Put the tables into this file, between its results markers.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+impl Cli {
+    /// Does what was asked for.
+    pub fn execute(self) -> Result<(), Failure> {
+        match self.command {
+            Command::Run(run) => run.execute(),
+            Command::Upstream {
+                address,
+                sink,
+                stream_gap,
+            } => upstream::serve(upstream::Options {
+                address,
+                sink,
+                stream_gap: Duration::from_micros(stream_gap),
+            }),
+            Command::Bare { listen, upstream } => bare::serve(listen, upstream),
+            Command::Tether { cpu, program } => Err(tether::become_program(cpu, &program)),
+        }
+    }
+}
+
+impl Run {
+    fn execute(self) -> Result<(), Failure> {
+        let options = rounds::Options {
+            weir: self.weir.map_or_else(gateway_beside_us, Ok)?,
+            nginx: self.nginx,
+            cases: self.only,
+            kinds: self.contenders,
+            rounds: self.rounds as usize,
+            requests: self.requests as usize,
+            streams: self.streams as usize,
+            connections: self.connections as usize,
+            stream_gap: Duration::from_micros(self.stream_gap),
+            pin: !self.no_pin,
+            instructions: self.instructions,
+        };
+        // The published table is looked at first: nobody waits for minutes to learn of a typo.
+        if let Some(path) = &self.out {
+            report::check_markers(path)?;
+        }
+        let tables = rounds::run(&options)?;
+        let text = report::markdown(&options, &tables);
+        println!("{text}");
+        if let Some(path) = &self.json {
+            report::write_json(path, &options, &tables)?;
+        }
+        if let Some(path) = &self.out {
+            report::publish(path, &text)?;
+        }
+        Ok(())
+    }
+}
+
+fn gateway_beside_us() -> Result<PathBuf, Failure> {
+    std::env::current_exe()
+        .map(|this| this.with_file_name("weir"))
+        .map_err(Failure::during("cannot find this program"))
+}

@@ -1,0 +1,124 @@
+//! The gateway, configured as its documentation would have it. Its configuration is text here,
+//! not types: the bench meets the gateway where its users do.
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::SocketAddr;
+
+use super::{Kind, Site, free_address};
+use crate::case;
+use crate::failure::Failure;
+
+/// Makes spans leave while they are measured: the batch of a burst goes out within the burst or
+/// the pause that is counted with it, instead of seconds later at nobody's expense.
+pub const EXPORT_OFTEN: (&str, &str) = ("OTEL_BSP_SCHEDULE_DELAY", "200");
+
+/// More than any run uses: quotas are counted, never exhausted.
+const PLENTY: u64 = 1_000_000_000_000;
+
+/// Writes the configuration and says how the gateway is started with it.
+pub fn command(kind: Kind, site: &Site, address: SocketAddr) -> Result<Vec<OsString>, Failure> {
+    if !site.weir.exists() {
+        return Err(Failure::new(format!(
+            "no gateway at {}: build it, name it with --weir, or leave it out with \
+             --contenders nginx,bare",
+            site.weir.display()
+        )));
+    }
+    let data = site.directory.join(format!("{}-data", kind.name()));
+    fs::create_dir_all(&data)
+        .map_err(Failure::during("cannot make the gateway's data directory"))?;
+    let mut text = format!(
+        "version: 1
+listeners: [{{ name: bench, address: {address} }}]
+metrics: {{ address: {} }}
+admin: {{ address: {} }}
+server: {{ worker_threads: 1, data_dir: {:?} }}
+",
+        free_address()?,
+        free_address()?,
+        data.display().to_string(),
+    );
+    text.push_str(&match kind {
+        Kind::WeirPolicies => policies(site),
+        Kind::WeirLlm => llm(site),
+        Kind::WeirForward | Kind::Nginx | Kind::Bare => forward(site),
+    });
+    let path = site.directory.join(format!("{}.yaml", kind.name()));
+    fs::write(&path, text).map_err(Failure::during("cannot write the gateway's configuration"))?;
+    Ok(vec![
+        site.weir.clone().into(),
+        "run".into(),
+        "--config".into(),
+        path.into(),
+    ])
+}
+
+fn forward(site: &Site) -> String {
+    format!(
+        "telemetry: {{ access_log: {{ output: none }} }}
+upstreams:
+  - {{ name: upstream, endpoints: [{{ address: {} }}] }}
+routes:
+  - name: all
+    matches: [{{ path: {{ prefix: / }} }}]
+    forward: {{ backends: [{{ upstream: upstream }}] }}
+",
+        site.upstream
+    )
+}
+
+fn policies(site: &Site) -> String {
+    format!(
+        "telemetry:
+  otlp: {{ endpoint: \"http://{}\", sample_ratio: 0.01 }}
+  access_log: {{ output: none }}
+upstreams:
+  - {{ name: upstream, endpoints: [{{ address: {} }}] }}
+{}routes:
+  - name: all
+    matches: [{{ path: {{ prefix: / }} }}]
+    policies: [{{ kind: key_auth }}, {{ kind: quota, quotas: [all] }}]
+    forward: {{ backends: [{{ upstream: upstream }}] }}
+",
+        site.sink,
+        site.upstream,
+        metered("requests"),
+    )
+}
+
+fn llm(site: &Site) -> String {
+    format!(
+        "telemetry: {{ access_log: {{ output: none }} }}
+secrets:
+  - {{ name: provider-key, value: not-a-real-provider-key }}
+providers:
+  - {{ name: provider, dialect: openai, base_url: \"http://{}/v1\", api_key: {{ secret: provider-key }} }}
+models:
+  - {{ name: {}, targets: [{{ provider: provider, model: {} }}] }}
+{}routes:
+  - name: chat
+    matches: [{{ path: {{ prefix: /v1 }} }}]
+    policies: [{{ kind: key_auth }}, {{ kind: quota, quotas: [all] }}]
+    llm: {{ models: [{}] }}
+",
+        site.upstream,
+        case::MODEL,
+        case::PROVIDER_MODEL,
+        metered("tokens"),
+        case::MODEL,
+    )
+}
+
+/// One consumer with the clients' key, and one quota in `unit` that counts what it uses.
+fn metered(unit: &str) -> String {
+    format!(
+        "stores: [{{ name: ledger, kind: memory }}]
+consumers:
+  - {{ name: caller, credentials: [{{ kind: key, id: bench, sha256: \"{}\" }}] }}
+quotas:
+  - {{ name: all, store: ledger, unit: {unit}, limit: {{ default: {PLENTY} }}, window: {{ kind: fixed, every: day }}, by: [consumer] }}
+",
+        case::KEY_SHA256
+    )
+}

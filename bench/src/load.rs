@@ -1,0 +1,248 @@
+//! The load generator: a closed loop of keep-alive connections that checks every answer.
+//!
+//! An answer with another status or another length than the case's fails the run: a contender
+//! that errs quickly must not look cheap. It does not know who answers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::case::Case;
+use crate::failure::Failure;
+use crate::wire::Connection;
+
+/// How long a burst may take before it counts as stuck.
+const STUCK: Duration = Duration::from_secs(120);
+/// How much of a wrong answer's body is shown.
+const SHOWN: usize = 300;
+
+/// What one burst saw.
+pub struct Burst {
+    /// From the first request to the last answer.
+    pub wall: Duration,
+    /// Each request's time from its first byte out to its last byte in, ascending.
+    latencies: Vec<Duration>,
+}
+
+impl Burst {
+    /// Requests answered.
+    pub fn requests(&self) -> usize {
+        self.latencies.len()
+    }
+
+    /// The latency that `percent` of the requests did not exceed (nearest rank).
+    pub fn percentile(&self, percent: usize) -> Duration {
+        let rank = (self.latencies.len() * percent).div_ceil(100).max(1);
+        self.latencies.get(rank - 1).copied().unwrap_or_default()
+    }
+}
+
+/// Open connections to one contender, for one case.
+pub struct Clients {
+    connections: Vec<Client>,
+}
+
+impl Clients {
+    /// Connects, and has every connection answered once, so that a burst finds sockets accepted
+    /// and pools filled.
+    pub async fn open(
+        address: SocketAddr,
+        case: Case,
+        connections: usize,
+    ) -> Result<Self, Failure> {
+        let exchange = Arc::new(Exchange {
+            request: case.request(address),
+            answer_length: case.answer_length(),
+        });
+        let mut clients = Vec::with_capacity(connections);
+        for _ in 0..connections {
+            let connection = TcpStream::connect(address)
+                .await
+                .and_then(Connection::new)
+                .map_err(Failure::during(format_args!("cannot connect to {address}")))?;
+            clients.push(Client {
+                connection,
+                exchange: Arc::clone(&exchange),
+            });
+        }
+        let mut clients = Self {
+            connections: clients,
+        };
+        clients.burst(connections).await?;
+        Ok(clients)
+    }
+
+    /// Makes `requests` requests over all connections, each sending its next when it has its
+    /// answer.
+    pub async fn burst(&mut self, requests: usize) -> Result<Burst, Failure> {
+        let left = Arc::new(AtomicUsize::new(requests));
+        let began = Instant::now();
+        let mut tasks = JoinSet::new();
+        for client in self.connections.drain(..) {
+            tasks.spawn(client.take_turns(Arc::clone(&left)));
+        }
+        let mut latencies = Vec::with_capacity(requests);
+        let all = async {
+            while let Some(ended) = tasks.join_next().await {
+                let (client, taken) = ended.map_err(Failure::during("a client broke"))??;
+                self.connections.push(client);
+                latencies.extend(taken);
+            }
+            Ok(())
+        };
+        tokio::time::timeout(STUCK, all)
+            .await
+            .map_err(|_| Failure::new(format!("a burst was not answered within {STUCK:?}")))??;
+        let wall = began.elapsed();
+        latencies.sort_unstable();
+        Ok(Burst { wall, latencies })
+    }
+}
+
+/// What is sent, and what must come back.
+struct Exchange {
+    request: Vec<u8>,
+    answer_length: usize,
+}
+
+struct Client {
+    connection: Connection,
+    exchange: Arc<Exchange>,
+}
+
+impl Client {
+    async fn take_turns(
+        mut self,
+        left: Arc<AtomicUsize>,
+    ) -> Result<(Self, Vec<Duration>), Failure> {
+        let mut taken = Vec::new();
+        while left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
+            .is_ok()
+        {
+            let began = Instant::now();
+            self.ask().await?;
+            taken.push(began.elapsed());
+        }
+        Ok((self, taken))
+    }
+
+    async fn ask(&mut self) -> Result<(), Failure> {
+        let broken = "a connection broke before its answer was whole";
+        self.connection
+            .send(&self.exchange.request)
+            .await
+            .map_err(Failure::during(broken))?;
+        let head = self
+            .connection
+            .head(Refused::unless_ok)
+            .await
+            .map_err(Failure::during(broken))?;
+        let Some((refused, framing)) = head else {
+            return Err(Failure::new("a connection was closed instead of answered"));
+        };
+        let mut length = 0;
+        let mut start = Vec::new();
+        self.connection
+            .body(framing, |piece| {
+                length += piece.len();
+                if refused.is_some() && start.len() < SHOWN {
+                    start.extend_from_slice(&piece[..piece.len().min(SHOWN)]);
+                }
+            })
+            .await
+            .map_err(Failure::during(broken))?;
+        if let Some(Refused { head }) = refused {
+            let body = String::from_utf8_lossy(&start);
+            return Err(Failure::new(format!("an answer is not 200:\n{head}{body}")));
+        }
+        if length != self.exchange.answer_length {
+            return Err(Failure::new(format!(
+                "an answer has {length} bytes where {} are right",
+                self.exchange.answer_length
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The head of an answer that is not 200.
+struct Refused {
+    head: String,
+}
+
+impl Refused {
+    fn unless_ok(head: &[u8]) -> Option<Self> {
+        (head.get(9..12) != Some(b"200")).then(|| Self {
+            head: String::from_utf8_lossy(head).into_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that gives every request the same answer.
+    async fn server(answer: Vec<u8>) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let answer = answer.clone();
+                tokio::spawn(async move {
+                    let mut connection = Connection::new(socket)?;
+                    while let Some(((), framing)) = connection.head(|_| ()).await? {
+                        connection.body(framing, |_| ()).await?;
+                        connection.send(&answer).await?;
+                    }
+                    std::io::Result::Ok(())
+                });
+            }
+        });
+        address
+    }
+
+    fn answer(status: &str, length: usize) -> Vec<u8> {
+        let body = "x".repeat(length);
+        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+    }
+
+    #[tokio::test]
+    async fn every_request_of_a_burst_is_answered_and_timed() {
+        let address = server(answer("200 OK", Case::Get.answer_length())).await;
+        let mut clients = Clients::open(address, Case::Get, 4)
+            .await
+            .expect("right answers");
+        for requests in [1, 50] {
+            let burst = clients.burst(requests).await.expect("right answers");
+            assert_eq!(burst.requests(), requests);
+            assert!(burst.percentile(50) <= burst.percentile(99));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wrong_answer_fails_the_burst() {
+        for (wrong, says) in [
+            (answer("503 Service Unavailable", 1024), "503"),
+            (answer("200 OK", 1023), "1023"),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n".to_vec(),
+                "no number",
+            ),
+        ] {
+            let address = server(wrong).await;
+            let failure = Clients::open(address, Case::Get, 2)
+                .await
+                .err()
+                .expect("the answer is wrong");
+            assert!(failure.to_string().contains(says), "{failure}");
+        }
+    }
+}

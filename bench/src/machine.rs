@@ -1,0 +1,141 @@
+//! The machine and the programs, as far as a reader of the figures needs to know them; and which
+//! CPU is kept for the contenders. No host names, no paths.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
+use crate::contender::Kind;
+use crate::failure::Failure;
+use crate::rounds::Options;
+
+/// Facts as label and value, in the order they are printed.
+pub fn facts(options: &Options) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("Machine", machine()),
+        ("Pingora", pingora().unwrap_or("unknown").to_owned()),
+    ];
+    if options.kinds.contains(&Kind::Nginx) {
+        facts.push(("nginx", version(&options.nginx, "-v")));
+    }
+    if options
+        .kinds
+        .iter()
+        .any(|kind| !matches!(kind, Kind::Nginx | Kind::Bare))
+    {
+        facts.push(("Weir", version(&options.weir, "--version")));
+    }
+    facts.push(("Build", build()));
+    facts.push((
+        "Load",
+        format!(
+            "{} rounds; bursts of {} requests, {} of streams; {} connections; {} between the \
+             events of a stream; {}",
+            options.rounds,
+            options.requests,
+            options.streams,
+            options.connections,
+            if options.stream_gap.is_zero() {
+                "nothing".to_owned()
+            } else {
+                format!("{:?}", options.stream_gap)
+            },
+            if options.pin {
+                "contenders on a CPU of their own if there is one to spare"
+            } else {
+                "no CPU reserved"
+            },
+        ),
+    ));
+    facts
+}
+
+/// Keeps the last CPU for the contenders: takes this process, and with it all that it starts
+/// later unless told otherwise, off it. `None` if there is but one.
+pub fn reserve_cpu() -> Result<Option<usize>, Failure> {
+    let failed = "cannot choose CPUs";
+    let us = Pid::from_raw(0);
+    let mut set = sched_getaffinity(us).map_err(Failure::during(failed))?;
+    let ours: Vec<usize> = (0..CpuSet::count())
+        .filter(|cpu| set.is_set(*cpu) == Ok(true))
+        .collect();
+    let [_, .., last] = ours[..] else {
+        return Ok(None);
+    };
+    set.unset(last)
+        .and_then(|()| sched_setaffinity(us, &set))
+        .map_err(Failure::during(failed))?;
+    Ok(Some(last))
+}
+
+fn machine() -> String {
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| {
+        cpuinfo
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .filter(|(label, _)| label.trim() == name)
+            .map(|(_, value)| value.trim().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let model = field("model name")
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| std::env::consts::ARCH.to_owned());
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!(
+        "{} CPUs, {model}; Linux {}",
+        field("processor").len(),
+        kernel.trim()
+    )
+}
+
+/// The version of Pingora the bare proxy and the gateway are built with, as locked.
+fn pingora() -> Option<&'static str> {
+    let lock = include_str!("../../Cargo.lock");
+    let (_, package) = lock.split_once("name = \"pingora-core\"\nversion = \"")?;
+    package.split('"').next()
+}
+
+/// What `program` says of its version: the last word of its first line.
+fn version(program: &Path, flag: &str) -> String {
+    let unknown = "unknown".to_owned();
+    let Ok(output) = Command::new(program).arg(flag).output() else {
+        return unknown;
+    };
+    let said = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&said);
+    let word = text
+        .lines()
+        .next()
+        .and_then(|line| line.split_whitespace().last());
+    word.map_or(unknown, |word| word.trim_start_matches("nginx/").to_owned())
+}
+
+/// The profile, which Cargo shows in nothing but the directory it builds into.
+fn build() -> String {
+    let profile = std::env::current_exe().ok().and_then(|this| {
+        let directory = this.parent()?.file_name()?;
+        Some(directory.to_string_lossy().into_owned())
+    });
+    let profile = profile.unwrap_or_else(|| "unknown".to_owned());
+    if cfg!(debug_assertions) {
+        format!("profile `{profile}`, not optimised: these figures say nothing")
+    } else {
+        format!("profile `{profile}`, mimalloc")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locked_pingora_is_found() {
+        let version = pingora().expect("it is locked");
+        assert!(version.split('.').count() == 3, "{version}");
+    }
+}

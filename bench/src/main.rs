@@ -1,0 +1,48 @@
+//! `weir-bench`: what a request through the gateway costs, beside nginx and beside a bare Pingora
+//! proxy, in CPU time.
+//!
+//! One binary plays every part: it conducts the run, generates the load, and, started again as
+//! its own child, is the upstream and the bare proxy. It knows the gateway only as a program with
+//! a configuration file, so that what is measured is what is shipped.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark's product is what it prints; progress goes to stderr"
+)]
+
+mod answer;
+mod bare;
+mod case;
+mod cli;
+mod contender;
+mod cpu;
+mod failure;
+mod instructions;
+mod load;
+mod machine;
+mod process;
+mod report;
+mod rounds;
+mod sink;
+mod stats;
+mod tether;
+mod upstream;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The gateway's allocator, so that the bare proxy differs from it in logic alone.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().execute() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("weir-bench: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
