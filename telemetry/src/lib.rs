@@ -26,6 +26,7 @@ pub use record::{Attempt, Protocol, Record};
 pub use recorder::Recorder;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Where a finished request's figures go: resolved when the snapshot was
@@ -65,7 +66,32 @@ pub struct Telemetry {
     /// The flight recorder.
     pub recorder: Recorder,
     /// From when on a request counts as slow.
-    pub slow_after: Duration,
+    pub slow_after: SlowAfter,
+}
+
+/// The duration from which on a request counts as slow; a reload may change it.
+#[derive(Debug)]
+pub struct SlowAfter(AtomicU64);
+
+impl From<Duration> for SlowAfter {
+    fn from(after: Duration) -> Self {
+        let this = Self(AtomicU64::new(0));
+        this.set(after);
+        this
+    }
+}
+
+impl SlowAfter {
+    /// As it is now, to the microsecond.
+    pub fn get(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+
+    /// From now on.
+    pub fn set(&self, after: Duration) {
+        let micros = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
+        self.0.store(micros, Ordering::Relaxed);
+    }
 }
 
 impl Telemetry {
@@ -76,7 +102,7 @@ impl Telemetry {
     pub fn finish(&self, record: Record, handles: Handles<'_>) {
         self.count(&record, handles);
         let reason = match &self.exporter {
-            Some(_) => spans::should_export(&record, record.trace.sampled, self.slow_after),
+            Some(_) => spans::should_export(&record, record.trace.sampled, self.slow_after.get()),
             None => None,
         };
         let kept = self.recorder.wants(&record);

@@ -286,6 +286,11 @@ impl Record {
         }
     }
 
+    /// The configuration's revision, as people read it.
+    pub(crate) fn config_revision(&self) -> Revision {
+        Revision(self.config_revision)
+    }
+
     /// Whose fault a failure is; an upstream's own 5xx, passed through, is the
     /// upstream's. `None` if nothing failed.
     pub fn fault(&self) -> Option<Fault> {
@@ -319,6 +324,21 @@ impl Record {
             None if self.status >= 500 => Some(ErrorType::Status(self.status)),
             None => None,
         }
+    }
+}
+
+/// A revision written as 16 hexadecimal digits: as a number, JSON readers would round it.
+pub(crate) struct Revision(u64);
+
+impl std::fmt::Display for Revision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl serde::Serialize for Revision {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

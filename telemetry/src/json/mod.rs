@@ -8,7 +8,7 @@
 
 mod parts;
 
-use crate::record::{Record, split_port};
+use crate::record::{Record, Revision, split_port};
 use crate::timestamp::Rfc3339;
 use parts::{AttemptLine, KafkaLine, LlmLine, PolicyLine, QuotaLine, seconds, span_hex};
 use serde::Serialize;
@@ -89,7 +89,7 @@ pub(crate) struct Line<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     action: &'static str,
     #[serde(rename = "weir.config.revision")]
-    config_revision: u64,
+    config_revision: Revision,
 
     #[serde(rename = "weir.attempts")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -142,7 +142,7 @@ impl<'a> Line<'a> {
             team: record.team.as_deref(),
             consumer: record.consumer.as_deref(),
             action: record.action,
-            config_revision: record.config_revision,
+            config_revision: record.config_revision(),
             attempts: record.attempts.iter().map(AttemptLine::of).collect(),
             policies: record.policies.iter().map(PolicyLine::of).collect(),
             quotas: record.quotas.iter().map(QuotaLine::of).collect(),

@@ -67,7 +67,7 @@ fn a_line_is_json_with_the_documented_fields() {
         ("weir.team", json!("shop")),
         ("weir.consumer", json!("checkout")),
         ("weir.action", json!("llm")),
-        ("weir.config.revision", json!(3)),
+        ("weir.config.revision", json!("0000000000000003")),
     ] {
         assert_eq!(line[field], expected, "{field}");
     }
@@ -137,7 +137,7 @@ fn a_stuck_writer_holds_no_request_up_and_lost_lines_are_counted() {
         access_log: Some(log),
         exporter: None,
         recorder: Recorder::default(),
-        slow_after: LONG,
+        slow_after: LONG.into(),
     };
     let finish = || telemetry.finish(sample::plain(), Handles::of(&listener));
     finish();

@@ -141,7 +141,7 @@ fn a_stuck_collector_holds_no_request_up_and_lost_spans_are_counted() {
         access_log: None,
         exporter: Some(exporter),
         recorder: Recorder::default(),
-        slow_after: LONG,
+        slow_after: LONG.into(),
     };
     // The exporter takes one off its queue and is stuck with it: were
     // `finish` to wait for it, this test would never end.

@@ -38,7 +38,7 @@ fn a_good_request_is_logged_and_a_bad_one_is_also_traced_and_kept() {
             slowest: 0,
             ..Limits::default()
         }),
-        slow_after: ms(1_000),
+        slow_after: ms(1_000).into(),
         metrics,
     };
     let listener = telemetry.metrics.listener("public");

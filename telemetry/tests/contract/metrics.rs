@@ -12,7 +12,7 @@ fn telemetry(metrics: &Metrics) -> Telemetry {
         access_log: None,
         exporter: None,
         recorder: Recorder::default(),
-        slow_after: ms(1_000),
+        slow_after: ms(1_000).into(),
     }
 }
 
