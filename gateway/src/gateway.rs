@@ -1,28 +1,28 @@
 //! What outlives reloads: telemetry, the ledger, what is in flight, and the snapshot
 //! in force.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use weir_telemetry::trace::Sampler;
 use weir_telemetry::{Code, Telemetry};
 
 use crate::quota::Ledger;
 use crate::runtime::Snapshot;
-use crate::server::Drain;
+use crate::server::{Certificates, Drain};
 
 /// The process's state, shared by everything that serves a request.
 pub(crate) struct Gateway {
     /// Everything operators see goes through here.
     pub(crate) telemetry: Telemetry,
-    /// Decides which traces that begin here are sampled.
-    pub(crate) sampler: Sampler,
     /// Counts what quotas limit.
     pub(crate) ledger: Ledger,
     /// Requests in flight.
     pub(crate) drain: Drain,
+    /// The certificates of TLS listeners, by the listener's name.
+    pub(crate) certificates: HashMap<Arc<str>, Arc<Certificates>>,
     /// Told when a reload is asked for.
     pub(crate) reload: Notify,
     snapshot: ArcSwap<Snapshot>,
@@ -33,14 +33,14 @@ impl Gateway {
     /// A gateway that begins with `snapshot`.
     pub(crate) fn new(
         telemetry: Telemetry,
-        sampler: Sampler,
+        certificates: HashMap<Arc<str>, Arc<Certificates>>,
         snapshot: Arc<Snapshot>,
     ) -> Self {
         Gateway {
             telemetry,
-            sampler,
             ledger: Ledger::memory(),
             drain: Drain::default(),
+            certificates,
             reload: Notify::new(),
             snapshot: ArcSwap::new(snapshot),
             reload_failure: Mutex::new(None),
@@ -54,6 +54,9 @@ impl Gateway {
 
     /// Puts another configuration in force; requests under way keep theirs.
     pub(crate) fn swap(&self, snapshot: Arc<Snapshot>) {
+        self.telemetry
+            .slow_after
+            .set(snapshot.loaded.config.telemetry.slow_after);
         self.snapshot.store(snapshot);
     }
 

@@ -1,7 +1,7 @@
 //! Telemetry started from what the configuration says of it.
 
 use weir_telemetry::access_log::Output;
-use weir_telemetry::export::Settings;
+use weir_telemetry::export::{Resolved, Settings};
 use weir_telemetry::recorder::{Limits, Recorder};
 use weir_telemetry::trace::Sampler;
 use weir_telemetry::{AccessLog, Exporter, Metrics, Telemetry};
@@ -9,8 +9,8 @@ use weir_telemetry::{AccessLog, Exporter, Metrics, Telemetry};
 use crate::config::Config;
 use crate::config::telemetry as config;
 
-/// Starts the writers and exporters; the sampler decides on traces that begin here.
-pub(crate) fn start(config: &Config) -> Result<(Telemetry, Sampler), String> {
+/// Starts the writers and exporters.
+pub(crate) fn start(config: &Config) -> Result<Telemetry, String> {
     let metrics = Metrics::new();
     let output = match &config.telemetry.access_log {
         config::AccessLog::Stdout => Some(Output::Stdout),
@@ -21,20 +21,32 @@ pub(crate) fn start(config: &Config) -> Result<(Telemetry, Sampler), String> {
         .map(|output| AccessLog::start(output, &metrics))
         .transpose()
         .map_err(|e| format!("telemetry.access_log: {e}"))?;
-    let settings = config.telemetry.otlp.as_ref().map(settings).unwrap_or_default();
-    let resolved = settings
-        .resolve(|name| std::env::var(name).ok())
-        .map_err(|e| format!("telemetry.otlp: {e}"))?;
     let exporter =
-        Exporter::start(&resolved, &metrics).map_err(|e| format!("telemetry.otlp: {e}"))?;
-    let telemetry = Telemetry {
+        Exporter::start(&resolve(config)?, &metrics).map_err(|e| format!("telemetry.otlp: {e}"))?;
+    Ok(Telemetry {
         access_log,
         exporter,
         recorder: Recorder::new(Limits::default()),
-        slow_after: config.telemetry.slow_after,
+        slow_after: config.telemetry.slow_after.into(),
         metrics,
-    };
-    Ok((telemetry, resolved.sampler()))
+    })
+}
+
+/// What decides on traces that begin under this configuration.
+pub(crate) fn sampler(config: &Config) -> Result<Sampler, String> {
+    Ok(resolve(config)?.sampler())
+}
+
+fn resolve(config: &Config) -> Result<Resolved, String> {
+    let settings = config
+        .telemetry
+        .otlp
+        .as_ref()
+        .map(settings)
+        .unwrap_or_default();
+    settings
+        .resolve(|name| std::env::var(name).ok())
+        .map_err(|e| format!("telemetry.otlp: {e}"))
 }
 
 fn settings(otlp: &config::Otlp) -> Settings {

@@ -5,12 +5,12 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use http::HeaderValue;
-use http::header::UPGRADE;
+use http::header::{CONTENT_LENGTH, HOST};
 
 use crate::action::template;
 use crate::config::template::Template;
 use crate::error::GatewayError;
-use crate::proxy::head::{self, Target};
+use crate::proxy::head::{self, Length, Target};
 use crate::proxy::{Downstream, Request, respond};
 use crate::routing::PathRewrite;
 use crate::upstream::{self, Body, Call, Upstream};
@@ -49,7 +49,7 @@ impl Forward {
         let hash_key = backend.hash_key.as_ref().map(|key| {
             template::render(key, &request.captures, down.head()).unwrap_or_default().into_bytes()
         });
-        let upgrade = down.head().headers.contains_key(UPGRADE);
+        let upgrade = head::wants_upgrade(down.head());
         request.record.long_lived = upgrade;
         let deadline = if upgrade {
             // An upgraded connection lasts as long as both sides want; idleness still ends it.
@@ -58,8 +58,17 @@ impl Forward {
             Instant::now() + backend.upstream.timeouts.total
         };
         let body = Body::of(down).await?;
+        let said = down.head().headers.contains_key(CONTENT_LENGTH) && down.request_filters.is_empty();
+        let length = match body {
+            Body::Stream { .. } if !said => Length::Unknown,
+            _ => Length::AsSaid,
+        };
         let mut call = Call { body, hash_key, deadline };
-        let target = Target { path: path.as_deref(), host: self.host.as_ref(), upgrade, length: None };
+        // HTTP/1.0 callers need not name a host; HTTP/1.1 and HTTP/2 upstreams want one.
+        let unnamed = down.head().uri.authority().is_none() && !down.head().headers.contains_key(HOST);
+        let upstream_name = unnamed.then(|| HeaderValue::from_str(&backend.upstream.name).ok()).flatten();
+        let host = self.host.as_ref().or(upstream_name.as_ref());
+        let target = Target { path: path.as_deref(), host, upgrade, length };
         let answer = upstream::call(&backend.upstream, request, down, &mut call, |request, down, span| {
             head::outgoing(request, down.head(), &target, span)
         })

@@ -34,6 +34,6 @@ impl Redirect {
                 )
             })?;
         let reply = Reply::empty(self.status).header(LOCATION, location);
-        reply::send(request, down, reply).await
+        reply::answer(request, down, reply).await
     }
 }

@@ -16,6 +16,6 @@ impl Respond {
         request: &mut Request,
         down: &mut Downstream,
     ) -> Result<(), GatewayError> {
-        reply::send(request, down, self.reply.clone()).await
+        reply::answer(request, down, self.reply.clone()).await
     }
 }

@@ -14,7 +14,9 @@ pub(crate) fn render(
     captures: &Captures,
     head: &RequestHeader,
 ) -> Result<String, String> {
-    template.render(|variable| value(variable, captures, head)).map_err(ToString::to_string)
+    template
+        .render(|variable| value(variable, captures, head))
+        .map_err(ToString::to_string)
 }
 
 fn value<'a>(
@@ -40,7 +42,10 @@ fn query_value<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
 fn decode(text: &str) -> Option<Cow<'_, str>> {
     if text.contains('+') {
         let spaced = text.replace('+', " ");
-        return percent_decode_str(&spaced).decode_utf8().ok().map(|t| Cow::Owned(t.into_owned()));
+        return percent_decode_str(&spaced)
+            .decode_utf8()
+            .ok()
+            .map(|t| Cow::Owned(t.into_owned()));
     }
     percent_decode_str(text).decode_utf8().ok()
 }
@@ -51,7 +56,10 @@ mod tests {
 
     #[test]
     fn a_query_parameter_is_found_by_its_decoded_name() {
-        assert_eq!(query_value("a=1&k%65y=x%20y", "key").as_deref(), Some("x y"));
+        assert_eq!(
+            query_value("a=1&k%65y=x%20y", "key").as_deref(),
+            Some("x y")
+        );
         assert_eq!(query_value("key=a+b", "key").as_deref(), Some("a b"));
         assert_eq!(query_value("key", "key").as_deref(), Some(""));
         assert_eq!(query_value("other=1", "key"), None);

@@ -14,7 +14,8 @@ pub(super) fn answer(gateway: &Gateway) -> Answer {
     let detail = json!({
         "status": if draining { "draining" } else { "ready" },
         "revision": format!("{:016x}", snapshot.revision),
-        "requests_in_flight": gateway.drain.in_flight(),
+        // This one is in flight too.
+        "requests_in_flight": gateway.drain.in_flight().saturating_sub(1),
         "last_reload": match gateway.reload_failure() {
             Some(why) => json!({ "result": "failed", "reason": why }),
             None => json!({ "result": "ok" }),

@@ -26,8 +26,12 @@ const LENGTH: usize = 43;
 /// Makes a key and prints it with the YAML that holds its hash.
 pub(super) fn run(command: &Command, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     let Command::New { consumer } = command;
-    let key =
-        generate().map_err(|error| Failure::Told(format!("no randomness to be had: {error}")))?;
+    let random = |length| {
+        generate(length).map_err(|error| Failure::Told(format!("no randomness to be had: {error}")))
+    };
+    let key = format!("weir_{}", random(LENGTH)?);
+    // of its own: a piece of the key has no place in configurations and logs
+    let id = random(6)?;
     let hash = units::Sha256(Sha256::digest(&key).into());
     writeln!(terminal.out, "{key}\n")?;
     writeln!(
@@ -39,25 +43,24 @@ pub(super) fn run(command: &Command, terminal: &mut Terminal<'_>) -> Result<(), 
     writeln!(terminal.out, "    credentials:")?;
     writeln!(
         terminal.out,
-        "      - {{ kind: key, id: {}, sha256: \"{hash}\" }}",
-        &key[5..11]
+        "      - {{ kind: key, id: {id}, sha256: \"{hash}\" }}"
     )?;
     Ok(())
 }
 
-/// `weir_` and 43 characters, each equally likely.
-fn generate() -> Result<String, getrandom::Error> {
-    let mut key = "weir_".to_owned();
+/// So many letters and digits, each equally likely.
+fn generate(length: usize) -> Result<String, getrandom::Error> {
+    let mut text = String::new();
     let mut pool = [0; 64];
-    while key.len() < 5 + LENGTH {
+    while text.len() < length {
         getrandom::fill(&mut pool)?;
         // with those above, the first characters would be likelier than the last
         let fair = pool.iter().filter(|byte| **byte < 248);
-        let missing = 5 + LENGTH - key.len();
-        key.extend(
+        let missing = length - text.len();
+        text.extend(
             fair.take(missing)
                 .map(|byte| char::from(ALPHABET[usize::from(byte % 62)])),
         );
     }
-    Ok(key)
+    Ok(text)
 }

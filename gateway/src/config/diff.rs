@@ -77,7 +77,10 @@ impl Change {
             "listeners" | "metrics" | "admin" => path == "address",
             "server" => true,
             "telemetry" => {
-                path == "otlp" || path == "otlp.endpoint" || path.starts_with("otlp.headers")
+                path == "otlp"
+                    || path == "otlp.endpoint"
+                    || path.starts_with("otlp.headers")
+                    || path.starts_with("access_log")
             }
             _ => false,
         };
@@ -173,6 +176,12 @@ fn by_name(entries: &[Value]) -> BTreeMap<&str, &Value> {
 
 /// A section that is given once.
 fn single(section: &str, old: Option<&Value>, new: Option<&Value>, changes: &mut Vec<Change>) {
+    // all of it has defaults: what counts is what is in it
+    let nothing = Value::Object(serde_json::Map::new());
+    let (old, new) = match section {
+        "telemetry" => (old.or(Some(&nothing)), new.or(Some(&nothing))),
+        _ => (old, new),
+    };
     match (old, new) {
         (Some(old), Some(new)) => {
             let mut paths = Vec::new();

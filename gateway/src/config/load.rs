@@ -81,12 +81,19 @@ fn check(
 ) -> Result<Loaded, Faults> {
     let mut scrubber = Scrubber::default();
     let mut watched: Vec<PathBuf> = files.iter().filter_map(|file| file.path.clone()).collect();
-    let mut shaped = Vec::new();
-    for (index, file) in files.iter().enumerate() {
+    let mut trees = Vec::new();
+    for file in files {
         let substituted = substitute::apply(file, environment, &mut scrubber, &mut faults);
         watched.extend(substituted.files);
-        shaped.push(shape_of(index, file, substituted.tree, &mut faults));
+        trees.push(substituted.tree);
     }
+    // what is missing is not judged for what it is not
+    let missing = faults.clone();
+    let shaped: Vec<Shaped> = trees
+        .into_iter()
+        .enumerate()
+        .map(|(index, tree)| shape_of(index, &files[index], tree, &mut faults))
+        .collect();
     for secret in shaped
         .iter()
         .filter_map(|file| file.tree.get("secrets")?.as_array())
@@ -99,13 +106,13 @@ fn check(
     let mut cx = Checker::new(files);
     let complete = faults.is_empty();
     if files.is_empty() {
-        return Err(finish(faults, &scrubber));
+        return Err(finish(faults, &missing, &scrubber));
     }
     check_files(&mut cx, &shaped);
     let config = sections::check(&mut cx, &shaped);
     faults.append(&mut cx.faults);
     let (Some(config), true) = (config, complete && faults.is_empty()) else {
-        return Err(finish(faults, &scrubber));
+        return Err(finish(faults, &missing, &scrubber));
     };
     cx.warnings
         .iter_mut()
@@ -125,15 +132,20 @@ fn check(
 }
 
 /// The faults in order, without what must not be seen and what was said twice.
-fn finish(mut faults: Vec<Fault>, scrubber: &Scrubber) -> Faults {
-    faults.iter_mut().for_each(|fault| scrubber.scrub(fault));
-    let mut seen = Vec::new();
-    faults.retain(|fault| {
-        let new = !seen.contains(fault);
-        seen.push(fault.clone());
-        new
-    });
-    Faults(faults)
+/// Of a place where a value is `missing`, nothing else is said.
+fn finish(faults: Vec<Fault>, missing: &[Fault], scrubber: &Scrubber) -> Faults {
+    let same_place =
+        |fault: &Fault, other: &Fault| (&fault.file, &fault.path) == (&other.file, &other.path);
+    let mut told: Vec<Fault> = Vec::new();
+    for mut fault in faults {
+        let follows =
+            missing.iter().any(|other| same_place(&fault, other)) && !missing.contains(&fault);
+        scrubber.scrub(&mut fault);
+        if !follows && !told.contains(&fault) {
+            told.push(fault);
+        }
+    }
+    Faults(told)
 }
 
 /// Judges the shape of one file.

@@ -98,7 +98,6 @@ mod tests {
         assert!(told.contains(&address.to_string()), "{told}");
         assert!(told.contains("metrics"), "{told}");
         assert!(told.contains("stop it"), "{told}");
-        drop(taken);
-        vacant("metrics", address).unwrap();
+        vacant("metrics", ([127, 0, 0, 1], 0).into()).unwrap();
     }
 }

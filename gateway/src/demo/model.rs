@@ -140,7 +140,7 @@ fn streamed(events: Vec<Bytes>) -> Response<Body> {
 
 fn models() -> Response<Body> {
     let mut list = Vec::new();
-    model_list::write(&mut list, [NAME].into_iter(), 0, "weir-demo");
+    model_list::write(&mut list, [NAME], 0, "weir-demo");
     whole(StatusCode::OK, list)
 }
 

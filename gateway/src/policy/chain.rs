@@ -2,6 +2,9 @@
 //!
 //! Before the action they run first to last, before the answer last to first, and each is timed.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

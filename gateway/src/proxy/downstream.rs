@@ -40,6 +40,8 @@ enum Inbound {
     End,
     /// The end was told: all that can still happen is that the caller leaves.
     Over,
+    /// It broke off amid the body.
+    Lost,
 }
 
 /// One request's session with its caller.
@@ -120,7 +122,7 @@ impl Downstream {
     pub(crate) fn request_done(&mut self) -> bool {
         match self.inbound {
             Inbound::Body => self.request_filters.is_empty() && self.session.is_body_done(),
-            Inbound::Last | Inbound::End => false,
+            Inbound::Last | Inbound::End | Inbound::Lost => false,
             Inbound::Over => true,
         }
     }
@@ -156,6 +158,9 @@ impl Downstream {
                     self.inbound = Inbound::Over;
                     return Ok(None);
                 }
+                Inbound::Lost => {
+                    return Err(GatewayError::new(Code::ClientDisconnected));
+                }
                 Inbound::Over => {
                     self.session.read_body_or_idle(true).await.map_err(|e| client_fault(&e))?;
                 }
@@ -167,13 +172,37 @@ impl Downstream {
         if self.session.is_body_done() {
             return Ok(None);
         }
-        let chunk = self.session.read_request_body().await.map_err(|e| client_fault(&e))?;
-        let Some(chunk) = chunk else { return Ok(None) };
+        let chunk = match self.session.read_request_body().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                // Where the next request would begin is not known any more.
+                self.inbound = Inbound::Lost;
+                self.session.set_keepalive(None);
+                return Err(client_fault(&error));
+            }
+        };
         self.received += chunk.len() as u64;
         if self.received > self.limit {
             return Err(too_large(self.limit));
         }
         Ok(Some(chunk))
+    }
+
+    /// Takes in what has arrived of a body nobody wants, so that a small one does not cost the
+    /// connection.
+    pub(crate) fn skip_ready(&mut self) {
+        let mut skipped = 0;
+        while skipped < MAX_SKIPPED
+            && self.inbound == Inbound::Body
+            && !self.continue_due
+            && !self.session.is_http2()
+        {
+            match self.read_session().now_or_never() {
+                Some(Ok(Some(chunk))) => skipped += chunk.len(),
+                _ => return,
+            }
+        }
     }
 
     /// The whole request body, bounded by the limit.
@@ -199,9 +228,24 @@ impl Downstream {
 
     async fn send_continue(&mut self) -> Result<(), GatewayError> {
         if std::mem::take(&mut self.continue_due) && self.answered == Answered::Nothing {
+            let kept = self.kept();
             self.session.write_continue_response().await.map_err(|e| client_fault(&e))?;
+            self.keep(kept);
         }
         Ok(())
+    }
+
+    /// Whether the connection is to carry another request.
+    fn kept(&self) -> bool {
+        self.session.as_http1().is_some_and(|session| session.will_keepalive())
+    }
+
+    /// Pingora gives up a connection when any head goes out before the request body is whole; an
+    /// interim one is no reason to.
+    fn keep(&mut self, kept: bool) {
+        if kept {
+            self.session.set_keepalive(Some(0));
+        }
     }
 
     /// Passes on a 1xx head, where the caller's protocol carries it.
@@ -214,7 +258,10 @@ impl Downstream {
         if !carried || head.status == StatusCode::CONTINUE {
             return Ok(());
         }
-        self.session.write_response_header(head).await.map_err(|e| client_fault(&e))
+        let kept = self.kept();
+        self.session.write_response_header(head).await.map_err(|e| client_fault(&e))?;
+        self.keep(kept);
+        Ok(())
     }
 
     /// Sends the head of the answer; `bodiless` when nothing follows it.
@@ -312,11 +359,42 @@ impl Downstream {
         self.session.shutdown().await;
     }
 
+    /// Whether the answer is out whole and the request is not.
+    pub(crate) fn answered_early(&mut self) -> bool {
+        self.answered == Answered::Whole
+            && !self.session.is_http2()
+            && (self.inbound == Inbound::Lost || !self.session.is_body_done())
+    }
+
     /// Gives back the session once the request is over.
     pub(crate) fn into_session(self) -> ServerSession {
         self.session
     }
 }
+
+/// What is worth reading of an unwanted body, in bytes.
+const MAX_SKIPPED: usize = 64 << 10;
+
+/// Ends a connection whose request body was not read to its end. Closing with unread bytes would
+/// reset it and take the answer with it, so what still comes is read away first.
+pub(super) async fn linger(mut session: ServerSession) {
+    session.shutdown().await;
+    let read_away = async {
+        loop {
+            match session.read_request_body().await {
+                Ok(Some(_)) => {}
+                Ok(None) => return,
+                Err(_) => break,
+            }
+        }
+        // What comes cannot be read as a body: wait for the caller to leave.
+        let _ = session.read_body_or_idle(true).await;
+    };
+    let _ = tokio::time::timeout(LINGER, read_away).await;
+}
+
+/// How long a caller has to read an answer that came before its request was whole.
+const LINGER: Duration = Duration::from_secs(1);
 
 fn too_large(limit: u64) -> GatewayError {
     GatewayError::public(

@@ -2,10 +2,6 @@
 //!
 //! It is called from a destructor, because a task may be dropped at any await; so it never waits.
 
-use std::mem;
-
-use weir_telemetry::record::Record;
-use weir_telemetry::trace::{Context, RequestId};
 use weir_telemetry::{Code, Handles};
 
 use super::downstream::{Answered, Downstream};
@@ -22,10 +18,10 @@ impl Request {
 }
 
 /// Finishes a request. `down` is there if the way was broken off by the task being dropped.
-pub(super) fn finish(request: &mut Request, down: Option<&Downstream>) {
+pub(super) fn finish(mut request: Request, down: Option<&Downstream>) {
     if let Some(down) = down {
         request.close(down);
-        broken_off(request, down);
+        broken_off(&mut request, down);
     }
     request.record.duration = request.began.elapsed();
     request.record.upstream_wait = request.waits.upstream;
@@ -34,9 +30,9 @@ pub(super) fn finish(request: &mut Request, down: Option<&Downstream>) {
         .duration
         .saturating_sub(request.waits.upstream)
         .saturating_sub(request.waits.client);
-    crate::policy::quota::settle(request);
-    if let Some(route) = request.route.clone() {
-        route.chain.finish(request);
+    crate::policy::quota::settle(&mut request);
+    if let Some(route) = &request.route {
+        route.chain.finish(&request);
     }
     for (attempt, metrics) in request.record.attempts.iter().zip(&request.upstream_metrics) {
         metrics.attempt(attempt);
@@ -58,19 +54,14 @@ fn broken_off(request: &mut Request, down: &Downstream) {
     }
 }
 
-fn tell(request: &mut Request) {
-    let blank = Record::begin(
-        RequestId::unset(),
-        Context::unset(),
-        request.connection.listener.clone(),
-        request.record.client,
-    );
-    let record = mem::replace(&mut request.record, blank);
+/// Hands the record over: nothing can be written into it any more.
+fn tell(request: Request) {
+    let Request { gateway, connection, record, route, model_metrics, topic_metrics, .. } = request;
     let handles = Handles {
-        listener: &request.connection.metrics,
-        route: request.route.as_ref().map(|route| &*route.metrics),
-        model: request.model_metrics.as_deref(),
-        topic: request.topic_metrics.as_deref(),
+        listener: &connection.metrics,
+        route: route.as_ref().map(|route| &*route.metrics),
+        model: model_metrics.as_deref(),
+        topic: topic_metrics.as_deref(),
     };
-    request.gateway.telemetry.finish(record, handles);
+    gateway.telemetry.finish(record, handles);
 }

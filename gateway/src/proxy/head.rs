@@ -1,7 +1,7 @@
 //! The heads that cross the gateway: what is taken off, and what is said of the caller.
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER,
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Version};
@@ -26,8 +26,30 @@ pub(crate) struct Target<'a> {
     pub(crate) host: Option<&'a HeaderValue>,
     /// Whether the caller's wish to leave HTTP is passed on.
     pub(crate) upgrade: bool,
-    /// The length of the body when it is known; what the caller said, if `None`.
-    pub(crate) length: Option<usize>,
+    /// How long the body is that goes with it.
+    pub(crate) length: Length,
+}
+
+/// What is known of the length of a body before it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// As the caller said; if it said nothing, there is none.
+    AsSaid,
+    /// One comes and nobody knows: the caller did not say, or filters change it.
+    Unknown,
+    /// So many bytes.
+    Known(usize),
+}
+
+/// Whether the caller asks to leave HTTP. An upgrade to HTTP/2 in the clear is not passed on: it
+/// would be a tunnel past every route and policy.
+pub(crate) fn wants_upgrade(head: &RequestHeader) -> bool {
+    let asked = head.version == Version::HTTP_11
+        && named_by_connection(&head.headers).contains(&UPGRADE);
+    asked
+        && head.headers.get(UPGRADE).is_some_and(|protocol| {
+            !protocol.as_bytes().to_ascii_lowercase().starts_with(b"h2c")
+        })
 }
 
 /// The head of one attempt, made from the caller's.
@@ -44,6 +66,9 @@ pub(crate) fn outgoing(
     if let Some(protocol) = upgrade {
         put(&mut out, CONNECTION, HeaderValue::from_static("upgrade"));
         put(&mut out, UPGRADE, protocol);
+    }
+    if head.version == Version::HTTP_2 {
+        join_cookies(&mut out, head);
     }
     retarget(&mut out, head, target);
     introduce(&mut out, request, head, span_id);
@@ -80,29 +105,40 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
 }
 
 /// Says how long the body is, or that it is chunked.
-fn frame(out: &mut RequestHeader, head: &RequestHeader, length: Option<usize>) {
+fn frame(out: &mut RequestHeader, head: &RequestHeader, length: Length) {
+    out.set_version(Version::HTTP_11);
     match length {
-        Some(length) => {
-            put(out, CONTENT_LENGTH, HeaderValue::from(length));
+        Length::Known(length) => put(out, CONTENT_LENGTH, HeaderValue::from(length)),
+        Length::Unknown => {
+            out.remove_header(&CONTENT_LENGTH);
+            put(out, TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
-        None => {
-            let chunked = head.headers.contains_key(TRANSFER_ENCODING);
-            // HTTP/2 needs no length; HTTP/1.1 must say that one is missing.
-            let unknown = head.version == Version::HTTP_2
-                && !head.headers.contains_key(CONTENT_LENGTH)
-                && !matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
-            if chunked || unknown {
-                put(out, TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        Length::AsSaid => {
+            // HTTP/2 need not say that there is none; HTTP/1.1 should, on these.
+            let usual = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
+            if usual && !head.headers.contains_key(CONTENT_LENGTH) {
+                put(out, CONTENT_LENGTH, HeaderValue::from(0));
             }
         }
     }
-    out.set_version(Version::HTTP_11);
+}
+
+/// HTTP/2 may send each cookie in a field of its own; HTTP/1.1 has one (RFC 9113, 8.2.3).
+fn join_cookies(out: &mut RequestHeader, head: &RequestHeader) {
+    let mut cookies = head.headers.get_all(COOKIE).into_iter();
+    let (Some(first), Some(_)) = (cookies.next(), cookies.next()) else { return };
+    let mut joined = first.as_bytes().to_vec();
+    for cookie in head.headers.get_all(COOKIE).into_iter().skip(1) {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(cookie.as_bytes());
+    }
+    put_bytes(out, COOKIE, &joined);
 }
 
 fn retarget(out: &mut RequestHeader, head: &RequestHeader, target: &Target<'_>) {
     if let Some(path) = target.path {
         set_path(out, path);
-    } else if head.uri.authority().is_some() {
+    } else if !matches!(head.raw_path().first(), Some(b'/' | b'*')) || head.uri.authority().is_some() {
         // Absolute form is for proxies; an origin is asked in origin form (RFC 9112, 3.2.1).
         let path = head.uri.path_and_query().map_or("/", |p| p.as_str()).to_owned();
         set_path(out, &path);
@@ -124,10 +160,17 @@ fn set_path(out: &mut RequestHeader, path: &str) {
 /// Says who asks: the hops so far, the consumer, the trace.
 fn introduce(out: &mut RequestHeader, request: &Request, head: &RequestHeader, span_id: [u8; 8]) {
     let peer = request.connection.peer.ip().to_canonical().to_string();
-    let hops = match out.headers.get(X_FORWARDED_FOR).filter(|_| request.from_trusted_proxy) {
-        Some(before) => [before.as_bytes(), b", ", peer.as_bytes()].concat(),
-        None => peer.into_bytes(),
-    };
+    let mut hops = Vec::new();
+    if request.from_trusted_proxy {
+        for before in out.headers.get_all(X_FORWARDED_FOR) {
+            hops.extend_from_slice(before.as_bytes());
+            hops.extend_from_slice(b", ");
+        }
+    } else {
+        // Upstreams may believe this one as well, and it is not continued here.
+        out.remove_header(&FORWARDED);
+    }
+    hops.extend_from_slice(peer.as_bytes());
     put_bytes(out, X_FORWARDED_FOR, &hops);
     if !request.from_trusted_proxy || !out.headers.contains_key(X_FORWARDED_PROTO) {
         let scheme = if request.connection.tls { "https" } else { "http" };
@@ -155,6 +198,8 @@ fn introduce(out: &mut RequestHeader, request: &Request, head: &RequestHeader, s
 /// Takes off an upstream's answer what is said between neighbours, `Connection` and `Upgrade` of
 /// an agreed upgrade apart.
 pub(crate) fn strip_answer(head: &mut ResponseHeader) {
+    // Whatever the upstream spoke, the answer is written anew.
+    head.set_version(Version::HTTP_11);
     if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
         return;
     }
@@ -165,6 +210,10 @@ pub(crate) fn strip_answer(head: &mut ResponseHeader) {
         if head.headers.contains_key(&name) {
             head.remove_header(&name);
         }
+    }
+    if head.status == http::StatusCode::NO_CONTENT {
+        // RFC 9110, 8.6: it has none, not even of 0.
+        head.remove_header(&CONTENT_LENGTH);
     }
 }
 

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::{FORWARDED, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderName, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use ipnet::IpNet;
 use pingora_http::RequestHeader;
+use pingora_http::authority::{RawTargetAuthority, raw_target_authority};
 use weir_telemetry::record::{Protocol, Record};
-use weir_telemetry::trace::{Context, RequestId};
+use weir_telemetry::trace::{Context, RequestId, Sampler};
 
 use super::request::{Connection, Request, Waits};
 use crate::gateway::Gateway;
@@ -35,6 +36,7 @@ pub(crate) fn identify(
 ) -> Request {
     let began = Instant::now();
     let snapshot = gateway.snapshot();
+    name_host(head);
     let peer = connection.peer.ip().to_canonical();
     let trusted = is_trusted(&snapshot.trusted_proxies, peer);
     let client = if trusted {
@@ -48,7 +50,7 @@ pub(crate) fn identify(
         .filter(|_| trusted)
         .and_then(|v| RequestId::from_header(v.as_bytes()))
         .unwrap_or_else(RequestId::random);
-    let trace = trace_context(&head.headers, gateway);
+    let trace = trace_context(&head.headers, &snapshot.sampler);
 
     let mut record = Record::begin(request_id, trace, connection.listener.clone(), client);
     record.peer = Some(connection.peer);
@@ -100,11 +102,11 @@ fn protocol(version: Version) -> Protocol {
     }
 }
 
-fn trace_context(headers: &HeaderMap, gateway: &Gateway) -> Context {
+fn trace_context(headers: &HeaderMap, sampler: &Sampler) -> Context {
     let parent = headers.get(TRACEPARENT).and_then(|v| v.to_str().ok());
     let state = headers.get(TRACESTATE).and_then(|v| v.to_str().ok());
     let inherited = parent.and_then(|parent| Context::parse(parent, state));
-    gateway.sampler.begin(inherited.as_ref())
+    sampler.begin(inherited.as_ref())
 }
 
 /// The host asked for: the target's authority, else the Host field (RFC 9112, 3.2.2).
@@ -114,6 +116,18 @@ pub(crate) fn host(head: &RequestHeader) -> &str {
         .map(http::uri::Authority::as_str)
         .or_else(|| head.headers.get(HOST).and_then(|v| v.to_str().ok()))
         .unwrap_or("")
+}
+
+/// An HTTP/1.0 target in absolute form may be all that names the host.
+fn name_host(head: &mut RequestHeader) {
+    if head.headers.contains_key(HOST) {
+        return;
+    }
+    if let RawTargetAuthority::Absolute { authority, .. } = raw_target_authority(head.raw_path())
+        && let Ok(host) = HeaderValue::from_bytes(authority)
+    {
+        head.insert_header(HOST, host).expect("a typed header is valid");
+    }
 }
 
 fn is_trusted(proxies: &[IpNet], address: IpAddr) -> bool {

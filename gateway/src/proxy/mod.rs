@@ -32,14 +32,16 @@ use crate::gateway::Gateway;
 
 /// A request on its way. Whatever ends it, dropping this finishes it.
 struct Running {
-    request: Request,
+    request: Option<Request>,
     down: Option<Downstream>,
     _in_flight: crate::server::InFlight,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        finish::finish(&mut self.request, self.down.as_ref());
+        if let Some(request) = self.request.take() {
+            finish::finish(request, self.down.as_ref());
+        }
     }
 }
 
@@ -51,7 +53,7 @@ pub(crate) async fn serve(
 ) -> Option<ReusableHttpStream> {
     let request = identify::identify(gateway, connection, session.req_header_mut());
     let mut running = Running {
-        request,
+        request: Some(request),
         down: Some(Downstream::new(session)),
         _in_flight: gateway.drain.begin(),
     };
@@ -59,7 +61,7 @@ pub(crate) async fn serve(
     if gateway.drain.closing() {
         down.close_after();
     }
-    let request = &mut running.request;
+    let request = running.request.as_mut()?;
     let outcome = AssertUnwindSafe(handle(request, down)).catch_unwind().await;
     let outcome = outcome.unwrap_or_else(|_| Err(GatewayError::new(Code::InternalError)));
     if let Err(error) = outcome {
@@ -67,12 +69,15 @@ pub(crate) async fn serve(
     }
     // The record is complete before the connection is given back, so that a caller who has read
     // the answer finds it told.
-    let session = {
-        let down = running.down.take()?;
-        running.request.close(&down);
-        drop(running);
-        down.into_session()
-    };
+    let mut down = running.down.take()?;
+    request.close(&down);
+    drop(running);
+    let early = down.answered_early();
+    let session = down.into_session();
+    if early {
+        downstream::linger(session).await;
+        return None;
+    }
     // An error here means that the connection cannot carry another request, which is all there is.
     session.finish().await.ok().flatten()
 }

@@ -5,8 +5,10 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pingora_http::ResponseHeader;
 use weir_protocols::{openai, problem};
+use weir_telemetry::Code;
 
 use super::downstream::{Answered, Downstream};
+use super::filters::Filters;
 use super::identify::REQUEST_ID;
 use super::request::Request;
 use crate::error::GatewayError;
@@ -45,27 +47,64 @@ impl Reply {
     }
 }
 
-/// Sends an answer of our own.
+/// Sends what an action answers by itself: response policies see its head as they see an
+/// upstream's.
+pub(crate) async fn answer(
+    request: &mut Request,
+    down: &mut Downstream,
+    reply: Reply,
+) -> Result<(), GatewayError> {
+    let mut head = head_of(&reply)?;
+    if let Some(route) = request.route.clone()
+        && let Some(instead) = route.chain.after(request, down, &mut head).await?
+    {
+        return send(request, down, instead).await;
+    }
+    deliver(request, down, head, reply.body).await
+}
+
+/// Sends an answer of a policy's, or an error.
 pub(crate) async fn send(
     request: &mut Request,
     down: &mut Downstream,
     reply: Reply,
 ) -> Result<(), GatewayError> {
-    request.record.status = reply.status.as_u16();
+    deliver(request, down, head_of(&reply)?, reply.body).await
+}
+
+fn head_of(reply: &Reply) -> Result<Box<ResponseHeader>, GatewayError> {
     let mut head = ResponseHeader::build(reply.status, Some(reply.headers.len() + 6))
-        .map_err(|e| GatewayError::new(weir_telemetry::Code::InternalError).source(e))?;
-    for (name, value) in reply.headers.into_iter().chain(request.answer_headers.drain(..)) {
+        .map_err(|e| GatewayError::new(Code::InternalError).source(e))?;
+    for (name, value) in &reply.headers {
+        put(&mut head, name.clone(), value.clone());
+    }
+    Ok(Box::new(head))
+}
+
+async fn deliver(
+    request: &mut Request,
+    down: &mut Downstream,
+    mut head: Box<ResponseHeader>,
+    body: Bytes,
+) -> Result<(), GatewayError> {
+    request.record.status = head.status.as_u16();
+    for (name, value) in request.answer_headers.drain(..) {
         put(&mut head, name, value);
     }
     put(&mut head, REQUEST_ID, text(request.record.request_id.to_string()));
-    if reply.status != StatusCode::NO_CONTENT && reply.status != StatusCode::NOT_MODIFIED {
-        put(&mut head, CONTENT_LENGTH, HeaderValue::from(reply.body.len()));
+    if head.status != StatusCode::NO_CONTENT && head.status != StatusCode::NOT_MODIFIED {
+        put(&mut head, CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
-    let bodiless = reply.body.is_empty() || down.head().method == Method::HEAD;
-    down.write_head(Box::new(head), bodiless).await?;
+    let bodiless = body.is_empty() || down.head().method == Method::HEAD;
+    down.skip_ready();
+    // Our own answers are not an upstream's: response filters do not see their bodies.
+    down.response_filters = Filters::default();
+    if request.gateway.drain.closing() {
+        down.close_after();
+    }
+    down.write_head(head, bodiless).await?;
     if !bodiless {
-        // Our own answers are not an upstream's: response filters do not see them.
-        down.write_own(reply.body).await?;
+        down.write_own(body).await?;
     }
     down.write_end(None).await
 }
@@ -78,7 +117,7 @@ pub(crate) async fn fail(request: &mut Request, down: &mut Downstream, error: Ga
         down.abort().await;
         return;
     }
-    if error.code == weir_telemetry::Code::ClientDisconnected {
+    if error.code == Code::ClientDisconnected {
         down.abort().await;
         return;
     }

@@ -1,8 +1,9 @@
 //! The way back: an upstream's answer through the response policies to the caller.
 
-use http::Method;
+use http::{Method, StatusCode};
 use http::header::CONTENT_LENGTH;
 use pingora_http::ResponseHeader;
+use weir_telemetry::Code;
 
 use super::downstream::Downstream;
 use super::identify::REQUEST_ID;
@@ -36,6 +37,9 @@ pub(crate) async fn head(
         .insert_header(REQUEST_ID, request.record.request_id.as_str())
         .expect("a request id is a valid value");
     request.record.status = answer.status.as_u16();
+    if request.gateway.drain.closing() {
+        down.close_after();
+    }
     down.write_head(answer, bodiless).await?;
     Ok(None)
 }
@@ -48,6 +52,11 @@ pub(crate) async fn stream(
     body: &mut Body,
 ) -> Result<(), GatewayError> {
     let Answer { head: answer_head, mut exchange } = answer;
+    if answer_head.status == StatusCode::SWITCHING_PROTOCOLS && !head::wants_upgrade(down.head()) {
+        let error = GatewayError::new(Code::HttpProtocolError).source("nobody asked for this 101");
+        exchange.abandon(request, &error);
+        return Err(error);
+    }
     let bodiless = down.head().method == Method::HEAD || exchange.bodiless();
     if let Some(reply) = head(request, down, answer_head, bodiless).await? {
         return reply::send(request, down, reply).await;

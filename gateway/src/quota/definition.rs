@@ -28,9 +28,9 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// The limit that holds for `subject`: the consumer's override, else the team's, else the
-    /// default. An override counts only where `by` tells its consumer or team apart: callers
-    /// who share a count share its limit.
+    /// The limit that holds for `subject`: the consumer's override, else the team's, the route's,
+    /// the model's or the client address's, else the default. An override counts only where `by`
+    /// tells its subject apart: callers who share a count share its limit.
     pub fn limit_for(&self, subject: &Subject<'_>) -> u64 {
         let Limit { default, overrides } = &self.limit;
         if overrides.is_empty() {
@@ -43,6 +43,12 @@ impl Quota {
         };
         named(By::Consumer, subject.consumer)
             .or_else(|| named(By::Team, subject.team))
+            .or_else(|| named(By::Route, subject.route))
+            .or_else(|| named(By::Model, subject.model))
+            .or_else(|| {
+                let address = subject.client?.to_canonical().to_string();
+                named(By::ClientAddress, Some(&address))
+            })
             .unwrap_or(*default)
     }
 }
@@ -52,7 +58,7 @@ impl Quota {
 pub struct Limit {
     /// For everybody not named below.
     pub default: u64,
-    /// By the name of a consumer or a team.
+    /// By the name of a consumer, a team, a route or a model, or by a client address.
     pub overrides: HashMap<String, u64>,
 }
 
@@ -130,6 +136,11 @@ mod tests {
         assert_eq!(quota(&[By::Team]).limit_for(&subject), 5);
         assert_eq!(quota(&[By::Team, By::Consumer]).limit_for(&subject), 9);
         assert_eq!(quota(&[By::Route]).limit_for(&subject), 1);
+        let model = Subject {
+            model: Some("ci"),
+            ..Subject::default()
+        };
+        assert_eq!(quota(&[By::Model]).limit_for(&model), 9);
         assert_eq!(quota(&[By::Team]).limit_for(&Subject::default()), 1);
         let unnamed = Subject {
             consumer: Some("x"),

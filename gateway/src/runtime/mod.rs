@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use weir_telemetry::trace::Sampler;
 use weir_telemetry::{Metrics, metrics};
 
 use crate::action::publish::Producer;
 use crate::action::{self, Action};
 use crate::config::kafka_clusters::Cluster;
-use crate::config::listeners::Limits;
+use crate::config::listeners::Listener;
 use crate::config::routes as config;
 use crate::config::{Config, Loaded};
 use crate::policy::chain::Chain;
@@ -56,19 +57,21 @@ pub(crate) struct Snapshot {
     pub(crate) router: Router,
     /// The routes, by the index the router gives.
     pub(crate) routes: Vec<Arc<Route>>,
+    /// Decides which traces that begin here are sampled.
+    pub(crate) sampler: Sampler,
     /// Networks whose word on the client's address is believed.
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// What it was compiled from.
     pub(crate) loaded: Loaded,
     upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     producers: HashMap<Arc<str>, Arc<Producer>>,
-    limits: HashMap<Arc<str>, Limits>,
+    listeners: HashMap<Arc<str>, Arc<Listener>>,
 }
 
 impl Snapshot {
-    /// What a connection of this listener may cost.
-    pub(crate) fn limits(&self, listener: &str) -> Option<Limits> {
-        self.limits.get(listener).copied()
+    /// What is said of a listener now.
+    pub(crate) fn listener(&self, name: &str) -> Option<&Arc<Listener>> {
+        self.listeners.get(name)
     }
 
     /// The upstreams, for those who watch them.
@@ -134,8 +137,9 @@ pub(crate) fn compile(
         revision: u64::from_str_radix(&loaded.revision[..16], 16).unwrap_or(0),
         router,
         routes,
+        sampler: crate::observe::sampler(config)?,
         trusted_proxies: config.server.trusted_proxies.clone(),
-        limits: config.listeners.iter().map(|l| (l.name.clone(), l.limits)).collect(),
+        listeners: config.listeners.iter().map(|l| (l.name.clone(), l.clone())).collect(),
         upstreams,
         producers,
         loaded,

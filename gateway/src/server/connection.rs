@@ -14,16 +14,18 @@ use weir_telemetry::record::Protocol;
 use weir_telemetry::{Code, metrics};
 
 use super::guard::{self, Allowance, Opening};
-use super::{http2, refuse};
-use crate::config::listeners::{Limits, Listener};
+use super::refuse::{self, Caller};
+use super::http2;
+use crate::config::listeners::Listener;
 use crate::gateway::Gateway;
 use crate::proxy::{self, Connection};
 
 /// What a listener does with a connection Pingora accepted.
 pub(super) struct App {
     pub(super) gateway: Arc<Gateway>,
-    /// As configured at start; its limits are read from the snapshot.
-    pub(super) listener: Arc<Listener>,
+    name: Arc<str>,
+    /// What holds should a snapshot not know the listener any more.
+    started_as: Arc<Listener>,
     pub(super) metrics: Arc<metrics::Listener>,
     open: Arc<AtomicUsize>,
 }
@@ -51,7 +53,7 @@ impl ServerApp for App {
             .and_then(|digest| digest.peer_addr().and_then(|a| a.as_inet().copied()))?;
         let tls = stream.get_ssl_digest().is_some();
         let connection = Arc::new(Connection {
-            listener: self.listener.name.clone(),
+            listener: self.name.clone(),
             peer,
             tls,
             metrics: self.metrics.clone(),
@@ -61,13 +63,13 @@ impl ServerApp for App {
                 code: Code::ConnectionLimit,
                 reason: "the listener has all the connections it is allowed",
             };
-            let (none, begun) = (BytesMut::new(), Instant::now());
-            refuse::refuse(&self.gateway, &connection, stream, &none, refusal, begun).await;
+            let caller = Caller::Stream(stream);
+            refuse::refuse(&self.gateway, &connection, caller, 0, refusal, Instant::now()).await;
         } else if stream.selected_alpn_proto() == Some(ALPN::H2) {
             self.metrics.negotiated(Protocol::Http2);
             http2::serve(self, &connection, stream, BytesMut::new()).await;
         } else {
-            self.http1(&connection, stream).await;
+            self.gateway.drain.nudging(self.http1(&connection, stream)).await;
         }
         None
     }
@@ -80,20 +82,21 @@ impl App {
         listener: Arc<Listener>,
         metrics: Arc<metrics::Listener>,
     ) -> Self {
-        App { gateway, listener, metrics, open: Arc::default() }
+        let name = listener.name.clone();
+        App { gateway, name, started_as: listener, metrics, open: Arc::default() }
     }
 
     /// Counts a connection, and says whether it is one too many.
     fn enter(&self) -> (Open, bool) {
         let before = self.open.fetch_add(1, Ordering::AcqRel);
-        let max = self.limits().max_connections;
+        let max = self.listener().limits.max_connections;
         (Open(self.open.clone()), max.is_some_and(|max| before >= max))
     }
 
-    /// The listener's limits, by the configuration in force now.
-    fn limits(&self) -> Limits {
+    /// The listener, by the configuration in force now.
+    pub(super) fn listener(&self) -> Arc<Listener> {
         let snapshot = self.gateway.snapshot();
-        snapshot.limits(&self.listener.name).unwrap_or(self.listener.limits)
+        snapshot.listener(&self.name).unwrap_or(&self.started_as).clone()
     }
 
     /// Request after request, each head read by the guard.
@@ -103,23 +106,23 @@ impl App {
         loop {
             let begun = Instant::now();
             let allowance = self.allowance();
-            match guard::read_head(&mut stream, &mut buffer, &allowance).await {
-                Ok(Opening::Http1) => {}
+            let refusal = match guard::read_head(&mut stream, &mut buffer, &allowance).await {
+                Ok(Opening::Http1) => None,
                 Ok(Opening::Http2) if first && !connection.tls => {
                     self.metrics.negotiated(Protocol::Http2);
                     return http2::serve(self, connection, stream, buffer).await;
                 }
-                Ok(Opening::Http2) => {
-                    let refusal = guard::Refusal {
-                        code: Code::RequestHeadMalformed,
-                        reason: "HTTP/2 begins a connection or is agreed by ALPN",
-                    };
-                    return refuse::refuse(&self.gateway, connection, stream, &buffer, refusal, begun).await;
-                }
+                Ok(Opening::Http2) => Some(guard::Refusal {
+                    code: Code::RequestHeadMalformed,
+                    reason: "HTTP/2 begins a connection or is agreed by ALPN",
+                }),
                 Ok(Opening::Closed) => return,
-                Err(refusal) => {
-                    return refuse::refuse(&self.gateway, connection, stream, &buffer, refusal, begun).await;
-                }
+                Err(refusal) => Some(refusal),
+            };
+            if let Some(refusal) = refusal {
+                let caller = Caller::Stream(stream);
+                let seen = buffer.len();
+                return refuse::refuse(&self.gateway, connection, caller, seen, refusal, begun).await;
             }
             if first {
                 self.metrics.negotiated(Protocol::Http11);
@@ -139,18 +142,23 @@ impl App {
         buffer: BytesMut,
     ) -> Option<(Stream, Option<BytesMut>)> {
         let mut session = ServerSession::new_http1(stream);
-        session.set_keepalive(Some(self.listener.limits.idle_timeout.as_secs().max(1)));
-        session.set_read_timeout(Some(self.listener.limits.idle_timeout));
+        // Between requests it is the guard that waits, by the same limit.
+        let idle = self.listener().limits.idle_timeout;
+        session.set_read_timeout(Some(idle));
+        // A caller that stops reading holds a connection and an answer: not for ever.
+        session.set_write_timeout(Some(idle));
         session.set_pipelining_enabled(true);
+        let (seen, begun) = (buffer.len(), Instant::now());
         session.set_pipelined_prefix(buffer);
-        match session.read_request().await {
-            Ok(true) => {}
-            // The guard lets nothing through that Pingora refuses; if it ever does, the
-            // connection is closed and the metric says so.
-            _ => {
-                self.metrics.refused(Code::RequestHeadMalformed);
-                return None;
-            }
+        if !matches!(session.read_request().await, Ok(true)) {
+            // What the guard lets through and Pingora cannot parse, as some targets.
+            let refusal = guard::Refusal {
+                code: Code::RequestHeadMalformed,
+                reason: "the target has characters that must be percent-encoded",
+            };
+            let caller = Caller::Session(Box::new(session));
+            refuse::refuse(&self.gateway, connection, caller, seen, refusal, begun).await;
+            return None;
         }
         let reusable = proxy::serve(&self.gateway, connection, session).await?;
         Some(reusable.into_parts())
@@ -158,7 +166,7 @@ impl App {
 
     /// What a head may cost.
     pub(super) fn allowance(&self) -> Allowance {
-        let limits = self.limits();
+        let limits = self.listener().limits;
         Allowance {
             head: limits.head_timeout,
             idle: limits.idle_timeout,

@@ -1,7 +1,8 @@
-//! What is in flight, and whether the process is on its way out.
+//! What is in flight, and how far the process is on its way out.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
 
 use tokio::sync::Notify;
 
@@ -13,6 +14,7 @@ pub(crate) struct Drain(Arc<Inner>);
 struct Inner {
     in_flight: AtomicUsize,
     closing: AtomicBool,
+    over: AtomicBool,
     idle: Notify,
     changed: Notify,
 }
@@ -45,11 +47,57 @@ impl Drain {
 
     /// Waits until [`Drain::close`] is called.
     pub(crate) async fn closed(&self) {
-        let changed = self.0.changed.notified();
-        tokio::pin!(changed);
-        // Registered before the flag is read, so that no call in between is missed.
-        changed.as_mut().enable();
-        if !self.closing() {
+        self.wait_for(&self.0.closing).await;
+    }
+
+    /// From now on nothing is waited for: what is in flight ends, each in its own way.
+    pub(crate) fn end(&self) {
+        self.0.over.store(true, Ordering::Release);
+        self.0.changed.notify_waiters();
+    }
+
+    /// Whether what is in flight has to end.
+    pub(crate) fn over(&self) -> bool {
+        self.0.over.load(Ordering::Relaxed)
+    }
+
+    /// Waits until [`Drain::end`] is called. All waiters share a lock: this is for connections.
+    pub(crate) async fn ended(&self) {
+        self.wait_for(&self.0.over).await;
+    }
+
+    /// Ready once [`Drain::over`]; takes no lock and wakes nobody. Whoever awaits it is polled
+    /// anew by [`Drain::nudging`], further up in the same task.
+    pub(crate) async fn must_end(&self) {
+        std::future::poll_fn(|_| {
+            if self.over() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    /// Runs `work`, and polls it once more when [`Drain::end`] is called.
+    pub(crate) async fn nudging<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            done = &mut work => done,
+            () = self.ended() => work.await,
+        }
+    }
+
+    async fn wait_for(&self, flag: &AtomicBool) {
+        loop {
+            let changed = self.0.changed.notified();
+            tokio::pin!(changed);
+            // Registered before the flag is read, so that no call in between is missed.
+            changed.as_mut().enable();
+            if flag.load(Ordering::Acquire) {
+                return;
+            }
             changed.await;
         }
     }
@@ -101,5 +149,20 @@ mod tests {
         drain.close();
         drain.closed().await;
         assert!(drain.closing());
+    }
+
+    #[tokio::test]
+    async fn closing_does_not_end_what_is_in_flight() {
+        let drain = Drain::default();
+        let waiting = tokio::spawn({
+            let drain = drain.clone();
+            async move { drain.nudging(drain.must_end()).await }
+        });
+        tokio::task::yield_now().await;
+        drain.close();
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drain.end();
+        waiting.await.expect("the work is polled anew and ends");
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use pingora_core::protocols::Stream;
+use pingora_http::authority::{RawTargetAuthority, raw_target_authority};
 use tokio::io::AsyncReadExt as _;
 use weir_protocols::http1::head::{Fault, Kind, Limits, Scanner, Step};
 use weir_telemetry::Code;
@@ -101,10 +102,31 @@ const READ: usize = 4096;
 fn judge(scanner: &mut Scanner, buffer: &BytesMut) -> Result<Option<Opening>, Refusal> {
     match scanner.scan(buffer) {
         Ok(Step::More) => Ok(None),
-        Ok(Step::Head(_)) => Ok(Some(Opening::Http1)),
+        Ok(Step::Head(head)) => match two_hosts(&buffer[..head.len], &buffer[head.target]) {
+            false => Ok(Some(Opening::Http1)),
+            true => Err(Refusal {
+                code: Code::RequestHeadMalformed,
+                reason: "the target and the Host header name different hosts",
+            }),
+        },
         Ok(Step::Http2Preface) => Ok(Some(Opening::Http2)),
         Err(fault) => Err(refusal(&fault)),
     }
+}
+
+/// Whether a target in absolute form names another host than `Host` does. RFC 9112 (3.2.2) lets
+/// the target win; whoever else reads the request may let the other one, so neither does here.
+fn two_hosts(head: &[u8], target: &[u8]) -> bool {
+    let authority = match raw_target_authority(target) {
+        RawTargetAuthority::None => return false,
+        RawTargetAuthority::AmbiguousAuthority => return true,
+        RawTargetAuthority::Absolute { authority, .. } => authority,
+    };
+    let host = head.split(|byte| *byte == b'\n').find_map(|line| {
+        let (name, value) = line.split_at_checked(5)?;
+        name.eq_ignore_ascii_case(b"host:").then(|| value.trim_ascii())
+    });
+    host.is_some_and(|host| host != authority)
 }
 
 fn refusal(fault: &Fault) -> Refusal {

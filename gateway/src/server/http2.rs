@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Buf as _, BytesMut};
@@ -32,7 +33,7 @@ pub(super) async fn serve(app: &App, connection: &Arc<Connection>, stream: Strea
     });
     let allowance = app.allowance();
     let mut options = server::default_h2_options();
-    options.max_concurrent_streams(app.listener.max_concurrent_streams);
+    options.max_concurrent_streams(app.listener().max_concurrent_streams);
     options.max_header_list_size(u32::try_from(allowance.max_bytes).unwrap_or(u32::MAX));
     let stream: Stream = if read.is_empty() { stream } else { Box::new(Replayed { read, stream }) };
     let handshake = tokio::time::timeout(allowance.head, server::handshake(stream, Some(options)));
@@ -42,15 +43,21 @@ pub(super) async fn serve(app: &App, connection: &Arc<Connection>, stream: Strea
     };
     let drain = &app.gateway.drain;
     let streams = super::Drain::default();
-    let (mut closing, mut malformed) = (false, 0);
+    let (mut closing, mut malformed) = (None, 0);
     loop {
         let accepted = tokio::select! {
             biased;
-            () = drain.closed(), if !closing => {
+            () = drain.closed(), if closing.is_none() => {
                 conn.graceful_shutdown();
-                closing = true;
+                // The process waits for the last frames: they are in our buffers, not its.
+                closing = Some(drain.begin());
                 continue;
             }
+            () = drain.ended(), if !streams.over() => {
+                streams.end();
+                continue;
+            }
+            () = idle(&streams, FLUSH), if closing.is_some() => return,
             accepted = HttpSession::from_h2_conn(&mut conn, digest.clone()) => accepted,
             () = idle(&streams, allowance.idle) => return,
         };
@@ -58,8 +65,12 @@ pub(super) async fn serve(app: &App, connection: &Arc<Connection>, stream: Strea
             Ok(Some(H2Accept::Session(session))) => {
                 let open = streams.begin();
                 let (gateway, connection) = (app.gateway.clone(), connection.clone());
+                let streams = streams.clone();
                 tokio::spawn(async move {
-                    proxy::serve(&gateway, &connection, ServerSession::new_http2(session)).await;
+                    let mut session = ServerSession::new_http2(session);
+                    // A caller whose window stays shut holds an answer: not for ever.
+                    session.set_write_timeout(Some(allowance.idle));
+                    streams.nudging(proxy::serve(&gateway, &connection, session)).await;
                     drop(open);
                 });
             }
@@ -75,8 +86,11 @@ pub(super) async fn serve(app: &App, connection: &Arc<Connection>, stream: Strea
     }
 }
 
+/// How long the last frames of a connection that is going away have to leave.
+const FLUSH: Duration = Duration::from_millis(200);
+
 /// Returns once no stream has been open for `limit`.
-async fn idle(streams: &super::Drain, limit: std::time::Duration) {
+async fn idle(streams: &super::Drain, limit: Duration) {
     streams.idle().await;
     tokio::time::sleep(limit).await;
 }

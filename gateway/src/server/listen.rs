@@ -26,24 +26,41 @@ pub(super) struct Sockets {
 impl Sockets {
     /// Begins with the sockets taken over; none on a fresh start.
     pub(super) fn new(inherited: Fds) -> Self {
-        Sockets { fds: Arc::new(Mutex::new(inherited)), bound: Vec::new() }
+        Sockets {
+            fds: Arc::new(Mutex::new(inherited)),
+            bound: Vec::new(),
+        }
     }
 
-    /// Makes sure there is a socket called `name`, bound to `address` unless it was taken over.
+    /// Makes sure there is a socket called `name`, bound to `address`. One that was taken over is
+    /// used unless the configuration has moved since.
     pub(super) fn open(&mut self, name: &str, address: SocketAddr) -> Result<(), String> {
-        let inherited = self.fds.lock().get(name).copied();
-        let bound = match inherited {
-            Some(fd) => super::upgrade::local_address(fd).unwrap_or(address),
+        let inherited = self
+            .fds
+            .lock()
+            .get(name)
+            .copied()
+            .and_then(super::upgrade::local_address);
+        let bound = match inherited.filter(|bound| fits(address, *bound)) {
+            Some(bound) => bound,
             None => {
                 let listener = bind(address)
                     .map_err(|e| format!("{name}: cannot listen on {address}: {e}"))?;
                 let local = listener.local_addr().map_err(|e| e.to_string())?;
+                self.close(name);
                 self.fds.lock().add(name.to_owned(), listener.into_raw_fd());
                 local
             }
         };
         self.bound.push((name.to_owned(), bound));
         Ok(())
+    }
+
+    /// Closes the socket called `name`, if there is one.
+    fn close(&self, name: &str) {
+        let mut fds = self.fds.lock();
+        let (names, _) = fds.serialize();
+        fds.close_unclaimed(&names.into_iter().filter(|other| other != name).collect());
     }
 
     /// The sockets and where they are bound.
@@ -79,6 +96,11 @@ impl Sockets {
         let fds = self.fds();
         tokio::spawn(async move { service.start_service(Some(fds), shutdown, 1).await });
     }
+}
+
+/// Whether a socket bound there is what `address` asks for; port 0 asks for any.
+fn fits(address: SocketAddr, bound: SocketAddr) -> bool {
+    address.ip() == bound.ip() && (address.port() == 0 || address.port() == bound.port())
 }
 
 fn bind(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {

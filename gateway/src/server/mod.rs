@@ -15,3 +15,4 @@ mod tls;
 mod upgrade;
 
 pub(crate) use drain::{Drain, InFlight};
+pub(crate) use tls::Certificates;

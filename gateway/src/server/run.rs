@@ -1,10 +1,11 @@
 //! `weir run`: from a configuration to a serving process, and to its end.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use pingora_core::server::{Fds, ShutdownWatch};
+use pingora_core::server::Fds;
 use tokio::sync::watch;
 
 use super::connection::App;
@@ -27,31 +28,38 @@ pub(crate) struct Start {
 }
 
 /// Serves until told to stop. `ready` runs once everything listens.
-pub(crate) fn run(start: Start, ready: impl FnOnce(&[(String, std::net::SocketAddr)])) -> Result<(), String> {
+pub(crate) fn run(start: Start, ready: impl FnOnce(&[(String, SocketAddr)])) -> Result<(), String> {
     let server = start.loaded.config.server.clone();
-    let inherited = if start.upgrade { upgrade::take_over(&server)? } else { Fds::new() };
     let workers = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(server.worker_threads)
         .thread_name("weir-worker")
         .enable_all()
         .build()
         .map_err(|e| format!("cannot start worker threads: {e}"))?;
-    let gateway = workers.block_on(serve(start, inherited, ready))?;
-    // Tasks still there are streams past the deadline: dropping them runs their `finish`.
+    let gateway = workers.block_on(serve(start, ready))?;
+    // Tasks still there could not be ended in time: dropping them runs their `finish`.
     workers.shutdown_timeout(Duration::from_millis(500));
     gateway.telemetry.shutdown(Duration::from_secs(3));
-    upgrade::remove_pid(&server);
     Ok(())
 }
 
 async fn serve(
     start: Start,
-    inherited: Fds,
-    ready: impl FnOnce(&[(String, std::net::SocketAddr)]),
+    ready: impl FnOnce(&[(String, SocketAddr)]),
 ) -> Result<Arc<Gateway>, String> {
-    let Start { loaded, path, .. } = start;
+    let Start {
+        loaded,
+        path,
+        upgrade,
+    } = start;
     let config = loaded.config.clone();
     let gateway = Arc::new(gateway(loaded)?);
+    // Whatever can fail without the sockets has been done: from here on the old process waits.
+    let inherited = if upgrade {
+        upgrade::take_over(&config.server)?
+    } else {
+        Fds::new()
+    };
     let mut sockets = Sockets::new(inherited);
     for listener in &config.listeners {
         sockets.open(&listener.name, listener.address)?;
@@ -61,41 +69,53 @@ async fn serve(
     }
     sockets.close_unclaimed();
 
-    let (stop, stopped) = watch::channel(false);
-    accept(&gateway, &config, &sockets, &stopped)?;
-    upgrade::write_pid(&config.server)?;
+    let mut signals = signals::Signals::new().map_err(|e| e.to_string())?;
+    let stop = accept(&gateway, &config, &sockets)?;
+    let _pid = upgrade::Pid::write(&config.server)?;
     if let Some(path) = path {
         crate::reload::watch(gateway.clone(), path);
     }
-    let mut signals = signals::Signals::new().map_err(|e| e.to_string())?;
     gateway.telemetry.metrics.config_loaded(true);
     ready(sockets.bound());
     end(&gateway, &sockets, &mut signals, &stop).await;
     Ok(gateway)
 }
 
-fn gateway(loaded: Loaded) -> Result<Gateway, String> {
-    let (telemetry, sampler) = crate::observe::start(&loaded.config)?;
-    let snapshot = runtime::compile(loaded, None, &telemetry.metrics)?;
-    Ok(Gateway::new(telemetry, sampler, Arc::new(snapshot)))
+/// Tells the accept loops to stop; dropping it does too.
+struct Stop {
+    listeners: watch::Sender<bool>,
+    /// `metrics` and `admin`: on SIGTERM they answer to the end, for `/readyz` to say so.
+    operators: watch::Sender<bool>,
 }
 
 fn accept(
     gateway: &Arc<Gateway>,
     config: &config::Config,
     sockets: &Sockets,
-    stopped: &ShutdownWatch,
-) -> Result<(), String> {
+) -> Result<Stop, String> {
+    let (listeners, stopped) = watch::channel(false);
     for listener in &config.listeners {
-        let tls = listener.tls.as_ref().map(tls::settings).transpose()?;
+        let tls = match (&listener.tls, gateway.certificates.get(&listener.name)) {
+            (Some(tls), Some(certificates)) => Some(tls::settings(tls, certificates.clone())?),
+            _ => None,
+        };
         let metrics = gateway.telemetry.metrics.listener(&listener.name);
         let app = App::new(gateway.clone(), listener.clone(), metrics);
         sockets.accept(&listener.name, tls, app, stopped.clone());
     }
+    let (operators, stopped) = watch::channel(false);
     for (name, _) in admin::addresses(config) {
-        sockets.accept(name, None, admin::App::new(gateway.clone(), name), stopped.clone());
+        sockets.accept(
+            name,
+            None,
+            admin::App::new(gateway.clone(), name),
+            stopped.clone(),
+        );
     }
-    Ok(())
+    Ok(Stop {
+        listeners,
+        operators,
+    })
 }
 
 /// Waits for a reason to stop, then ends what is in flight.
@@ -103,35 +123,80 @@ async fn end(
     gateway: &Arc<Gateway>,
     sockets: &Sockets,
     signals: &mut signals::Signals,
-    stop: &watch::Sender<bool>,
+    stop: &Stop,
 ) {
-    let why = loop {
-        match signals.next(gateway).await {
-            End::Upgrade => {
-                let server = gateway.snapshot().loaded.config.server.clone();
-                let handed = upgrade::hand_over(&sockets.fds().lock(), &server);
-                match handed {
-                    Ok(()) => break End::Upgrade,
-                    Err(error) => log::error!("upgrade: {error}; this process goes on serving"),
-                }
-            }
-            End::Terminate => break End::Terminate,
-        }
-    };
+    let why = reason(gateway, sockets, signals).await;
     let limit = gateway.snapshot().loaded.config.server.drain_timeout;
+    let drain = &gateway.drain;
     gateway.telemetry.metrics.draining(true);
-    log::info!("draining {} requests, for at most {limit:?}", gateway.drain.in_flight());
-    let _ = stop.send(true);
-    gateway.drain.close();
+    log::info!(
+        "draining {} requests, for at most {limit:?}",
+        drain.in_flight()
+    );
+    drain.close();
+    // Nobody is there to see it where a loop has ended already.
+    let _ = stop.listeners.send(true);
+    let deadline = Instant::now() + limit;
     if why == End::Upgrade {
+        let _ = stop.operators.send(true);
         // Idle connections get this long to send one more request and be told to reconnect.
         tokio::time::sleep(upgrade::ANNOUNCE.min(limit)).await;
+    } else {
+        // HTTP/2 connections hear of it, and count until their last frame is out.
+        tokio::time::sleep(NOTICE.min(limit)).await;
     }
     tokio::select! {
-        () = gateway.drain.idle() => {}
-        () = tokio::time::sleep(limit) => {
-            log::warn!("{} requests did not end in {limit:?}", gateway.drain.in_flight());
+        () = drain.idle() => {}
+        () = tokio::time::sleep_until(deadline.into()) => {
+            log::warn!("{} requests did not end in {limit:?}", drain.in_flight());
         }
-        () = signals.again() => log::warn!("told again: stopping at once"),
+        () = signals.again() => {
+            log::warn!("told again: ending {} requests at once", drain.in_flight());
+        }
     }
+    drain.end();
+    // What cannot be ended even so, as a caller who does not read, is dropped with its task.
+    let _ = tokio::time::timeout(GRACE, drain.idle()).await;
+    let _ = stop.operators.send(true);
+}
+
+/// How long connections have to notice that the process is on its way out.
+const NOTICE: Duration = Duration::from_millis(50);
+
+/// How long streams have to end in their own dialect once the deadline has passed.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Waits until there is a reason to stop.
+async fn reason(gateway: &Gateway, sockets: &Sockets, signals: &mut signals::Signals) -> End {
+    let mut why = signals.next(gateway).await;
+    while why == End::Upgrade {
+        let server = gateway.snapshot().loaded.config.server.clone();
+        let handed = upgrade::hand_over(&sockets.fds().lock(), &server);
+        if let Err(error) = handed {
+            log::error!("upgrade: {error}; this process goes on serving");
+            why = signals.next(gateway).await;
+            continue;
+        }
+        tokio::select! {
+            biased;
+            taken = upgrade::taken_over(&server) => {
+                if taken {
+                    return End::Upgrade;
+                }
+                log::error!("upgrade: the new process never served; this one goes on serving");
+                why = signals.next(gateway).await;
+            }
+            // Told to end, or asked by yet another process because the first one failed.
+            next = signals.next(gateway) => why = next,
+        }
+    }
+    why
+}
+
+/// The gateway a configuration asks for: telemetry started, routes compiled, nothing served.
+fn gateway(loaded: Loaded) -> Result<Gateway, String> {
+    let telemetry = crate::observe::start(&loaded.config)?;
+    let certificates = tls::certificates(&loaded.config.listeners)?;
+    let snapshot = runtime::compile(loaded, None, &telemetry.metrics)?;
+    Ok(Gateway::new(telemetry, certificates, Arc::new(snapshot)))
 }

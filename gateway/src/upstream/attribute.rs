@@ -3,7 +3,6 @@
 //! Pingora reports what its socket saw; whose fault that is depends on the phase it happened in.
 //! Every error of an attempt passes through here, so that each has one place where it is named.
 
-use std::error::Error as _;
 use std::io;
 
 use pingora_error::{BError, Error, ErrorType};
@@ -36,6 +35,11 @@ impl Failure {
     pub(crate) fn new(code: Code, sent: Sent, detail: impl Into<String>) -> Self {
         Failure { code, detail: detail.into(), sent }
     }
+
+    /// Whether the endpoint is to blame, rather than a limit of ours.
+    pub(crate) fn is_the_endpoints(&self) -> bool {
+        !matches!(self.code, Code::ConnectionLimitReached | Code::RequestDeadlineExceeded)
+    }
 }
 
 /// Names an error met while connecting: nothing was sent.
@@ -55,7 +59,7 @@ pub(crate) fn connecting(error: &BError) -> Failure {
     Failure::new(code, Sent::Nothing, describe(error))
 }
 
-/// Names an error met before the response head was whole.
+/// Names an error met before the response head was whole; `any_byte` if some of it came.
 pub(crate) fn awaiting_head(error: &BError, any_byte: bool) -> Failure {
     if let Some(refused) = refused_stream(error) {
         return refused;
@@ -65,7 +69,8 @@ pub(crate) fn awaiting_head(error: &BError, any_byte: bool) -> Failure {
         ErrorType::InvalidHTTPHeader | ErrorType::InvalidH2 | ErrorType::H1Error => {
             Code::HttpProtocolError
         }
-        ErrorType::H2Error if is_h2_protocol_fault(error) => Code::HttpProtocolError,
+        ErrorType::H2Downgrade => Code::HttpProtocolError,
+        _ if is_h2_protocol_fault(error) => Code::HttpProtocolError,
         _ if any_byte => Code::HttpResponseIncomplete,
         _ => Code::ConnectionTerminated,
     };
@@ -77,6 +82,7 @@ pub(crate) fn amid_body(error: &BError) -> Failure {
     let code = match error.etype() {
         ErrorType::ReadTimedout => Code::ResponseStalled,
         ErrorType::Custom("InvalidChunk" | "InvalidTrailerEnd") => Code::HttpProtocolError,
+        _ if is_h2_protocol_fault(error) => Code::HttpProtocolError,
         _ => Code::HttpResponseIncomplete,
     };
     Failure::new(code, Sent::Some, describe(error))
@@ -90,7 +96,8 @@ pub(crate) fn writing_body(error: &io::Error) -> Failure {
 /// A stream the peer declared unprocessed may be replayed whatever its method.
 fn refused_stream(error: &BError) -> Option<Failure> {
     let h2 = h2_cause(error)?;
-    let refused = h2.reason() == Some(h2::Reason::REFUSED_STREAM) && h2.is_reset();
+    let refused =
+        h2.reason() == Some(h2::Reason::REFUSED_STREAM) && h2.is_reset() && h2.is_remote();
     // h2 ends streams beyond a GOAWAY's last id with the GOAWAY itself.
     let beyond_goaway = h2.is_go_away() && h2.is_remote();
     (refused || beyond_goaway).then(|| {
@@ -98,19 +105,28 @@ fn refused_stream(error: &BError) -> Option<Failure> {
     })
 }
 
+/// Whether one side broke HTTP/2's rules. A stream that the endpoint gave up for reasons of its
+/// own (INTERNAL_ERROR, CANCEL) is a connection that ended, not a protocol error.
 fn is_h2_protocol_fault(error: &BError) -> bool {
-    h2_cause(error).is_some_and(|e| !e.is_io() && !e.is_go_away())
+    use h2::Reason;
+    h2_cause(error).is_some_and(|e| {
+        let accused = matches!(
+            e.reason(),
+            Some(
+                Reason::PROTOCOL_ERROR
+                    | Reason::FLOW_CONTROL_ERROR
+                    | Reason::FRAME_SIZE_ERROR
+                    | Reason::COMPRESSION_ERROR
+                    | Reason::STREAM_CLOSED
+            )
+        );
+        !e.is_io() && (e.is_library() || accused)
+    })
 }
 
+/// Pingora's errors keep their cause to themselves: `source()` says nothing, `root_cause()` does.
 fn h2_cause(error: &Error) -> Option<&h2::Error> {
-    let mut next = error.source();
-    while let Some(cause) = next {
-        if let Some(h2) = cause.downcast_ref::<h2::Error>() {
-            return Some(h2);
-        }
-        next = cause.source();
-    }
-    None
+    error.root_cause().downcast_ref()
 }
 
 /// One line for operators: what Pingora said, and the cause beneath it.
@@ -120,11 +136,42 @@ fn describe(error: &BError) -> String {
         text.push_str(": ");
         text.push_str(context.as_str());
     }
-    let mut next = error.source();
-    while let Some(cause) = next {
+    let root = error.root_cause();
+    if root.downcast_ref::<Error>().is_none() {
         text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
+        text.push_str(&root.to_string());
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn h2_error(reason: h2::Reason) -> BError {
+        Error::because(ErrorType::H2Error, "while reading h2 header", h2::Error::from(reason))
+    }
+
+    #[test]
+    fn what_h2_said_is_found_and_told() {
+        let failure = awaiting_head(&h2_error(h2::Reason::PROTOCOL_ERROR), false);
+        assert_eq!(failure.code, Code::HttpProtocolError);
+        assert!(failure.detail.contains("unspecific protocol error"), "{}", failure.detail);
+        let failure = awaiting_head(&h2_error(h2::Reason::CANCEL), false);
+        assert_eq!(failure.code, Code::ConnectionTerminated);
+    }
+
+    #[test]
+    fn part_of_a_head_is_more_than_nothing() {
+        let error = Error::explain(ErrorType::ConnectionClosed, "while reading response headers");
+        assert_eq!(awaiting_head(&error, false).code, Code::ConnectionTerminated);
+        assert_eq!(awaiting_head(&error, true).code, Code::HttpResponseIncomplete);
+    }
+
+    #[test]
+    fn a_limit_of_ours_is_no_failure_of_the_endpoint() {
+        let failure = |code| Failure::new(code, Sent::Nothing, "");
+        assert!(!failure(Code::ConnectionLimitReached).is_the_endpoints());
+        assert!(failure(Code::ConnectionRefused).is_the_endpoints());
+    }
 }

@@ -19,6 +19,8 @@ enum Sink {
     Plain(Handle),
     /// HTTP/1 with chunked transfer coding.
     Chunked(Handle),
+    /// A connection that has left HTTP: its end is told by closing this direction.
+    Tunnel(Handle),
     /// Nothing is to be sent.
     Nowhere,
     /// An HTTP/2 stream.
@@ -42,12 +44,19 @@ enum End {
     Queued,
     /// The end has been sent.
     Sent,
+    /// The endpoint takes no more; what was left has been dropped.
+    Broken,
 }
 
 impl Writer {
     /// A writer onto an HTTP/1 connection.
     pub(crate) fn http1(handle: Handle, chunked: bool) -> Self {
         Self::over(if chunked { Sink::Chunked(handle) } else { Sink::Plain(handle) })
+    }
+
+    /// A writer onto a connection that has left HTTP.
+    pub(crate) fn tunnel(handle: Handle) -> Self {
+        Self::over(Sink::Tunnel(handle))
     }
 
     /// A writer onto an HTTP/2 stream.
@@ -64,9 +73,11 @@ impl Writer {
         Writer { sink, queue: VecDeque::new(), sent: 0, end: End::Open, dirty: false }
     }
 
-    /// Accepts a chunk; the caller lets it drain before it offers the next.
+    /// Accepts a chunk; the caller lets it drain before it offers the next. What comes after the
+    /// end, or after the endpoint stopped taking it, is dropped.
     pub(crate) fn push(&mut self, chunk: Bytes) {
-        if chunk.is_empty() {
+        // What nobody takes any more is dropped: it would wait here for ever.
+        if chunk.is_empty() || self.end != End::Open {
             return;
         }
         match self.sink {
@@ -88,6 +99,24 @@ impl Writer {
         if let Sink::Chunked(_) = self.sink {
             self.queue.push_back(Bytes::from_static(b"0\r\n\r\n"));
         }
+    }
+
+    /// Gives up on the rest, because the endpoint takes no more of it.
+    pub(crate) fn give_up(&mut self) {
+        self.sink = Sink::Nowhere;
+        self.queue.clear();
+        self.dirty = false;
+        self.end = End::Broken;
+    }
+
+    /// Whether more may be pushed.
+    pub(crate) fn is_open(&self) -> bool {
+        self.end == End::Open
+    }
+
+    /// Whether it writes onto a connection that has left HTTP.
+    pub(crate) fn is_tunnel(&self) -> bool {
+        matches!(self.sink, Sink::Tunnel(_))
     }
 
     /// Whether something waits to be written.
@@ -112,7 +141,7 @@ impl Writer {
 
     fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.sink {
-            Sink::Plain(handle) | Sink::Chunked(handle) => {
+            Sink::Plain(handle) | Sink::Chunked(handle) | Sink::Tunnel(handle) => {
                 while let Some(front) = self.queue.front_mut() {
                     let n = ready!(handle.poll_write(cx, front))?;
                     if n == 0 {
@@ -130,6 +159,9 @@ impl Writer {
                     self.dirty = false;
                 }
                 if self.end == End::Queued {
+                    if let Sink::Tunnel(handle) = &self.sink {
+                        ready!(handle.poll_shutdown(cx))?;
+                    }
                     self.end = End::Sent;
                 }
                 Poll::Ready(Ok(()))
@@ -176,4 +208,26 @@ fn poll_stream(
         stream.send_data(part, end).map_err(io::Error::other)?;
     }
     Poll::Ready(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_endpoint_no_longer_takes_is_dropped_and_never_pending() {
+        let mut writer = Writer::over(Sink::Nowhere);
+        writer.give_up();
+        writer.push(Bytes::from_static(b"too late"));
+        writer.finish();
+        assert!(!writer.pending() && !writer.is_open());
+        assert!(!writer.done(), "a connection whose request was cut carries no other");
+    }
+
+    #[test]
+    fn nothing_follows_the_end() {
+        let mut writer = Writer::ended();
+        writer.push(Bytes::from_static(b"more"));
+        assert!(!writer.pending() && writer.done());
+    }
 }

@@ -53,7 +53,7 @@ pub(crate) fn build(
                 || Arc::new(Outliers::new(endpoints.len(), outlier_settings(definition.passive))),
                 |p| p.outliers.clone(),
             ),
-        dialer: Dialer::new(protocol(definition), tls(definition), definition.timeouts.connect),
+        dialer: Dialer::new(protocol(definition), tls(definition)),
         metrics: metrics.upstream(&definition.name),
         max_connections: definition.max_connections_per_endpoint,
         definition: definition.clone(),
@@ -90,6 +90,7 @@ fn endpoint(
 
 fn timeouts(t: &config::Timeouts) -> Timeouts {
     Timeouts {
+        connect: t.connect,
         first_byte: t.first_byte,
         stream_idle: t.stream_idle,
         total: t.total,

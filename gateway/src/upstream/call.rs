@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::Method;
+use pingora_error::ErrorType;
 use pingora_http::{RequestHeader, ResponseHeader};
 use weir_telemetry::Code;
 use weir_telemetry::record::Attempt;
@@ -95,8 +96,8 @@ pub(crate) async fn call(
 ) -> Result<Answer, GatewayError> {
     upstream.budget.request();
     let mut tried: Vec<usize> = Vec::new();
+    let mut lease = upstream.lease(call.hash_key.as_deref(), &tried)?;
     loop {
-        let lease = upstream.lease(call.hash_key.as_deref(), &tried)?;
         let index = request.record.attempts.len();
         let begun = Attempt::begin(
             upstream.name.clone(),
@@ -118,12 +119,11 @@ pub(crate) async fn call(
             Err(Stop::Upstream(failure)) => failure,
         };
         close(request, index, failure.code, Some(&failure.detail));
-        match upstream.may_retry(&method, call, &failure, &tried) {
-            Some(reason) => {
-                request.record.attempts[index].retried = Some(reason);
-            }
-            None => return Err(failure.into()),
-        }
+        let Some((reason, next)) = upstream.retry(&method, call, &failure, &tried) else {
+            return Err(failure.into());
+        };
+        request.record.attempts[index].retried = Some(reason);
+        lease = next;
     }
 }
 
@@ -145,23 +145,35 @@ async fn attempt(
     head: Box<RequestHeader>,
 ) -> Result<Answer, Stop> {
     let waited = Instant::now();
-    let connected = connect(upstream, lease.endpoint()).await;
+    let connected = connect(upstream, lease.endpoint(), call.deadline).await;
     request.waits.upstream += waited.elapsed();
     let (mut session, facts) = match connected {
         Ok(connected) => connected,
         Err(failure) => {
-            lease.failed();
+            if failure.is_the_endpoints() {
+                lease.failed();
+            }
             return Err(Stop::Upstream(failure));
         }
     };
     note_connection(request, &facts);
 
     let (first, last) = call.body.opening();
-    let (writer, head_bytes) = match session.send(head, first, last).await {
-        Ok(sent) => sent,
-        Err(error) => {
+    let sending = session.send(head, first, last);
+    let (writer, head_bytes) = match tokio::time::timeout_at(call.deadline.into(), sending).await {
+        Ok(Ok(sent)) => sent,
+        Ok(Err(error)) if *error.etype() == ErrorType::InvalidHTTPHeader => {
+            // It could not even be written down, as without a Host for HTTP/2's `:authority`.
+            let error = GatewayError::new(Code::RequestHeadMalformed).source(error);
+            return Err(Stop::Client(error));
+        }
+        Ok(Err(error)) => {
             lease.failed();
-            return Err(Stop::Upstream(attribute::awaiting_head(&error, false)));
+            return Err(Stop::Upstream(attribute::awaiting_head(&error, session.heard())));
+        }
+        Err(_) => {
+            lease.failed();
+            return Err(Stop::Upstream(too_late(Sent::Some)));
         }
     };
     let mut exchange = Exchange::begin(session, (writer, head_bytes), facts, lease, request, call.deadline);
@@ -181,7 +193,11 @@ async fn attempt(
 }
 
 /// A session on a pooled connection if there is one, else on a new one.
-async fn connect(upstream: &Upstream, endpoint: &Endpoint) -> Result<(Session, Facts), Failure> {
+async fn connect(
+    upstream: &Upstream,
+    endpoint: &Endpoint,
+    deadline: Instant,
+) -> Result<(Session, Facts), Failure> {
     let addresses = endpoint.resolved.current();
     if let Some((handle, facts)) = endpoint.pool.take(&addresses, upstream.timeouts.pool_idle) {
         return Ok((Session::http1(handle), facts));
@@ -198,12 +214,12 @@ async fn connect(upstream: &Upstream, endpoint: &Endpoint) -> Result<(Session, F
             format!("{} has all the connections it is allowed", endpoint.name),
         )
     })?;
-    let (opened, facts) = open(upstream, endpoint, slot).await?;
+    let (opened, facts) = open(upstream, endpoint, slot, deadline).await?;
     match opened {
         Opened::Http1(handle) => Ok((Session::http1(handle), facts)),
-        Opened::Http2(connection, slot) => {
+        Opened::Http2(connection) => {
             let session = Session::http2(&connection).await.map_err(|e| attribute::connecting(&e))?;
-            endpoint.pool.share(connection, facts, slot);
+            endpoint.pool.share(connection, facts);
             session.map(|s| (s, facts)).ok_or_else(|| {
                 Failure::new(Code::StreamRefused, Sent::Refused, "a new connection takes no stream")
             })
@@ -212,26 +228,37 @@ async fn connect(upstream: &Upstream, endpoint: &Endpoint) -> Result<(Session, F
 }
 
 /// Opens a connection to one of the endpoint's addresses: a name often stands for one of each
-/// family, and the server behind it may listen on one only.
+/// family, and the server behind it may listen on one only. What is left of the time is shared
+/// out, so that an address nobody answers at leaves some for the next.
 async fn open(
     upstream: &Upstream,
     endpoint: &Endpoint,
     slot: Slot,
+    deadline: Instant,
 ) -> Result<(Opened, Facts), Failure> {
+    let until = deadline.min(Instant::now() + upstream.timeouts.connect);
     if endpoint.resolved.current().is_empty() {
-        let asked = endpoint.resolved.refresh().await;
-        asked.map_err(|why| dns_error(endpoint, &why))?;
+        let asked = tokio::time::timeout_at(until.into(), endpoint.resolved.refresh()).await;
+        asked
+            .unwrap_or_else(|_| Err("no answer from the resolver in time".to_owned()))
+            .map_err(|why| dns_error(endpoint, &why))?;
     }
     let slot = Arc::new(slot);
+    let addresses = endpoint.resolved.in_turn();
     let mut failure = dns_error(endpoint, "it has no address");
-    for _ in 0..endpoint.resolved.current().len() {
-        let Some(address) = endpoint.resolved.next() else { break };
-        match upstream.dialer.open(address, &endpoint.server_name, slot.clone()).await {
+    for (address, left) in addresses.iter().zip((1..=addresses.len() as u32).rev()) {
+        let within = until.saturating_duration_since(Instant::now()) / left;
+        let opened = upstream.dialer.open(*address, &endpoint.server_name, slot.clone(), within);
+        match opened.await {
             Ok(opened) => return Ok(opened),
             Err(error) => failure = attribute::connecting(&error),
         }
     }
-    Err(failure)
+    Err(if Instant::now() >= deadline { too_late(Sent::Nothing) } else { failure })
+}
+
+fn too_late(sent: Sent) -> Failure {
+    Failure::new(Code::RequestDeadlineExceeded, sent, "the request's total deadline has passed")
 }
 
 fn dns_error(endpoint: &Endpoint, why: &str) -> Failure {

@@ -2,8 +2,9 @@
 //!
 //! Pingora's HTTP/1 session wants to own its stream, and reads and writes through one `&mut`.
 //! A gateway must be able to send a request body while it reads the answer, so the stream lives
-//! behind a shared handle: the session holds one end, [`super::body::Writer`] the other. The
-//! handle also corks writes, so that a head and a small body leave in one system call.
+//! behind a shared handle: the session holds one end, [`super::body::Writer`] the other. Small
+//! writes are gathered until somebody flushes, so that a head and a small body, or a chunk and its
+//! framing, leave in one system call; Pingora's outgoing streams gather nothing.
 //!
 //! This module knows bytes only: no HTTP, no retry, no metrics.
 
@@ -12,9 +13,10 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
+use bytes::{Buf as _, BytesMut};
 use parking_lot::Mutex;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::{
@@ -48,8 +50,56 @@ impl Drop for Slot {
 struct Shared {
     _slot: Arc<Slot>,
     id: UniqueIDType,
-    stream: Mutex<Stream>,
+    wire: Mutex<Wire>,
     corked: AtomicBool,
+    heard: AtomicBool,
+}
+
+/// The stream, and what was written and not sent yet.
+struct Wire {
+    stream: Stream,
+    gathered: BytesMut,
+}
+
+/// How much is gathered at most; what is longer is written as it is, without a copy.
+const GATHER: usize = 4096;
+
+impl Wire {
+    fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        if self.gathered.len() + data.len() > GATHER {
+            ready!(self.poll_send(cx))?;
+            if data.len() > GATHER {
+                return Pin::new(&mut *self.stream).poll_write(cx, data);
+            }
+        }
+        self.gathered.extend_from_slice(data);
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.gathered.is_empty() {
+            let n = ready!(Pin::new(&mut *self.stream).poll_write(cx, &self.gathered))?;
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.gathered.advance(n);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(cx))?;
+        Pin::new(&mut *self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(cx))?;
+        Pin::new(&mut *self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream).poll_read(cx, buf)
+    }
 }
 
 /// What an idle connection is found to be when somebody looks.
@@ -67,14 +117,26 @@ impl Handle {
         Handle(Arc::new(Shared {
             _slot: slot,
             id: stream.id(),
-            stream: Mutex::new(stream),
+            wire: Mutex::new(Wire { stream, gathered: BytesMut::new() }),
             corked: AtomicBool::new(false),
+            heard: AtomicBool::new(false),
         }))
     }
 
     /// The end that is handed to Pingora's session.
     pub(crate) fn end(&self) -> Stream {
         Box::new(End(self.0.clone()))
+    }
+
+    /// Forgets what the peer has sent so far: a new exchange begins.
+    pub(crate) fn listen(&self) {
+        self.0.heard.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the peer has sent anything since [`Handle::listen`]. A request may have been
+    /// processed in part once its answer has begun, however little of it came.
+    pub(crate) fn heard(&self) -> bool {
+        self.0.heard.load(Ordering::Relaxed)
     }
 
     /// Holds back flushes until [`Handle::uncork`], so that several writes leave together.
@@ -89,12 +151,17 @@ impl Handle {
 
     /// Writes as much of `data` as the stream takes now.
     pub(crate) fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut **self.0.stream.lock()).poll_write(cx, data)
+        self.0.wire.lock().poll_write(cx, data)
     }
 
     /// Sends what was buffered by earlier writes.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut **self.0.stream.lock()).poll_flush(cx)
+        self.0.wire.lock().poll_flush(cx)
+    }
+
+    /// Says that nothing more will be written; the peer may still send.
+    pub(crate) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.wire.lock().poll_shutdown(cx)
     }
 
     /// Looks at an idle connection without waiting.
@@ -102,7 +169,7 @@ impl Handle {
         let mut byte = [0; 1];
         let mut buf = ReadBuf::new(&mut byte);
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        let read = Pin::new(&mut **self.0.stream.lock()).poll_read(&mut cx, &mut buf);
+        let read = self.0.wire.lock().poll_read(&mut cx, &mut buf);
         match read {
             Poll::Pending => Idle::Open,
             Poll::Ready(_) => Idle::Gone,
@@ -125,7 +192,12 @@ impl AsyncRead for End {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut **self.0.stream.lock()).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = self.0.wire.lock().poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.0.heard.store(true, Ordering::Relaxed);
+        }
+        read
     }
 }
 
@@ -135,30 +207,18 @@ impl AsyncWrite for End {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut **self.0.stream.lock()).poll_write(cx, data)
+        self.0.wire.lock().poll_write(cx, data)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.0.corked.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut **self.0.stream.lock()).poll_flush(cx)
+        self.0.wire.lock().poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut **self.0.stream.lock()).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut **self.0.stream.lock()).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.stream.lock().is_write_vectored()
+        self.0.wire.lock().poll_shutdown(cx)
     }
 }
 
@@ -166,7 +226,7 @@ impl AsyncWrite for End {
 impl Shutdown for End {
     async fn shutdown(&mut self) {
         let closed = std::future::poll_fn(|cx| {
-            Pin::new(&mut **self.0.stream.lock()).poll_shutdown(cx)
+            self.0.wire.lock().poll_shutdown(cx)
         });
         // The peer may be gone already; there is nobody left to tell.
         let _ = closed.await;

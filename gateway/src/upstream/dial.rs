@@ -1,7 +1,7 @@
 //! Opens connections: address, TLS, and the protocol spoken over them.
 //!
-//! Built once per upstream from its configuration. It knows no pool, no retry and no deadline
-//! but its own; a failure comes back as Pingora's error and is named by [`super::attribute`].
+//! Built once per upstream from its configuration. It knows no pool, no retry and no deadline but
+//! the one it is given; a failure comes back as Pingora's error and is named by [`super::attribute`].
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,7 +42,6 @@ pub(crate) struct Dialer {
     connector: TransportConnector,
     protocol: Protocol,
     tls: Option<Tls>,
-    timeout: Duration,
 }
 
 /// A connection just opened.
@@ -50,30 +49,37 @@ pub(crate) enum Opened {
     /// For one HTTP/1 exchange at a time.
     Http1(Handle),
     /// For many HTTP/2 streams.
-    Http2(ConnectionRef, Arc<Slot>),
+    Http2(ConnectionRef),
 }
 
 /// Most streams we open on one upstream HTTP/2 connection, below what the peer allows.
 const MAX_STREAMS: usize = 256;
 
 impl Dialer {
-    /// A dialer for one upstream; `timeout` covers connecting and TLS together.
-    pub(crate) fn new(protocol: Protocol, tls: Option<Tls>, timeout: Duration) -> Self {
+    /// A dialer for one upstream.
+    pub(crate) fn new(protocol: Protocol, tls: Option<Tls>) -> Self {
         // Keep-alive is our pool's job, so the connector's own is left empty.
         let connector = TransportConnector::new(Some(ConnectorOptions::new(1)));
-        Dialer { connector, protocol, tls, timeout }
+        Dialer { connector, protocol, tls }
     }
 
-    /// Opens a connection to `address`; `server_name` is what its certificate must be for.
+    /// The protocol spoken over what is opened.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Opens a connection to `address`; `server_name` is what its certificate must be for, and
+    /// `within` covers TCP, TLS and HTTP/2's preface together.
     pub(crate) async fn open(
         &self,
         address: SocketAddr,
         server_name: &str,
         slot: Arc<Slot>,
+        within: Duration,
     ) -> Result<(Opened, Facts), BError> {
         let begun = Instant::now();
         let opening = self.open_inner(address, server_name, slot);
-        let opened = tokio::time::timeout(self.timeout, opening)
+        let opened = tokio::time::timeout(within, opening)
             .await
             .or_err(ErrorType::ConnectTimedout, "while connecting")??;
         Ok((opened, Facts::new(address, begun.elapsed())))
@@ -86,10 +92,14 @@ impl Dialer {
         slot: Arc<Slot>,
     ) -> Result<Opened, BError> {
         let stream = self.stream(address, server_name).await?;
+        let alpn = stream.selected_alpn_proto();
+        // The handle keeps the slot for exactly as long as the socket is open, also when an
+        // HTTP/2 connection has left the pool and its last streams are still running.
+        let handle = Handle::new(stream, slot);
         match self.protocol {
-            Protocol::Http1 => Ok(Opened::Http1(Handle::new(stream, slot))),
+            Protocol::Http1 => Ok(Opened::Http1(handle)),
             Protocol::Http2 => {
-                if self.tls.is_some() && stream.selected_alpn_proto() != Some(ALPN::H2) {
+                if self.tls.is_some() && alpn != Some(ALPN::H2) {
                     return Error::e_explain(
                         ErrorType::H2Error,
                         "the endpoint did not agree to HTTP/2 by ALPN",
@@ -97,7 +107,7 @@ impl Dialer {
                 }
                 let mut settings = H2HandshakeSettings::new();
                 settings.max_streams = MAX_STREAMS;
-                Ok(Opened::Http2(handshake(stream, settings).await?, slot))
+                Ok(Opened::Http2(handshake(handle.end(), settings).await?))
             }
         }
     }

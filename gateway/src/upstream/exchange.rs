@@ -4,22 +4,21 @@
 //! moves the request body meanwhile, watches the client, and holds the deadlines; what it finds
 //! is named once, here.
 
-use std::pin::Pin;
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use pingora_error::BError;
 use pingora_http::ResponseHeader;
-use tokio::time::Sleep;
 use weir_telemetry::Code;
 
 use super::attribute::{self, Failure, Sent};
 use super::body::Writer;
 use super::call::Body;
+use super::clock::{Clock, Overdue, Phase};
 use super::pool::Facts;
 use super::session::Session;
-use super::{Lease, Timeouts};
+use super::Lease;
 use crate::error::GatewayError;
 use crate::proxy::{Downstream, Request};
 
@@ -67,11 +66,8 @@ pub(crate) struct Exchange {
     lease: Lease,
     attempt: usize,
     head_bytes: u64,
-    timeouts: Timeouts,
-    timer: Pin<Box<Sleep>>,
-    deadline: Instant,
+    clock: Clock,
     sent: Instant,
-    progress: Instant,
     head: Option<Instant>,
     ended: bool,
 }
@@ -80,7 +76,8 @@ enum Event {
     Upstream(Result<Incoming, BError>),
     Uploaded(std::io::Result<()>),
     Client(Result<Option<Bytes>, GatewayError>),
-    Timer,
+    Overdue(Overdue),
+    Over,
 }
 
 impl Exchange {
@@ -94,10 +91,9 @@ impl Exchange {
         deadline: Instant,
     ) -> Self {
         let now = Instant::now();
-        let timeouts = lease.upstream().timeouts;
         let attempt = request.record.attempts.len() - 1;
         request.record.attempts[attempt].bytes_sent = head_bytes as u64;
-        let first = (now + timeouts.first_byte).min(deadline);
+        let clock = Clock::begin(lease.upstream().timeouts, deadline, now);
         Exchange {
             session,
             writer,
@@ -105,33 +101,33 @@ impl Exchange {
             lease,
             attempt,
             head_bytes: head_bytes as u64,
-            timeouts,
-            timer: Box::pin(tokio::time::sleep_until(first.into())),
-            deadline,
+            clock,
             sent: now,
-            progress: now,
             head: None,
             ended: false,
         }
     }
 
     /// Waits for the next thing the upstream says.
+    ///
+    /// Neither way may starve the other: an endpoint that always has more to say must not keep
+    /// the caller's words from it, so who is looked at first is left to chance. Only the clock
+    /// comes last: what has arrived is not late.
     pub(crate) async fn next(
         &mut self,
         request: &mut Request,
         down: &mut Downstream,
         body: &mut Body,
     ) -> Result<Incoming, Stop> {
+        // Time spent before this was the caller's: the endpoint is given its due from here on.
+        self.clock.progress(Instant::now());
         loop {
             let waiting = Instant::now();
-            let head_due = self.head.is_none();
-            let event = tokio::select! {
-                biased;
-                read = read(&mut self.session, head_due) => Event::Upstream(read),
-                moved = self.writer.progress(), if self.writer.pending() => Event::Uploaded(moved),
-                chunk = down.read(), if !self.writer.pending() => Event::Client(chunk),
-                () = self.timer.as_mut() => Event::Timer,
-            };
+            let phase = self.phase();
+            if let Some(overdue) = self.clock.check(waiting, phase) {
+                return Err(self.overdue(request, overdue));
+            }
+            let event = self.event(request, down, phase).await;
             let now = Instant::now();
             match event {
                 Event::Upstream(read) => {
@@ -140,21 +136,60 @@ impl Exchange {
                 }
                 Event::Uploaded(moved) => {
                     request.waits.upstream += now - waiting;
-                    self.progress = now;
+                    self.clock.progress(now);
                     if let Err(error) = moved {
-                        self.upload_broke(&error)?;
+                        self.upload_broke(request, &error)?;
                     }
                 }
                 Event::Client(chunk) => {
                     request.waits.client += now - waiting;
-                    self.progress = now;
+                    self.clock.progress(now);
                     self.upload(chunk.map_err(Stop::Client)?, body);
                 }
-                Event::Timer => {
-                    request.waits.upstream += now - waiting;
-                    self.timer_fired(now)?;
+                Event::Overdue(overdue) => {
+                    match phase {
+                        Phase::Caller => request.waits.client += now - waiting,
+                        Phase::Head | Phase::Body => request.waits.upstream += now - waiting,
+                    }
+                    return Err(self.overdue(request, overdue));
+                }
+                Event::Over => {
+                    let error = GatewayError::new(Code::Draining)
+                        .source("it had not ended when the drain timeout passed");
+                    return Err(Stop::Client(error));
                 }
             }
+        }
+    }
+
+    /// Waits for whatever comes first. Dropping any of these waits loses nothing.
+    async fn event(&mut self, request: &Request, down: &mut Downstream, phase: Phase) -> Event {
+        let Exchange { session, writer, clock, .. } = self;
+        let head_due = self.head.is_none();
+        let pending = writer.pending();
+        // Once a caller has closed its way of a tunnel, there is nothing left to hear from it.
+        let listening = !pending && (writer.is_open() || !writer.is_tunnel());
+        let moving = async {
+            tokio::select! {
+                read = read(session, head_due) => Event::Upstream(read),
+                moved = writer.progress(), if pending => Event::Uploaded(moved),
+                chunk = down.read(), if listening => Event::Client(chunk),
+            }
+        };
+        tokio::select! {
+            biased;
+            () = request.gateway.drain.must_end() => Event::Over,
+            event = moving => event,
+            overdue = clock.overdue(phase) => Event::Overdue(overdue),
+        }
+    }
+
+    /// Whose turn it is. An endpoint cannot be late with an answer to what it was not yet sent.
+    fn phase(&self) -> Phase {
+        match self.head {
+            Some(_) => Phase::Body,
+            None if self.writer.is_open() && !self.writer.pending() => Phase::Caller,
+            None => Phase::Head,
         }
     }
 
@@ -166,16 +201,22 @@ impl Exchange {
                 }
                 self.writer.push(chunk);
             }
-            None => self.writer.finish(),
+            None => {
+                // A replay must know, too, that this was all: the caller says so only once.
+                if let Body::Stream { last, .. } = body {
+                    *last = true;
+                }
+                self.writer.finish();
+            }
         }
     }
 
     /// An endpoint may answer early and stop reading: its answer still counts.
-    fn upload_broke(&mut self, error: &std::io::Error) -> Result<(), Stop> {
-        if self.session.upgraded() {
-            return Err(self.failed(attribute::writing_body(error)));
+    fn upload_broke(&mut self, request: &mut Request, error: &std::io::Error) -> Result<(), Stop> {
+        if self.writer.is_tunnel() {
+            return Err(self.failed(request, attribute::writing_body(error)));
         }
-        self.writer = Writer::ended();
+        self.writer.give_up();
         Ok(())
     }
 
@@ -185,17 +226,24 @@ impl Exchange {
         read: Result<Incoming, BError>,
         now: Instant,
     ) -> Result<Incoming, Stop> {
-        self.progress = now;
         let attempt = &mut request.record.attempts[self.attempt];
         match read {
             Ok(Incoming::Head(head)) => {
+                if head.status == StatusCode::SWITCHING_PROTOCOLS {
+                    let Some(tunnel) = self.session.tunnel() else {
+                        let failure = Failure::new(
+                            Code::HttpProtocolError,
+                            Sent::Some,
+                            "it switched protocols without being asked to",
+                        );
+                        return Err(self.failed(request, failure));
+                    };
+                    self.writer = tunnel;
+                }
                 self.head = Some(now);
                 attempt.first_byte = Some(now - self.sent);
                 attempt.status = Some(head.status.as_u16());
                 attempt.bytes_sent = self.head_bytes + self.writer.sent();
-                if head.status == StatusCode::SWITCHING_PROTOCOLS {
-                    self.writer = self.session.upgraded_writer();
-                }
                 self.lease.answered(head.status);
                 Ok(Incoming::Head(head))
             }
@@ -208,39 +256,25 @@ impl Exchange {
             Ok(other) => Ok(other),
             Err(error) => {
                 let failure = match self.head {
-                    None => attribute::awaiting_head(&error, false),
+                    None => attribute::awaiting_head(&error, self.session.heard()),
                     Some(_) => attribute::amid_body(&error),
                 };
-                Err(self.failed(failure))
+                Err(self.failed(request, failure))
             }
         }
     }
 
-    fn timer_fired(&mut self, now: Instant) -> Result<(), Stop> {
-        let (due, code) = self.due();
-        if now < due {
-            self.timer.as_mut().reset(due.into());
-            return Ok(());
+    fn overdue(&mut self, request: &mut Request, overdue: Overdue) -> Stop {
+        let Overdue { code, detail } = overdue;
+        if code == Code::RequestBodyTimeout {
+            return Stop::Client(GatewayError::new(code).source(detail));
         }
-        let detail = match code {
-            Code::HttpResponseTimeout => format!("no first byte in {:?}", self.timeouts.first_byte),
-            Code::ResponseStalled => format!("silent for {:?}", self.timeouts.stream_idle),
-            _ => "the request's total deadline has passed".to_owned(),
-        };
-        Err(self.failed(Failure::new(code, Sent::Some, detail)))
+        self.failed(request, Failure::new(code, Sent::Some, detail))
     }
 
-    /// The next moment at which waiting becomes a failure, and which one.
-    fn due(&self) -> (Instant, Code) {
-        let (phase, code) = match self.head {
-            None => (self.progress + self.timeouts.first_byte, Code::HttpResponseTimeout),
-            Some(_) => (self.progress + self.timeouts.stream_idle, Code::ResponseStalled),
-        };
-        if self.deadline <= phase { (self.deadline, Code::RequestDeadlineExceeded) } else { (phase, code) }
-    }
-
-    fn failed(&mut self, failure: Failure) -> Stop {
+    fn failed(&mut self, request: &mut Request, failure: Failure) -> Stop {
         self.lease.failed();
+        request.record.attempts[self.attempt].bytes_sent = self.head_bytes + self.writer.sent();
         Stop::Upstream(failure)
     }
 

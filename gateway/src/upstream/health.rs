@@ -7,9 +7,13 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use pingora_http::RequestHeader;
 use tokio::task::AbortHandle;
 
+use super::conn::Slot;
+use super::dial::{Opened, Protocol};
 use super::probe::{self, Health, Transition};
+use super::session::Session;
 use super::{Endpoint, Upstream};
 use crate::config::upstreams::{Active, Probe};
 
@@ -31,8 +35,7 @@ pub(super) fn watch(upstream: &Arc<Upstream>) {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
     let mut tasks = upstream.tasks.0.lock();
     tasks.push(runtime.spawn(keep_house(Arc::downgrade(upstream))).abort_handle());
-    for index in 0..upstream.endpoints.len() {
-        let endpoint = &upstream.endpoints[index];
+    for (index, endpoint) in upstream.endpoints.iter().enumerate() {
         match upstream.definition.active.clone() {
             Some(active) => {
                 let task = runtime.spawn(probe_forever(Arc::downgrade(upstream), index, active));
@@ -41,14 +44,16 @@ pub(super) fn watch(upstream: &Arc<Upstream>) {
             // Nobody is left to find it well again.
             None => endpoint.healthy.store(true, Ordering::Relaxed),
         }
-        upstream.metrics.endpoint_healthy(&endpoint.name, endpoint.is_healthy());
     }
+    upstream.tell_health();
 }
 
 async fn keep_house(upstream: Weak<Upstream>) {
     for round in 0_u32.. {
         let Some(upstream) = upstream.upgrade() else { return };
         upstream.sweep();
+        // An ejection ends by itself; the gauge has to be told.
+        upstream.tell_health();
         if round.is_multiple_of(RESOLVE_EVERY) {
             for endpoint in &upstream.endpoints {
                 // A failure keeps the last good answer; a call without any says dns_error.
@@ -74,7 +79,7 @@ async fn probe_forever(upstream: Weak<Upstream>, index: usize, active: Active) {
         if let Some(transition) = health.observe(good) {
             let healthy = transition == Transition::Healthy;
             endpoint.healthy.store(healthy, Ordering::Relaxed);
-            strong.metrics.endpoint_healthy(&endpoint.name, healthy);
+            strong.tell_health();
         }
         drop(strong);
         tokio::time::sleep(active.interval).await;
@@ -104,11 +109,43 @@ async fn probe_address(
     let Probe::Http { path, host } = &active.probe else {
         return probe::tcp(address, active.timeout).await;
     };
+    let host = host.as_deref().unwrap_or(&endpoint.name);
+    if upstream.dialer.protocol() == Protocol::Http2 {
+        let asked = ask_http2(upstream, endpoint, address, host, path, active.timeout);
+        return tokio::time::timeout(active.timeout, asked)
+            .await
+            .unwrap_or_else(|_| Err(format!("no answer within {:?}", active.timeout)));
+    }
     let connecting = upstream.dialer.stream(address, &endpoint.server_name);
     let stream = tokio::time::timeout(active.timeout, connecting)
         .await
         .map_err(|_| format!("no connection within {:?}", active.timeout))?
         .map_err(|e| e.to_string())?;
-    let host = host.as_deref().unwrap_or(&endpoint.name);
-    probe::http_over(stream, host, path, 200..=299, active.timeout).await
+    probe::http_over(stream, host, path, probe::WELL, active.timeout).await
+}
+
+/// Asks in the protocol the endpoint speaks: a server for HTTP/2 alone answers nothing else.
+async fn ask_http2(
+    upstream: &Upstream,
+    endpoint: &Endpoint,
+    address: SocketAddr,
+    host: &str,
+    path: &str,
+    within: Duration,
+) -> Result<(), String> {
+    let said = |error: pingora_error::BError| error.to_string();
+    // A probe's connection is not one of those that calls are allowed.
+    let slot = Slot::take(&Arc::default(), None).expect("there is no limit");
+    let opening = upstream.dialer.open(address, &endpoint.server_name, Arc::new(slot), within);
+    let Opened::Http2(connection) = opening.await.map_err(said)?.0 else {
+        return Err("the connection is not HTTP/2".to_owned());
+    };
+    let session = Session::http2(&connection).await.map_err(said)?;
+    let mut session = session.ok_or("a new connection takes no stream")?;
+    let mut head = RequestHeader::build("GET", path.as_bytes(), None).map_err(said)?;
+    head.insert_header("host", host).map_err(said)?;
+    head.insert_header("user-agent", probe::USER_AGENT).map_err(said)?;
+    session.send(Box::new(head), None, true).await.map_err(said)?;
+    let status = session.read_head().await.map_err(said)?.status;
+    probe::judge(status.as_u16(), &probe::WELL)
 }

@@ -10,6 +10,7 @@ mod breaker;
 mod budget;
 pub(crate) mod build;
 pub(crate) mod call;
+mod clock;
 mod conn;
 mod dial;
 mod exchange;
@@ -43,9 +44,11 @@ use outlier::Outliers;
 use pool::Pool;
 use resolve::Resolved;
 
-/// The waits of a call once it is connected, each with its own limit.
+/// The waits of a call, each with its own limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timeouts {
+    /// Name resolution, TCP and TLS together, over all addresses of a name.
+    pub(crate) connect: Duration,
     /// From the request sent to the head of the answer.
     pub(crate) first_byte: Duration,
     /// Between two pieces of a body.
@@ -98,7 +101,15 @@ pub(crate) struct Lease {
     upstream: Arc<Upstream>,
     index: usize,
     permit: Permit,
+    verdict: Option<Verdict>,
     _in_flight: metrics::InFlight,
+}
+
+/// What an attempt says about its endpoint.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Well,
+    Failed,
 }
 
 impl Upstream {
@@ -116,7 +127,13 @@ impl Upstream {
             .or_else(|| (!tried.is_empty()).then(|| self.balancer.pick(key, in_flight, usable))?)
             .ok_or_else(|| self.none_usable())?;
         self.endpoints[index].in_flight.fetch_add(1, Ordering::Relaxed);
-        Ok(Lease { upstream: self.clone(), index, permit, _in_flight: self.metrics.begin() })
+        Ok(Lease {
+            upstream: self.clone(),
+            index,
+            permit,
+            verdict: None,
+            _in_flight: self.metrics.begin(),
+        })
     }
 
     fn none_usable(&self) -> GatewayError {
@@ -136,19 +153,22 @@ impl Upstream {
         }
     }
 
-    fn may_retry(
-        &self,
+    /// Another endpoint to try, and why that is safe. Where none is to be had, what failed is the
+    /// answer: it tells the caller more than the refusal of a second try.
+    fn retry(
+        self: &Arc<Self>,
         method: &Method,
         call: &Call,
         failure: &Failure,
         tried: &[usize],
-    ) -> Option<&'static str> {
+    ) -> Option<(&'static str, Lease)> {
         let spent = u32::try_from(tried.len()).unwrap_or(u32::MAX) > self.max_retries;
         if spent || Instant::now() >= call.deadline {
             return None;
         }
         let reason = call::replay_reason(method, &call.body, failure)?;
-        self.budget.try_retry().then_some(reason)
+        let lease = self.lease(call.hash_key.as_deref(), tried).ok()?;
+        self.budget.try_retry().then_some((reason, lease))
     }
 
     /// What operators see of it.
@@ -179,6 +199,15 @@ impl Upstream {
         })
     }
 
+    /// Tells the metrics which endpoints take traffic.
+    fn tell_health(&self) {
+        let now = Instant::now();
+        for (i, endpoint) in self.endpoints.iter().enumerate() {
+            let takes_traffic = endpoint.is_healthy() && !self.outliers.is_ejected(i, now);
+            self.metrics.endpoint_healthy(&endpoint.name, takes_traffic);
+        }
+    }
+
     /// Drops idle connections that are too old or were closed by their peer.
     pub(crate) fn sweep(&self) {
         for endpoint in &self.endpoints {
@@ -201,20 +230,27 @@ impl Lease {
     }
 
     /// The endpoint answered; a 5xx is its failure all the same.
+    ///
+    /// The breaker is told at once, because its probe must not take as long as a stream does. That
+    /// the endpoint is well is believed only when the answer did not break off: see `Drop`.
     fn answered(&mut self, status: StatusCode) {
         if status.is_server_error() {
             return self.failed();
         }
-        self.upstream.outliers.success(self.index);
+        self.verdict.get_or_insert(Verdict::Well);
         let change = self.permit.success(Instant::now());
         self.note(change);
     }
 
-    /// The attempt failed by the endpoint's fault.
+    /// The attempt failed by the endpoint's fault; it counts once.
     fn failed(&mut self) {
+        if self.verdict.replace(Verdict::Failed) == Some(Verdict::Failed) {
+            return;
+        }
         let now = Instant::now();
         if self.upstream.outliers.failure(self.index, now).is_some() {
             self.upstream.metrics.ejected();
+            self.upstream.tell_health();
         }
         let change = self.permit.failure(now);
         self.note(change);
@@ -229,6 +265,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if self.verdict == Some(Verdict::Well) {
+            self.upstream.outliers.success(self.index);
+        }
         self.endpoint().in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -7,14 +7,13 @@
 //! It does not connect, speak HTTP or time out a request; [`super::dial`] and [`super::call`] do.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use pingora_core::connectors::http::v2::ConnectionRef;
 
-use super::conn::{Handle, Idle, Slot};
+use super::conn::{Handle, Idle};
 
 /// What is known of a connection, for attribution and telemetry.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +60,6 @@ struct Shared {
     connection: ConnectionRef,
     facts: Facts,
     idle_since: Instant,
-    _slot: Arc<Slot>,
 }
 
 /// The pool of one endpoint. Last in, first out, so that surplus connections age and leave.
@@ -117,9 +115,9 @@ impl Pool {
     }
 
     /// Offers a new HTTP/2 connection to later requests.
-    pub(crate) fn share(&self, connection: ConnectionRef, facts: Facts, slot: Arc<Slot>) {
+    pub(crate) fn share(&self, connection: ConnectionRef, facts: Facts) {
         let idle_since = Instant::now();
-        self.shared.lock().push(Shared { connection, facts, idle_since, _slot: slot });
+        self.shared.lock().push(Shared { connection, facts, idle_since });
     }
 
     /// Drops what has been idle too long, or was closed by the peer. Called every second or so.

@@ -15,6 +15,12 @@ use tokio::net::TcpStream;
 /// The longest status line that is waited for, in bytes.
 const MAX_STATUS_LINE: usize = 1024;
 
+/// The statuses of an endpoint that is well.
+pub(crate) const WELL: RangeInclusive<u16> = 200..=299;
+
+/// How a probe calls itself.
+pub(crate) const USER_AGENT: &str = "weir-health";
+
 /// How many answers of a kind it takes to change one's mind; 0 is taken as 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
@@ -40,11 +46,8 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    pub(crate) fn new(settings: Settings) -> Health {
-        Health::resume(settings, true)
-    }
-
-    /// Goes on from what was believed before, such as before a reload.
+    /// Goes on from what was believed before, such as before a reload; a new endpoint is believed
+    /// to be healthy.
     pub(crate) fn resume(settings: Settings, healthy: bool) -> Health {
         Health {
             settings,
@@ -86,29 +89,8 @@ pub(crate) async fn tcp(addr: SocketAddr, timeout: Duration) -> Result<(), Strin
     }
 }
 
-/// Well if it answers `GET path` with an `expected` status over plain HTTP/1.1. `timeout` covers
-/// connecting and waiting for the status line.
-pub(crate) async fn http(
-    addr: SocketAddr,
-    host: &str,
-    path: &str,
-    expected: RangeInclusive<u16>,
-    timeout: Duration,
-) -> Result<(), String> {
-    let mut connected = false;
-    let asked = async {
-        let stream = connect(addr).await?;
-        connected = true;
-        exchange(stream, host, path, expected).await
-    };
-    match tokio::time::timeout(timeout, asked).await {
-        Ok(answer) => answer,
-        Err(_) if connected => Err(no_answer(timeout)),
-        Err(_) => Err(format!("no connection to {addr} within {timeout:?}")),
-    }
-}
-
-/// Like [`http`], over a stream that the caller has established, such as one through TLS.
+/// Well if it answers `GET path` with an `expected` status over HTTP/1.1, on a stream that the
+/// caller has established. `timeout` covers asking and waiting for the status line.
 pub(crate) async fn http_over<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     host: &str,
@@ -145,11 +127,15 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     };
     sent.await
         .map_err(|e| format!("cannot send the request: {e}"))?;
-    let status = status(&read_status_line(&mut stream).await?)?;
+    judge(status(&read_status_line(&mut stream).await?)?, &expected)
+}
+
+/// Whether `status` is the answer of an endpoint that is well.
+pub(crate) fn judge(status: u16, expected: &RangeInclusive<u16>) -> Result<(), String> {
     if expected.contains(&status) {
         return Ok(());
     }
-    let (low, high) = expected.into_inner();
+    let (low, high) = (expected.start(), expected.end());
     Err(match low == high {
         true => format!("answered {status}, expected {low}"),
         false => format!("answered {status}, expected {low} to {high}"),
@@ -170,7 +156,7 @@ fn request(host: &str, path: &str) -> Result<String, String> {
         ));
     }
     Ok(format!(
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: weir-health\r\nAccept: */*\r\n\
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\n\
          Connection: close\r\n\r\n"
     ))
 }

@@ -79,17 +79,16 @@ impl Resolved {
         self.addresses.load_full()
     }
 
-    /// The address whose turn it is.
-    pub(crate) fn next(&self) -> Option<SocketAddr> {
-        let addresses = self.addresses.load();
-        match addresses.as_slice() {
-            [] => None,
-            [only] => Some(*only),
-            several => {
-                let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-                Some(several[turn % several.len()])
-            }
+    /// All addresses, beginning with the one whose turn it is. Each call gets every address once,
+    /// whatever others ask for meanwhile.
+    pub(crate) fn in_turn(&self) -> Vec<SocketAddr> {
+        let mut addresses = self.addresses.load().to_vec();
+        if addresses.len() > 1 {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+            let first = turn % addresses.len();
+            addresses.rotate_left(first);
         }
+        addresses
     }
 }
 
@@ -120,16 +119,17 @@ mod tests {
             let resolved = Resolved::new(host, 80);
             assert_eq!(*resolved.current(), addresses(&[expected]));
             assert_eq!(resolved.refresh().await, Ok(false));
-            assert_eq!(resolved.next(), resolved.next());
+            assert_eq!(resolved.in_turn(), resolved.in_turn());
         }
     }
 
     #[tokio::test]
     async fn a_name_has_addresses_once_it_was_looked_up() {
         let resolved = Resolved::new("localhost", 4321);
-        assert_eq!(resolved.next(), None);
+        assert!(resolved.in_turn().is_empty());
         assert_eq!(resolved.refresh().await, Ok(true));
-        let first = resolved.next().expect("localhost has an address");
+        let addresses = resolved.in_turn();
+        let first = addresses.first().expect("localhost has an address");
         assert!(first.ip().is_loopback());
         assert_eq!(first.port(), 4321);
         assert_eq!(resolved.refresh().await, Ok(false));
@@ -172,11 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn next_takes_several_addresses_in_turn() {
+    fn several_addresses_begin_in_turn_and_none_is_left_out() {
         let resolved = named();
         let three = ["10.0.0.3:80", "10.0.0.1:80", "10.0.0.2:80"];
         adopt(&resolved, &three).expect("an answer");
-        let picked: Vec<_> = (0..6).filter_map(|_| resolved.next()).collect();
-        assert_eq!(picked, addresses(&[three, three].concat()));
+        for first in [0, 1, 2, 0] {
+            let mut expected = addresses(&three);
+            expected.rotate_left(first);
+            assert_eq!(resolved.in_turn(), expected);
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use pingora_core::connectors::http::v2::ConnectionRef;
 use pingora_core::protocols::http::v1::client::HttpSession as Http1;
 use pingora_core::protocols::http::v2::client::Http2Session as Http2;
@@ -29,6 +29,7 @@ pub(crate) enum Session {
 impl Session {
     /// Begins an exchange on an HTTP/1 connection.
     pub(crate) fn http1(handle: Handle) -> Self {
+        handle.listen();
         Session::Http1(Box::new(Http1::new(handle.end())), handle)
     }
 
@@ -45,7 +46,7 @@ impl Session {
     /// how many bytes the head took.
     pub(crate) async fn send(
         &mut self,
-        head: Box<RequestHeader>,
+        mut head: Box<RequestHeader>,
         first: Option<Bytes>,
         last: bool,
     ) -> Result<(Writer, usize), BError> {
@@ -64,6 +65,8 @@ impl Session {
                 (writer, length)
             }
             Session::Http2(session) => {
+                // HTTP/2 frames bodies by itself and refuses the field (RFC 9113, 8.2.2).
+                head.remove_header(&TRANSFER_ENCODING);
                 session.write_request_header(head, bodiless)?;
                 match session.take_request_body_writer() {
                     Some(stream) if !bodiless => (Writer::http2(stream), FRAME_HEAD),
@@ -118,21 +121,22 @@ impl Session {
         }
     }
 
-    /// Whether the endpoint agreed to leave HTTP on this connection.
-    pub(crate) fn upgraded(&self) -> bool {
+    /// Whether anything of an answer has come.
+    pub(crate) fn heard(&self) -> bool {
         match self {
-            Session::Http1(session, _) => {
-                session.get_status() == Some(StatusCode::SWITCHING_PROTOCOLS)
-            }
+            Session::Http1(_, handle) => handle.heard(),
+            // What has come of an HTTP/2 head is h2's secret until it is whole.
             Session::Http2(_) => false,
         }
     }
 
-    /// The way up once HTTP has been left: bytes as they are.
-    pub(crate) fn upgraded_writer(&self) -> Writer {
+    /// The way up once both sides have agreed to leave HTTP; `None` if they have not.
+    pub(crate) fn tunnel(&self) -> Option<Writer> {
         match self {
-            Session::Http1(_, handle) => Writer::http1(handle.clone(), false),
-            Session::Http2(_) => Writer::ended(),
+            Session::Http1(session, handle) => {
+                session.was_upgraded().then(|| Writer::tunnel(handle.clone()))
+            }
+            Session::Http2(_) => None,
         }
     }
 

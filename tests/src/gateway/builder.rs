@@ -42,6 +42,7 @@ pub struct Builder {
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
     executable: Option<PathBuf>,
+    directory: bool,
 }
 
 /// A gateway that ended instead of becoming ready.
@@ -69,6 +70,7 @@ impl Builder {
             environment: Vec::new(),
             arguments: Vec::new(),
             executable: None,
+            directory: false,
         }
     }
 
@@ -90,6 +92,14 @@ impl Builder {
     #[must_use]
     pub fn executable(mut self, path: impl Into<PathBuf>) -> Builder {
         self.executable = Some(path.into());
+        self
+    }
+
+    /// Serves the whole directory the configuration's file lies in, `config` in
+    /// [`Builder::dir`].
+    #[must_use]
+    pub fn directory(mut self) -> Builder {
+        self.directory = true;
         self
     }
 
@@ -152,7 +162,10 @@ impl Builder {
         command
             .current_dir(dir)
             .args(["run", "--config"])
-            .arg(self.home.config())
+            .arg(match self.directory {
+                true => dir.join("config"),
+                false => self.home.config(),
+            })
             .args(&self.arguments);
         // The developer's own settings must not reach the gateway under test.
         for (key, _) in std::env::vars_os() {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use weir_protocols::openai::{error as openai_error, usage};
-use weir_protocols::sse::{Event, Outgoing, Splitter, write_event};
+use weir_protocols::sse::{Event, Outgoing, Splitter, Tail, write_event};
 use weir_telemetry::Code;
 
 use crate::error::GatewayError;
@@ -39,18 +39,33 @@ pub(super) async fn pass(
     wishes: Wishes,
     prompt: u64,
 ) -> Result<(), GatewayError> {
-    let Answer { head, mut exchange } = answer;
+    let Answer {
+        mut head,
+        mut exchange,
+    } = answer;
     if let Some(error) = provider_fault(head.status, &head.headers) {
-        request.tokens_used = Some(Used { amount: 0, provenance: Provenance::Counted });
+        request.tokens_used = Some(Used {
+            amount: 0,
+            provenance: Provenance::Counted,
+        });
         exchange.abandon(request, &error);
         return Err(error);
     }
-    let is_stream = head.headers.get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/event-stream"));
     let ok = head.status == StatusCode::OK;
+    if ok && let Some(error) = unreadable(&head.headers, wishes) {
+        // Whatever it is, it may have cost what was reserved.
+        exchange.abandon(request, &error);
+        return Err(error);
+    }
+    let is_stream = ok && wishes.stream;
+    if is_stream {
+        // An event may be hidden or added, so that it has no length known before.
+        head.remove_header(&CONTENT_LENGTH);
+    }
     if let Some(reply) = respond::head(request, down, head, false).await? {
         return crate::proxy::reply::send(request, down, reply).await;
     }
-    let passed = if ok && wishes.stream && is_stream {
+    let passed = if is_stream {
         stream(request, down, &mut exchange, body, wishes, prompt).await
     } else {
         whole(request, down, &mut exchange, body, ok, prompt).await
@@ -69,20 +84,59 @@ pub(super) async fn pass(
 
 /// What a provider's refusal is to our caller. Other 4xx are about the request and pass as they
 /// are.
-fn provider_fault(status: StatusCode, headers: &http::HeaderMap) -> Option<GatewayError> {
+fn provider_fault(status: StatusCode, headers: &HeaderMap) -> Option<GatewayError> {
     let code = match status.as_u16() {
         429 => Code::ProviderRateLimited,
         401 | 403 => Code::ProviderCredentialRejected,
         503 | 529 => Code::ProviderOverloaded,
         500..=599 => Code::ProviderError,
+        // No API of this dialect sends its callers elsewhere.
+        300..=399 => Code::ProviderResponseInvalid,
         _ => return None,
     };
-    let error = GatewayError::new(code).source(format!("the provider answered {}", status.as_u16()));
-    let after = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+    let error =
+        GatewayError::new(code).source(format!("the provider answered {}", status.as_u16()));
+    let after = headers
+        .get(RETRY_AFTER)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.parse().ok());
     Some(match after {
         Some(seconds) => error.retry_after(Duration::from_secs(seconds)),
         None => error,
     })
+}
+
+/// Why the head of a completion says that it is none a caller could read. A provider that does not
+/// say what it sends is believed to send what was asked for.
+fn unreadable(headers: &HeaderMap, wishes: Wishes) -> Option<GatewayError> {
+    let invalid = |why: String| Some(GatewayError::new(Code::ProviderResponseInvalid).source(why));
+    if let Some(coding) = headers
+        .get(CONTENT_ENCODING)
+        .filter(|v| v.as_bytes() != b"identity")
+    {
+        return invalid(format!(
+            "the provider answered in the coding {coding:?}, and was asked for none"
+        ));
+    }
+    let sent = headers.get(CONTENT_TYPE)?;
+    let essence = sent
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    let expected = if wishes.stream {
+        "text/event-stream"
+    } else {
+        "application/json"
+    };
+    if essence.eq_ignore_ascii_case(expected) {
+        return None;
+    }
+    invalid(format!(
+        "the provider answered with {sent:?} instead of {expected}"
+    ))
 }
 
 /// An answer in one JSON document.
@@ -106,7 +160,12 @@ async fn whole(
                 match found {
                     Some(usage) => told(request, &usage),
                     None if ok => estimate(request, prompt, seen.total),
-                    None => request.tokens_used = Some(Used { amount: 0, provenance: Provenance::Counted }),
+                    None => {
+                        request.tokens_used = Some(Used {
+                            amount: 0,
+                            provenance: Provenance::Counted,
+                        })
+                    }
                 }
                 return down.write_end(trailers).await;
             }
@@ -137,7 +196,11 @@ impl Seen {
     }
 
     fn document(&mut self) -> Bytes {
-        if self.rest.is_empty() { self.first.clone() } else { self.rest.split().freeze() }
+        if self.rest.is_empty() {
+            self.first.clone()
+        } else {
+            self.rest.split().freeze()
+        }
     }
 }
 
@@ -160,7 +223,7 @@ async fn stream(
                     Err(error) => break Err(error),
                 };
                 // Until usage is told, this is what a broken-off stream is charged.
-                if request.tokens_used.is_none_or(|used| used.provenance == Provenance::Estimated) {
+                if scan.metered && !is_told(request) {
                     estimate(request, prompt, scan.output);
                 }
                 match passing {
@@ -175,8 +238,13 @@ async fn stream(
                 }
                 scan.events.clear();
             }
-            Ok(Incoming::End(trailers)) if scan.done => break Ok(trailers),
-            Ok(Incoming::End(_)) => {
+            Ok(Incoming::End(trailers)) => {
+                if let Some(last) = scan.end(request) {
+                    down.write_event(last).await?;
+                }
+                if scan.done {
+                    break Ok(trailers);
+                }
                 break Err(GatewayError::new(Code::HttpResponseIncomplete)
                     .source("the stream ended before [DONE]"));
             }
@@ -220,7 +288,14 @@ enum Passing {
 impl Scan {
     fn new(wishes: Wishes, metered: bool) -> Self {
         let splitter = Splitter::new(MAX_EVENT);
-        Scan { splitter, wishes, done: false, metered, output: 0, events: Vec::new() }
+        Scan {
+            splitter,
+            wishes,
+            done: false,
+            metered,
+            output: 0,
+            events: Vec::new(),
+        }
     }
 
     /// What of `chunk`, and of what was held back before it, goes to the caller now.
@@ -243,7 +318,26 @@ impl Scan {
         let first = self.events.first();
         let cut_from = first.is_some_and(|event| event.as_ptr() == chunk.as_ptr());
         let untouched = !hidden && length == chunk.len() && cut_from;
-        Ok(if untouched { Passing::Chunk(chunk) } else { Passing::Events })
+        Ok(if untouched {
+            Passing::Chunk(chunk)
+        } else {
+            Passing::Events
+        })
+    }
+
+    /// What the stream's end completes: an event that might have gone on, or a last line that lacks
+    /// its line end, as some providers leave it.
+    fn end(&mut self, request: &mut Request) -> Option<Bytes> {
+        let splitter = std::mem::replace(&mut self.splitter, Splitter::new(MAX_EVENT));
+        match splitter.finish() {
+            Tail::Nothing => None,
+            Tail::Event(event) => (!self.look(request, &event)).then_some(event.raw),
+            Tail::Unterminated(raw) => {
+                let line = raw.strip_prefix(b"data:").is_some_and(usage::is_done);
+                self.done |= line;
+                line.then(|| Bytes::from_static(b"data: [DONE]\n\n"))
+            }
+        }
     }
 
     /// Reads one event; whether it is to be hidden from the caller.
@@ -271,10 +365,18 @@ fn first_chunk(request: &mut Request) {
     }
 }
 
+fn is_told(request: &Request) -> bool {
+    request
+        .tokens_used
+        .is_some_and(|used| used.provenance == Provenance::Provider)
+}
+
 /// The provider said what was used.
 fn told(request: &mut Request, usage: &usage::Usage) {
-    request.tokens_used =
-        Some(Used { amount: usage.total_tokens, provenance: Provenance::Provider });
+    request.tokens_used = Some(Used {
+        amount: usage.total_tokens,
+        provenance: Provenance::Provider,
+    });
     if let Some(llm) = &mut request.record.llm {
         llm.prompt_tokens = Some(usage.prompt_tokens);
         llm.completion_tokens = Some(usage.completion_tokens);
@@ -285,7 +387,10 @@ fn told(request: &mut Request, usage: &usage::Usage) {
 /// Nobody said: no token is shorter than a byte, so this is never too little.
 fn estimate(request: &mut Request, prompt: u64, output_bytes: usize) {
     let amount = prompt.saturating_add(output_bytes as u64);
-    request.tokens_used = Some(Used { amount, provenance: Provenance::Estimated });
+    request.tokens_used = Some(Used {
+        amount,
+        provenance: Provenance::Estimated,
+    });
     if let Some(llm) = &mut request.record.llm {
         llm.prompt_tokens = Some(prompt);
         llm.completion_tokens = Some(output_bytes as u64);
@@ -305,7 +410,10 @@ fn error_event(error: &GatewayError) -> Bytes {
         },
     );
     let mut out = BytesMut::new();
-    let event = Outgoing { data: &data, ..Outgoing::default() };
+    let event = Outgoing {
+        data: &data,
+        ..Outgoing::default()
+    };
     write_event(&mut out, &event).expect("no name and no id, so no line break in them");
     out.freeze()
 }

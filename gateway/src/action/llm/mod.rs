@@ -20,7 +20,7 @@ use weir_telemetry::record;
 use weir_telemetry::{Code, Metrics};
 
 use crate::error::GatewayError;
-use crate::proxy::head::{self, Target};
+use crate::proxy::head::{self, Length, Target};
 use crate::proxy::{Downstream, Reply, Request, reply};
 use crate::upstream::{self, Body, Call, Upstream};
 
@@ -48,6 +48,17 @@ pub(crate) struct Provider {
     pub(crate) upstream: Arc<Upstream>,
 }
 
+impl Provider {
+    /// The member that limits the answer where the caller wrote none: OpenAI's newer models refuse
+    /// the older one, which is the one that everybody else knows.
+    fn limit_field(&self) -> LimitField {
+        match self.authority.as_bytes() {
+            b"api.openai.com" => LimitField::MaxCompletionTokens,
+            _ => LimitField::MaxTokens,
+        }
+    }
+}
+
 /// The action.
 pub(crate) struct Llm {
     /// The models of the route, by the name callers use.
@@ -68,10 +79,30 @@ impl Llm {
         request: &mut Request,
         down: &mut Downstream,
     ) -> Result<(), GatewayError> {
+        let served = self.serve(request, down).await;
+        if let Err(error) = &served {
+            bound::without_model(request, Some(error))?;
+        }
+        served
+    }
+
+    async fn serve(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+    ) -> Result<(), GatewayError> {
         let head = down.head();
         let path = head.uri.path();
-        if path.ends_with("/models") && head.method == Method::GET {
-            return reply::send(request, down, self.list()).await;
+        if path.ends_with("/models") {
+            if !matches!(head.method, Method::GET | Method::HEAD) {
+                let error =
+                    GatewayError::public(Code::MethodNotAllowed, "Models are listed by GET.");
+                return Err(
+                    error.header(http::header::ALLOW, HeaderValue::from_static("GET, HEAD"))
+                );
+            }
+            bound::without_model(request, None)?;
+            return reply::answer(request, down, self.list()).await;
         }
         if !path.ends_with("/chat/completions") {
             return Err(GatewayError::public(
@@ -80,7 +111,10 @@ impl Llm {
             ));
         }
         if head.method != Method::POST {
-            let error = GatewayError::public(Code::MethodNotAllowed, "Chat completions are asked for by POST.");
+            let error = GatewayError::public(
+                Code::MethodNotAllowed,
+                "Chat completions are asked for by POST.",
+            );
             return Err(error.header(http::header::ALLOW, HeaderValue::from_static("POST")));
         }
         down.limit(MAX_BODY)?;
@@ -103,14 +137,19 @@ impl Llm {
         let chat = chat::Request::parse(&body).map_err(|fault| {
             GatewayError::public(Code::RequestBodyInvalid, fault.to_string()).param(fault.path)
         })?;
-        let model = self.models.get(&*chat.model).ok_or_else(|| self.unknown(&chat.model))?;
+        let model = self
+            .models
+            .get(&*chat.model)
+            .ok_or_else(|| self.unknown(&chat.model))?;
         self.note(request, model, chat.stream);
 
         let output = bound::reserve(request, &chat, &model.name).await?;
         let mut splice = Splice::new(body.clone());
-        splice.with_model(&chat, &model.provider_model).with_usage_requested(&chat);
+        splice
+            .with_model(&chat, &model.provider_model)
+            .with_usage_requested(&chat);
         if let Some(output) = output {
-            splice.with_max_tokens(&chat, output, LimitField::MaxTokens);
+            splice.with_max_tokens(&chat, output, model.provider.limit_field());
         }
         let edited = splice.finish();
 
@@ -119,26 +158,44 @@ impl Llm {
             path: Some(&provider.path),
             host: Some(&provider.authority),
             upgrade: false,
-            length: Some(edited.len()),
+            length: Length::Known(edited.len()),
         };
         let deadline = Instant::now() + provider.upstream.timeouts.total;
-        let mut call = Call { body: Body::Whole(edited), hash_key: None, deadline };
-        let answered = upstream::call(&provider.upstream, request, down, &mut call, |request, down, span| {
-            let mut head = head::outgoing(request, down.head(), &target, span);
-            introduce(&mut head, provider);
-            head
-        })
+        let mut call = Call {
+            body: Body::Whole(edited),
+            hash_key: None,
+            deadline,
+        };
+        let answered = upstream::call(
+            &provider.upstream,
+            request,
+            down,
+            &mut call,
+            |request, down, span| {
+                let mut head = head::outgoing(request, down.head(), &target, span);
+                introduce(&mut head, provider);
+                head
+            },
+        )
         .await?;
-        let wishes = answer::Wishes { stream: chat.stream, usage: chat.include_usage };
-        let prompt = request.prompt_bound.unwrap_or(chat.text_bytes() as u64);
+        let wishes = answer::Wishes {
+            stream: chat.stream,
+            usage: chat.include_usage,
+        };
+        let prompt = request
+            .prompt_bound
+            .unwrap_or_else(|| bound::by_bytes(&chat));
         answer::pass(request, down, answered, &mut call.body, wishes, prompt).await
     }
 
     fn note(&self, request: &mut Request, model: &Model, stream: bool) {
         let team = request.record.team.clone();
         let provider = &model.provider.name;
-        request.model_metrics =
-            Some(self.metrics.model(&model.name, provider, team.as_deref().unwrap_or_default()));
+        request.model_metrics = Some(self.metrics.model(
+            &model.name,
+            provider,
+            team.as_deref().unwrap_or_default(),
+        ));
         request.record.llm = Some(Box::new(record::Llm {
             operation: "chat",
             requested_model: model.name.clone(),
@@ -170,7 +227,9 @@ fn introduce(head: &mut pingora_http::RequestHeader, provider: &Provider) {
     head.remove_header(&AUTHORIZATION);
     head.remove_header(&COOKIE);
     if let Some(authorization) = &provider.authorization {
-        head.insert_header(AUTHORIZATION, authorization).expect("a typed header is valid");
+        head.insert_header(AUTHORIZATION, authorization)
+            .expect("a typed header is valid");
     }
-    head.insert_header(ACCEPT_ENCODING, "identity").expect("a constant value is valid");
+    head.insert_header(ACCEPT_ENCODING, "identity")
+        .expect("a constant value is valid");
 }

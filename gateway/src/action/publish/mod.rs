@@ -1,6 +1,7 @@
 //! `publish`: makes a request a Kafka record, and answers with what the broker said, no more.
 
 mod producer;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,10 +9,10 @@ use std::time::Instant;
 use http::StatusCode;
 use rdkafka::message::{Header, OwnedHeaders};
 use weir_telemetry::record::Kafka;
-use weir_telemetry::{Code, Metrics, trace};
+use weir_telemetry::{Code, Metrics, metrics, trace};
 
 use crate::action::template;
-use crate::config::routes::action as config;
+use crate::config::routes::{action as config, owns_topic};
 use crate::error::GatewayError;
 use crate::proxy::{Downstream, Reply, Request, reply};
 
@@ -43,7 +44,7 @@ impl Publish {
         let body = down.read_whole().await?;
 
         let begun = Instant::now();
-        request.topic_metrics = Some(self.metrics.topic(&self.config.cluster, &topic));
+        request.topic_metrics = Some(self.series(&topic));
         request.record.kafka = Some(Box::new(Kafka {
             cluster: self.config.cluster.clone(),
             topic: topic.clone(),
@@ -54,7 +55,12 @@ impl Publish {
             bytes: (body.len() + key.as_ref().map_or(0, String::len)) as u64,
             took: std::time::Duration::ZERO,
         }));
-        let outgoing = Outgoing { topic: &topic, key: key.as_deref(), payload: &body, headers };
+        let outgoing = Outgoing {
+            topic: &topic,
+            key: key.as_deref(),
+            payload: &body,
+            headers,
+        };
         let sent = self.producer.send(outgoing, self.config.timeout).await;
         request.waits.upstream += begun.elapsed();
         if let Some(kafka) = &mut request.record.kafka {
@@ -65,8 +71,18 @@ impl Publish {
             }
         }
         let Acknowledged { partition, offset } = sent?;
-        let body = serde_json::json!({ "topic": &*topic, "partition": partition, "offset": offset });
-        reply::send(request, down, Reply::json(StatusCode::OK, body.to_string())).await
+        request.topic_metrics = Some(self.series(&topic));
+        let body =
+            serde_json::json!({ "topic": &*topic, "partition": partition, "offset": offset });
+        reply::answer(request, down, Reply::json(StatusCode::OK, body.to_string())).await
+    }
+
+    /// The figures of a topic. Callers may choose its name, so one that no broker has taken a
+    /// record for yet has no series of its own.
+    fn series(&self, topic: &str) -> Arc<metrics::Topic> {
+        let exists = self.config.topic.literal().is_some() || self.producer.has_published_to(topic);
+        self.metrics
+            .topic(&self.config.cluster, if exists { topic } else { "" })
     }
 
     fn topic(&self, request: &Request, down: &Downstream) -> Result<String, GatewayError> {
@@ -77,12 +93,8 @@ impl Publish {
                 format!("This route makes the topic of {missing}, and the request has none."),
             )
         })?;
-        let owned = self.config.allowed_topics.as_ref().is_none_or(|allowed| {
-            allowed.iter().any(|pattern| match pattern.strip_suffix('*') {
-                Some(prefix) => topic.starts_with(prefix),
-                None => *pattern == topic,
-            })
-        });
+        let allowed = self.config.allowed_topics.as_ref();
+        let owned = allowed.is_none_or(|allowed| owns_topic(allowed, &topic));
         if !is_topic_name(&topic) || !owned {
             return Err(GatewayError::public(
                 Code::KafkaTopicUnknown,
@@ -92,23 +104,34 @@ impl Publish {
         Ok(topic)
     }
 
-    /// A key made of values the request does not have is no key.
+    /// A key made of values the request does not have, or of empty ones, is no key.
     fn key(&self, request: &Request, down: &Downstream) -> Option<String> {
         let key = self.config.key.as_ref()?;
-        template::render(key, &request.captures, down.head()).ok()
+        template::render(key, &request.captures, down.head())
+            .ok()
+            .filter(|key| !key.is_empty())
     }
 
     fn headers(&self, request: &Request, down: &Downstream, span_id: [u8; 8]) -> OwnedHeaders {
         let context = &request.record.trace;
         let traceparent = context.traceparent_of(span_id);
-        let mut headers = OwnedHeaders::new_with_capacity(self.config.headers.len() + 2)
-            .insert(Header { key: "traceparent", value: Some(traceparent.as_bytes()) });
+        let mut headers =
+            OwnedHeaders::new_with_capacity(self.config.headers.len() + 2).insert(Header {
+                key: "traceparent",
+                value: Some(traceparent.as_bytes()),
+            });
         if let Some(state) = &context.state {
-            headers = headers.insert(Header { key: "tracestate", value: Some(state) });
+            headers = headers.insert(Header {
+                key: "tracestate",
+                value: Some(state),
+            });
         }
         for (name, value) in &self.config.headers {
             if let Ok(value) = template::render(value, &request.captures, down.head()) {
-                headers = headers.insert(Header { key: name, value: Some(&value) });
+                headers = headers.insert(Header {
+                    key: name,
+                    value: Some(&value),
+                });
             }
         }
         headers
@@ -120,7 +143,9 @@ fn is_topic_name(name: &str) -> bool {
     (1..=249).contains(&name.len())
         && name != "."
         && name != ".."
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ pub struct Limits {
     /// The longest request head, request line included.
     pub max_head_bytes: Size,
     /// The most header fields in a request.
-    #[schemars(range(min = 1, max = 1000))]
+    #[schemars(range(min = 1, max = 256))]
     pub max_fields: u32,
     /// How long a connection may stay without a request.
     pub idle_timeout: Duration,

@@ -75,3 +75,18 @@ fn what_a_reload_cannot_apply_is_named() {
         ]
     );
 }
+
+#[test]
+fn a_telemetry_section_that_comes_brings_no_exporter() {
+    let old = good(OLD);
+    let with = |telemetry: &str| good(&format!("{OLD}telemetry: {telemetry}\n"));
+    let refused = |new| -> Vec<String> {
+        let changes = diff(&old, &new).into_iter();
+        changes.flat_map(|change| change.refused()).collect()
+    };
+    assert_eq!(refused(with("{ slow_after: 2s }")), [""; 0]);
+    assert_eq!(
+        refused(with("{ otlp: { endpoint: 'http://a:1' }, access_log: { output: none } }")),
+        ["telemetry: access_log", "telemetry: otlp"]
+    );
+}

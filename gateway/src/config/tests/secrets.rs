@@ -28,6 +28,11 @@ fn what_is_missing_is_named_with_its_place() {
             "secrets[0].value: \"${\" is followed by no name of a variable; write ${VAR} or ${file:PATH}, or \"$${\" for the characters themselves",
         ),
     ]);
+    // and nothing is said of what would stand there
+    expect(&[(
+        "metrics: { address: '${MISSING}' }",
+        "metrics.address: the environment variable MISSING is not set; set it, or write the value",
+    )]);
     let found = faults("secrets: [{ name: a, value: '${file:/nowhere/at/all}' }]");
     assert!(
         found[0].starts_with("secrets[0].value: \"/nowhere/at/all\" cannot be read: "),

@@ -55,8 +55,13 @@ impl Policy for Policed {
         if self.deferred {
             cx.request.deferred_quotas = Some(self.quotas.clone());
         } else {
-            let bound = Bound { tokens: 0, model: None };
-            self.quotas.reserve(cx.request, bound).map_err(|refusal| self.quotas.error(&refusal))?;
+            let bound = Bound {
+                tokens: 0,
+                model: None,
+            };
+            self.quotas
+                .reserve(cx.request, bound)
+                .map_err(|refusal| self.quotas.refused(&refusal))?;
         }
         Ok(Verdict::Continue)
     }
@@ -68,7 +73,8 @@ impl Quotas {
         self.0.iter().any(|m| m.quota.unit == Unit::Tokens)
     }
 
-    /// Takes the bound from every quota, or from none.
+    /// Takes the bound from every quota, or from none. A refusal is not counted yet: the action may
+    /// have a smaller bound to try; the last one goes to [`refused`](Self::refused).
     pub(crate) fn reserve(&self, request: &mut Request, bound: Bound<'_>) -> Result<(), Refusal> {
         let consumer = request.consumer.clone();
         let route = request.route.clone();
@@ -82,29 +88,33 @@ impl Quotas {
         let claims: Vec<_> = self
             .0
             .iter()
-            .map(|m| Claim { quota: &m.quota, subject, bound: amount(m.quota.unit, bound) })
+            .map(|m| Claim {
+                quota: &m.quota,
+                subject,
+                bound: amount(m.quota.unit, bound),
+            })
             .collect();
-        let reserved = request.gateway.ledger.reserve(&claims, SystemTime::now());
-        for metered in &self.0 {
-            let refused = matches!(&reserved, Err(r) if r.quota.name == metered.quota.name);
-            if reserved.is_ok() || refused {
-                metered.metrics.decided(!refused);
-            }
-        }
-        let reservation = reserved?;
-        let team = request.record.team.clone().unwrap_or_else(|| "".into());
+        let reservation = request.gateway.ledger.reserve(&claims, SystemTime::now())?;
+        let team = request.record.team.clone();
         for (metered, claim) in self.0.iter().zip(&claims) {
-            metered.metrics.units(&team).reserved(claim.bound);
+            metered.metrics.decided(true);
+            metered
+                .metrics
+                .units(team.as_deref().unwrap_or_default())
+                .reserved(claim.bound);
             request.record.quotas.push(QuotaUse {
                 quota: metered.quota.name.clone(),
-                unit: word(metered.quota.unit),
+                unit: metered.quota.unit.as_str(),
                 reserved: claim.bound,
                 used: 0,
                 provenance: "estimated",
             });
         }
         self.tell(request, &reservation);
-        request.reservation = Some((reservation, self.0.iter().map(|m| m.metrics.clone()).collect()));
+        request.reservation = Some((
+            reservation,
+            self.0.iter().map(|m| m.metrics.clone()).collect(),
+        ));
         Ok(())
     }
 
@@ -117,18 +127,30 @@ impl Quotas {
         request.answer_headers.extend(fields.into_headers());
     }
 
-    /// What the caller of a refused request is told.
-    pub(crate) fn error(&self, refusal: &Refusal) -> GatewayError {
-        let unit = word(refusal.quota.unit);
+    /// Counts a refusal that is final; what its caller is told.
+    pub(crate) fn refused(&self, refusal: &Refusal) -> GatewayError {
+        let metered = self.0.iter().find(|m| m.quota.name == refusal.quota.name);
+        if let Some(metered) = metered {
+            metered.metrics.decided(false);
+        }
+        let Refusal {
+            quota,
+            limit,
+            remaining,
+            requested,
+            ..
+        } = refusal;
+        let (name, unit) = (&quota.name, quota.unit);
         let public = if refusal.never {
             format!(
-                "This request may use {} {unit}, and the limit is {}. Make it smaller: waiting cannot help.",
-                refusal.requested, refusal.limit
+                "This request needs {requested} {unit}, and the limit of the quota \"{name}\" is \
+                 {limit}. Make it smaller: waiting cannot help."
             )
         } else {
             format!(
-                "The quota \"{}\" has {} of {} {unit} left, and this request may use {}.",
-                refusal.quota.name, refusal.remaining, refusal.limit, refusal.requested
+                "The quota \"{name}\" has {remaining} of {limit} {unit} left, and this request \
+                 needs {requested}. That much is sure to be free in {} s.",
+                seconds_up(refusal.retry_after)
             )
         };
         let mut error = GatewayError::public(Code::QuotaExhausted, public).source(refusal);
@@ -136,8 +158,13 @@ impl Quotas {
             error = error.retry_after(refusal.retry_after);
         }
         let mut fields = RateLimit::default();
-        if let Some(metered) = self.0.iter().find(|m| m.quota.name == refusal.quota.name) {
-            fields.add(metered, refusal.limit, refusal.remaining, refusal.retry_after);
+        if let Some(metered) = metered {
+            fields.add(
+                metered,
+                refusal.limit,
+                refusal.remaining,
+                refusal.retry_after,
+            );
         }
         error.headers.extend(fields.into_headers());
         error
@@ -155,18 +182,32 @@ impl RateLimit {
     fn add(&mut self, metered: &Metered, limit: u64, remaining: u64, reset: Duration) {
         let name = &metered.name;
         let window = Some(metered.quota.window.seconds());
-        rate_limit::write_policy(&mut self.policy, &rate_limit::Policy { name, quota: limit, window });
+        rate_limit::write_policy(
+            &mut self.policy,
+            &rate_limit::Policy {
+                name,
+                quota: limit,
+                window,
+            },
+        );
         let reset = Some(seconds_up(reset));
         rate_limit::write_remaining(
             &mut self.remaining,
-            &rate_limit::Remaining { name, remaining, reset },
+            &rate_limit::Remaining {
+                name,
+                remaining,
+                reset,
+            },
         );
     }
 
     fn into_headers(self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-        [(RATE_LIMIT_POLICY, self.policy), (RATE_LIMIT, self.remaining)]
-            .into_iter()
-            .filter_map(|(name, text)| Some((name, HeaderValue::try_from(text).ok()?)))
+        [
+            (RATE_LIMIT_POLICY, self.policy),
+            (RATE_LIMIT, self.remaining),
+        ]
+        .into_iter()
+        .filter_map(|(name, text)| Some((name, HeaderValue::try_from(text).ok()?)))
     }
 }
 
@@ -175,27 +216,79 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 
 /// Settles what the request reserved, with what the action found it used.
 pub(crate) fn settle(request: &mut Request) {
-    let Some((reservation, metrics)) = request.reservation.take() else { return };
-    let sent = request.record.attempts.iter().any(|attempt| attempt.bytes_sent > 0);
+    let Some((reservation, metrics)) = request.reservation.take() else {
+        return;
+    };
+    let sent = request
+        .record
+        .attempts
+        .iter()
+        .any(|attempt| attempt.bytes_sent > 0);
     let tokens = request.tokens_used.or((!sent).then_some(NOTHING));
-    let bounds: Vec<u64> = request.record.quotas.iter().map(|q| q.reserved).collect();
+    let uses = &mut request.record.quotas;
     let settled = reservation.settle(|quota| match quota.unit {
-        Unit::Requests => Used { amount: 1, provenance: Provenance::Counted },
-        // Something went upstream and nobody said what it cost: it counts in full.
-        Unit::Tokens => tokens.unwrap_or(Used {
-            amount: bounds.iter().copied().max().unwrap_or_default(),
-            provenance: Provenance::Estimated,
-        }),
+        Unit::Requests => Used {
+            amount: 1,
+            provenance: Provenance::Counted,
+        },
+        Unit::Tokens => {
+            let bound = uses
+                .iter()
+                .find(|use_| use_.quota == quota.name)
+                .map_or(0, |use_| use_.reserved);
+            tokens_within(tokens, bound)
+        }
     });
-    let team = request.record.team.clone().unwrap_or_else(|| "".into());
-    for ((settled, metrics), use_) in settled.iter().zip(&metrics).zip(&mut request.record.quotas) {
-        use_.used = settled.used.amount;
-        use_.provenance = provenance(settled.used.provenance);
-        metrics.units(&team).settled(settled.bound, settled.used.amount);
+    let team = request.record.team.as_deref().unwrap_or_default();
+    for (settled, metrics) in settled.iter().zip(&metrics) {
+        if let Some(use_) = uses
+            .iter_mut()
+            .find(|use_| use_.quota == settled.quota.name)
+        {
+            use_.used = settled.used.amount;
+            use_.provenance = provenance(settled.used.provenance);
+        }
+        // What is beyond the bound is counted as debt there, as the ledger keeps it.
+        metrics
+            .units(team)
+            .settled(settled.bound, settled.used.amount);
+        if settled.overrun > 0 {
+            let (name, unit) = (&settled.quota.name, settled.quota.unit);
+            log::debug!(
+                "quota \"{name}\": {} {unit} used, {} reserved: {} are debt",
+                settled.used.amount,
+                settled.bound,
+                settled.overrun
+            );
+        }
     }
 }
 
-const NOTHING: Used = Used { amount: 0, provenance: Provenance::Counted };
+/// What a quota in tokens is charged of which `bound` was reserved.
+fn tokens_within(told: Option<Used>, bound: u64) -> Used {
+    match told {
+        // A guess from bytes may be too high, and the provider was held to the bound: a guess makes
+        // no debt.
+        Some(Used {
+            amount,
+            provenance: Provenance::Estimated,
+        }) => Used {
+            amount: amount.min(bound),
+            provenance: Provenance::Estimated,
+        },
+        Some(used) => used,
+        // Something went upstream and nobody said what it cost: it counts in full.
+        None => Used {
+            amount: bound,
+            provenance: Provenance::Estimated,
+        },
+    }
+}
+
+const NOTHING: Used = Used {
+    amount: 0,
+    provenance: Provenance::Counted,
+};
 
 fn amount(unit: Unit, bound: Bound<'_>) -> u64 {
     match unit {
@@ -206,14 +299,6 @@ fn amount(unit: Unit, bound: Bound<'_>) -> u64 {
 
 fn needs_action(quota: &Quota) -> bool {
     quota.unit == Unit::Tokens || quota.by.contains(&By::Model)
-}
-
-/// The unit as telemetry and callers read it.
-fn word(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Requests => "requests",
-        Unit::Tokens => "tokens",
-    }
 }
 
 /// The provenance as telemetry writes it.

@@ -113,8 +113,14 @@ pub(super) fn route(rules: &[Rule], request: &Request) -> Result<usize, Vec<Stri
         let path = path_rank(&rule.path, &request.path);
         let headers = rule.headers.iter().all(|wanted| {
             let named = request.headers.iter().filter(|(name, _)| wanted.name == *name);
-            any_passes(&wanted.test, named.map(|(_, value)| &**value))
+            any_passes(&wanted.test, named.map(|(_, value)| *value))
         });
+        let pairs = request
+            .query
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         let query = rule.query.iter().all(|wanted| {
             let named = pairs.clone().filter(|(name, _)| *name == wanted.name);
             any_passes(&wanted.test, named.map(|(_, value)| value))

@@ -1,0 +1,212 @@
+//! What librdkafka tells of its connections: whether a cluster can be reached, and whether anything
+//! was sent since some moment.
+//!
+//! Reports come at a fixed pace and are a little late, so a conclusion about the past waits for
+//! reports made after it. Knows no record and no error of the gateway's.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::statistics::{Broker, Statistics};
+use tokio::sync::watch;
+
+/// How often librdkafka reports.
+pub(super) const PACE: Duration = Duration::from_millis(500);
+/// How long a cluster may be out of reach before records are refused: brokers close connections
+/// that lie idle, and librdkafka opens new ones at once.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Watches the connections of one client.
+#[derive(Clone)]
+pub(super) struct Watch(Arc<watch::Sender<Seen>>);
+
+/// What was reported so far.
+#[derive(Default)]
+struct Seen {
+    /// How many reports there were.
+    reports: u64,
+    /// Whether the latest one had a broker connected.
+    up: bool,
+    /// Since when no broker is to be reached, as far as is known.
+    down: Option<Instant>,
+    /// Grows with every request that may have carried a record.
+    produced: u64,
+    /// Requests to each broker that carried records, in the latest report.
+    by_broker: HashMap<String, i64>,
+}
+
+/// A moment, as far as reports had come.
+pub(super) struct Mark {
+    produced: u64,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Watch(Arc::new(watch::Sender::new(Seen::default())))
+    }
+}
+
+impl Watch {
+    /// Whether the cluster has been out of reach for a while.
+    pub(super) fn is_down(&self) -> bool {
+        self.0
+            .borrow()
+            .down
+            .is_some_and(|since| since.elapsed() >= GRACE)
+    }
+
+    /// The present.
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            produced: self.0.borrow().produced,
+        }
+    }
+
+    /// A record got no answer in time. If no broker is connected, that is known to be why.
+    pub(super) fn unanswered(&self) {
+        self.0.send_modify(|seen| {
+            if !seen.up {
+                seen.down.get_or_insert_with(Instant::now);
+            }
+        });
+    }
+
+    /// Whether it is certain that no record went to any broker since `mark`. Waits for the reports
+    /// that can say so.
+    pub(super) async fn nothing_sent_since(&self, mark: &Mark) -> bool {
+        let mut reports = self.0.subscribe();
+        // The next one may have been under way while something was still being sent.
+        let enough = self.0.borrow().reports + 2;
+        let reported = reports.wait_for(|seen| seen.reports >= enough);
+        match tokio::time::timeout(PACE * 10, reported).await {
+            Ok(Ok(seen)) => seen.produced == mark.produced,
+            Ok(Err(_)) | Err(_) => false,
+        }
+    }
+
+    fn report(&self, brokers: &HashMap<String, Broker>) {
+        self.0.send_modify(|seen| {
+            seen.reports += 1;
+            // A bootstrap address (nodeid -1) may be a load balancer: it says little of brokers.
+            seen.up = brokers
+                .values()
+                .any(|b| b.nodeid >= 0 && matches!(&*b.state, "UP" | "UPDATE"));
+            if seen.up {
+                seen.down = None;
+            }
+            let counts = brokers
+                .iter()
+                .map(|(name, broker)| (name.clone(), produced(broker)));
+            let now: HashMap<String, i64> = counts.collect();
+            if now != seen.by_broker && grew(&seen.by_broker, &now) {
+                seen.produced += 1;
+            }
+            seen.by_broker = now;
+        });
+    }
+}
+
+/// Requests with records that went to a broker whole.
+fn produced(broker: &Broker) -> i64 {
+    broker.req.get("Produce").copied().unwrap_or_default()
+}
+
+/// Whether more was sent: a broker that is no longer reported may have been sent something last.
+fn grew(before: &HashMap<String, i64>, now: &HashMap<String, i64>) -> bool {
+    let more = now
+        .iter()
+        .any(|(name, count)| *count != before.get(name).copied().unwrap_or_default());
+    more || before.keys().any(|name| !now.contains_key(name))
+}
+
+impl ClientContext for Watch {
+    fn stats(&self, statistics: Statistics) {
+        self.report(&statistics.brokers);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log::warn!("kafka: {error}: {reason}");
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.0.send_modify(|seen| {
+                seen.up = false;
+                seen.down.get_or_insert_with(Instant::now);
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn brokers(reported: &[(&str, &str, i64)]) -> HashMap<String, Broker> {
+        let one = |(name, state, produced): &(&str, &str, i64)| {
+            let broker = Broker {
+                nodeid: if name.contains("bootstrap") { -1 } else { 1 },
+                state: (*state).to_owned(),
+                req: HashMap::from([
+                    ("Produce".to_owned(), *produced),
+                    ("Metadata".to_owned(), 7),
+                ]),
+                ..Broker::default()
+            };
+            ((*name).to_owned(), broker)
+        };
+        reported.iter().map(one).collect()
+    }
+
+    async fn nothing_sent(before: &[(&str, &str, i64)], after: &[(&str, &str, i64)]) -> bool {
+        let watch = Watch::default();
+        watch.report(&brokers(before));
+        let mark = watch.mark();
+        let reports = async {
+            for _ in 0..2 {
+                tokio::task::yield_now().await;
+                watch.report(&brokers(after));
+            }
+        };
+        tokio::join!(watch.nothing_sent_since(&mark), reports).0
+    }
+
+    #[tokio::test]
+    async fn only_equal_counts_say_that_nothing_was_sent() {
+        assert!(nothing_sent(&[("a/1", "UP", 3)], &[("a/1", "DOWN", 3)]).await);
+        assert!(!nothing_sent(&[("a/1", "UP", 3)], &[("a/1", "DOWN", 4)]).await);
+        assert!(
+            !nothing_sent(
+                &[("a/1", "DOWN", 0)],
+                &[("a/1", "DOWN", 0), ("b/2", "UP", 1)]
+            )
+            .await
+        );
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_is_gone_may_have_been_sent_something() {
+        assert!(!nothing_sent(&[("a/1", "UP", 1)], &[("b/1", "UP", 0)]).await);
+        assert!(
+            nothing_sent(
+                &[("a/1", "INIT", 0)],
+                &[("a/1", "INIT", 0), ("b/2", "INIT", 0)]
+            )
+            .await
+        );
+    }
+
+    #[test]
+    fn only_a_broker_brings_a_cluster_back() {
+        let watch = Watch::default();
+        watch.unanswered();
+        let is_down = || watch.0.borrow().down.is_some();
+        assert!(is_down());
+        watch.report(&brokers(&[("lb/bootstrap", "UP", 0), ("a/1", "DOWN", 0)]));
+        assert!(is_down());
+        watch.report(&brokers(&[("a/1", "UP", 0)]));
+        assert!(!is_down());
+        watch.unanswered();
+        assert!(!is_down(), "a connected cluster is slow, not down");
+    }
+}
