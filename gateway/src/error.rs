@@ -42,7 +42,10 @@ impl GatewayError {
 
     /// An error with a text for the caller.
     pub(crate) fn public(code: Code, public: impl Into<Cow<'static, str>>) -> Self {
-        GatewayError { public: public.into(), ..Self::new(code) }
+        GatewayError {
+            public: public.into(),
+            ..Self::new(code)
+        }
     }
 
     /// Adds what operators should know.

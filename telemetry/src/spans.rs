@@ -189,7 +189,10 @@ fn server_attributes(record: &Record, reason: Reason) -> Vec<KeyValue> {
         name("weir.listener", &record.listener),
         seconds("weir.gateway.duration", record.gateway_time),
         seconds("weir.upstream.wait.duration", record.upstream_wait),
-        text("weir.config.revision", &record.config_revision().to_string()),
+        text(
+            "weir.config.revision",
+            &record.config_revision().to_string(),
+        ),
         KeyValue::new("weir.export.reason", reason.as_str()),
     ];
     attributes.extend(server_name(&record.host));

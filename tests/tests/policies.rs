@@ -258,8 +258,6 @@ routes:
         "headers",
         "headers",
     ];
-    let mut sorted = kinds.clone();
-    sorted.sort_by_key(|kind| kind.to_string());
     assert_eq!(kinds.len(), stages.len(), "{line}");
     let place = |kind: &str| kinds.iter().position(|k| k == kind).unwrap();
     // Whoever answers browsers comes before whoever refuses, and changes come last.

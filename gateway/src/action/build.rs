@@ -6,16 +6,16 @@ use std::sync::atomic::AtomicUsize;
 
 use http::HeaderValue;
 
+use super::Action;
 use super::forward::{Backend, Forward};
 use super::llm::{Llm, Model, Provider};
 use super::publish::Publish;
 use super::redirect::Redirect;
 use super::respond::Respond;
-use super::Action;
 use crate::config::providers;
-use crate::config::template::Variable;
-use crate::config::routes::action as config;
 use crate::config::routes::Route;
+use crate::config::routes::action as config;
+use crate::config::template::Variable;
 use crate::config::upstreams::Balance;
 use crate::proxy::Reply;
 use crate::routing::PathRewrite;
@@ -55,7 +55,11 @@ fn forward(action: &config::Forward, parts: &Parts<'_>) -> Result<Forward, Strin
         })
         .collect();
     Ok(Forward {
-        weights: action.backends.iter().map(|backend| backend.weight).collect(),
+        weights: action
+            .backends
+            .iter()
+            .map(|backend| backend.weight)
+            .collect(),
         backends,
         path: rewrite(action.path.as_ref())?,
         host: action.host.clone(),
@@ -82,7 +86,11 @@ fn rewrite(path: Option<&config::PathRewrite>) -> Result<PathRewrite, String> {
 }
 
 fn hash_key(upstream: &str, parts: &Parts<'_>) -> Option<crate::config::template::Template> {
-    let definition = parts.config.upstreams.iter().find(|u| *u.name == *upstream)?;
+    let definition = parts
+        .config
+        .upstreams
+        .iter()
+        .find(|u| *u.name == *upstream)?;
     match &definition.balance {
         Balance::ConsistentHash { key } => Some(key.clone()),
         Balance::RoundRobin | Balance::LeastRequests => None,
@@ -100,9 +108,20 @@ fn llm(action: &config::Llm, parts: &Parts<'_>) -> Llm {
             .or_insert_with(|| Arc::new(provider(&target.provider, parts)))
             .clone();
         let provider_model = target.model.clone();
-        models.insert(name.clone(), Model { name: name.clone(), provider_model, provider });
+        models.insert(
+            name.clone(),
+            Model {
+                name: name.clone(),
+                provider_model,
+                provider,
+            },
+        );
     }
-    Llm { models, listed: action.models.clone(), metrics: parts.metrics.clone() }
+    Llm {
+        models,
+        listed: action.models.clone(),
+        metrics: parts.metrics.clone(),
+    }
 }
 
 fn provider(name: &str, parts: &Parts<'_>) -> Provider {

@@ -47,7 +47,9 @@ impl Forward {
         let backend = self.pick();
         let path = self.target(request, down);
         let hash_key = backend.hash_key.as_ref().map(|key| {
-            template::render(key, &request.captures, down.head()).unwrap_or_default().into_bytes()
+            template::render(key, &request.captures, down.head())
+                .unwrap_or_default()
+                .into_bytes()
         });
         let upgrade = head::wants_upgrade(down.head());
         request.record.long_lived = upgrade;
@@ -58,20 +60,37 @@ impl Forward {
             Instant::now() + backend.upstream.timeouts.total
         };
         let body = Body::of(down).await?;
-        let said = down.head().headers.contains_key(CONTENT_LENGTH) && down.request_filters.is_empty();
+        let said =
+            down.head().headers.contains_key(CONTENT_LENGTH) && down.request_filters.is_empty();
         let length = match body {
             Body::Stream { .. } if !said => Length::Unknown,
             _ => Length::AsSaid,
         };
-        let mut call = Call { body, hash_key, deadline };
+        let mut call = Call {
+            body,
+            hash_key,
+            deadline,
+        };
         // HTTP/1.0 callers need not name a host; HTTP/1.1 and HTTP/2 upstreams want one.
-        let unnamed = down.head().uri.authority().is_none() && !down.head().headers.contains_key(HOST);
-        let upstream_name = unnamed.then(|| HeaderValue::from_str(&backend.upstream.name).ok()).flatten();
+        let unnamed =
+            down.head().uri.authority().is_none() && !down.head().headers.contains_key(HOST);
+        let upstream_name = unnamed
+            .then(|| HeaderValue::from_str(&backend.upstream.name).ok())
+            .flatten();
         let host = self.host.as_ref().or(upstream_name.as_ref());
-        let target = Target { path: path.as_deref(), host, upgrade, length };
-        let answer = upstream::call(&backend.upstream, request, down, &mut call, |request, down, span| {
-            head::outgoing(request, down.head(), &target, span)
-        })
+        let target = Target {
+            path: path.as_deref(),
+            host,
+            upgrade,
+            length,
+        };
+        let answer = upstream::call(
+            &backend.upstream,
+            request,
+            down,
+            &mut call,
+            |request, down, span| head::outgoing(request, down.head(), &target, span),
+        )
         .await?;
         respond::stream(request, down, answer, &mut call.body).await
     }

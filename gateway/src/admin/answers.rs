@@ -44,7 +44,10 @@ pub(super) fn admin(gateway: &Gateway, path: &str) -> Option<Answer> {
 
 fn upstreams(gateway: &Gateway) -> String {
     let snapshot = gateway.snapshot();
-    let list: Vec<_> = snapshot.upstreams().map(|upstream| upstream.describe()).collect();
+    let list: Vec<_> = snapshot
+        .upstreams()
+        .map(|upstream| upstream.describe())
+        .collect();
     serde_json::Value::from(list).to_string()
 }
 

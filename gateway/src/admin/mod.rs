@@ -31,7 +31,11 @@ const ADMIN: &str = "admin";
 /// The addresses a configuration asks for, by the name of their socket.
 pub(crate) fn addresses(config: &Config) -> impl Iterator<Item = (&'static str, SocketAddr)> {
     let admin = config.admin.as_ref().map(|admin| (ADMIN, admin.address));
-    config.metrics.map(|address| (METRICS, address)).into_iter().chain(admin)
+    config
+        .metrics
+        .map(|address| (METRICS, address))
+        .into_iter()
+        .chain(admin)
 }
 
 /// What serves one of them.
@@ -49,21 +53,36 @@ pub(super) struct Answer {
 
 impl Answer {
     fn text(status: StatusCode, body: impl Into<Bytes>) -> Self {
-        Answer { status, content_type: "text/plain; charset=utf-8", body: body.into() }
+        Answer {
+            status,
+            content_type: "text/plain; charset=utf-8",
+            body: body.into(),
+        }
     }
 
     fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
-        Answer { status, content_type: "application/json", body: body.into() }
+        Answer {
+            status,
+            content_type: "application/json",
+            body: body.into(),
+        }
     }
 }
 
 impl App {
     /// Serves the address of this name.
     pub(crate) fn new(gateway: Arc<Gateway>, name: &str) -> Self {
-        App { gateway, admin: name == ADMIN }
+        App {
+            gateway,
+            admin: name == ADMIN,
+        }
     }
 
-    async fn exchange(&self, stream: Stream, buffer: BytesMut) -> Option<(Stream, Option<BytesMut>)> {
+    async fn exchange(
+        &self,
+        stream: Stream,
+        buffer: BytesMut,
+    ) -> Option<(Stream, Option<BytesMut>)> {
         let mut session = ServerSession::new_http1(stream);
         session.set_keepalive(Some(60));
         session.set_pipelining_enabled(true);
@@ -74,26 +93,42 @@ impl App {
         let _open = self.gateway.drain.begin();
         let answer = self.answer(&session);
         write(&mut session, answer).await.ok()?;
-        session.finish().await.ok()?.map(|reusable| reusable.into_parts())
+        session
+            .finish()
+            .await
+            .ok()?
+            .map(|reusable| reusable.into_parts())
     }
 
     fn answer(&self, session: &ServerSession) -> Answer {
         let head = session.req_header();
         if self.admin && !self.authorized(head.headers.get(AUTHORIZATION).map(|v| v.as_bytes())) {
-            return Answer::text(StatusCode::UNAUTHORIZED, "this address wants its bearer token\n");
+            return Answer::text(
+                StatusCode::UNAUTHORIZED,
+                "this address wants its bearer token\n",
+            );
         }
         if head.method != Method::GET && head.method != Method::HEAD {
             return Answer::text(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here\n");
         }
         let path = head.uri.path();
         answers::common(&self.gateway, path)
-            .or_else(|| self.admin.then(|| answers::admin(&self.gateway, path)).flatten())
+            .or_else(|| {
+                self.admin
+                    .then(|| answers::admin(&self.gateway, path))
+                    .flatten()
+            })
             .unwrap_or_else(|| Answer::text(StatusCode::NOT_FOUND, answers::index(self.admin)))
     }
 
     fn authorized(&self, presented: Option<&[u8]>) -> bool {
         let snapshot = self.gateway.snapshot();
-        let token = snapshot.loaded.config.admin.as_ref().and_then(|admin| admin.token.as_ref());
+        let token = snapshot
+            .loaded
+            .config
+            .admin
+            .as_ref()
+            .and_then(|admin| admin.token.as_ref());
         token.is_none_or(|token| bears(presented, token))
     }
 }
@@ -129,7 +164,8 @@ impl ServerApp for App {
         _shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
         let mut buffer = BytesMut::new();
-        while let Ok(Opening::Http1) = guard::read_head(&mut stream, &mut buffer, &ALLOWANCE).await {
+        while let Ok(Opening::Http1) = guard::read_head(&mut stream, &mut buffer, &ALLOWANCE).await
+        {
             let (next, rest) = self.exchange(stream, std::mem::take(&mut buffer)).await?;
             stream = next;
             buffer = rest.unwrap_or_default();

@@ -21,6 +21,10 @@ pub(super) fn answer(gateway: &Gateway) -> Answer {
             None => json!({ "result": "ok" }),
         },
     });
-    let status = if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let status = if draining {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    };
     Answer::json(status, detail.to_string())
 }

@@ -47,7 +47,10 @@ impl Chain {
         for link in &self.0 {
             let begun = Instant::now();
             let verdict = {
-                let mut cx = RequestCx { request, head: down.head_mut() };
+                let mut cx = RequestCx {
+                    request,
+                    head: down.head_mut(),
+                };
                 link.policy.on_request(&mut cx).await
             };
             let word = match &verdict {
@@ -56,7 +59,11 @@ impl Chain {
                 Err(error) => error.code.slug(),
             };
             let took = begun.elapsed();
-            request.record.policies.push(PolicyRun { kind: link.kind, took, verdict: word });
+            request.record.policies.push(PolicyRun {
+                kind: link.kind,
+                took,
+                verdict: word,
+            });
             if let Verdict::Respond(reply) = verdict? {
                 return Ok(Some(reply));
             }
@@ -75,7 +82,11 @@ impl Chain {
         for (i, link) in self.0.iter().enumerate().rev() {
             let begun = Instant::now();
             let verdict = {
-                let mut cx = ResponseCx { request, request_head: down.head(), head };
+                let mut cx = ResponseCx {
+                    request,
+                    request_head: down.head(),
+                    head,
+                };
                 link.policy.on_response(&mut cx).await
             };
             add_time(request, i, begun.elapsed());
@@ -102,14 +113,23 @@ impl Chain {
         response_head: Option<&ResponseHeader>,
     ) {
         let mut found: Vec<_> = {
-            let cx = FilterCx { request, request_head: down.head(), response_head };
-            self.0.iter().filter_map(|link| link.policy.filter(direction, &cx)).collect()
+            let cx = FilterCx {
+                request,
+                request_head: down.head(),
+                response_head,
+            };
+            self.0
+                .iter()
+                .filter_map(|link| link.policy.filter(direction, &cx))
+                .collect()
         };
         match direction {
             Direction::Request => found.into_iter().for_each(|f| down.request_filters.push(f)),
             Direction::Response => {
                 found.reverse();
-                found.into_iter().for_each(|f| down.response_filters.push(f));
+                found
+                    .into_iter()
+                    .for_each(|f| down.response_filters.push(f));
             }
         }
     }

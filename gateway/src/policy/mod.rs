@@ -37,7 +37,10 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Vec<Link> {
         let taken = matches!(attached.config, PolicyConfig::Quota(_))
             && links.iter().any(|link| link.kind == kind);
         if !taken {
-            links.push(Link { kind, policy: one(&attached.config, route, parts) });
+            links.push(Link {
+                kind,
+                policy: one(&attached.config, route, parts),
+            });
         }
     }
     links
@@ -84,10 +87,16 @@ pub(crate) struct RequestCx<'a> {
 /// What a policy sees and may change before the answer's head is sent.
 pub(crate) struct ResponseCx<'a> {
     /// The request's context.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for body filters and hooks of policies to come"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for body filters and hooks of policies to come")
+    )]
     pub(crate) request: &'a mut Request,
     /// The request's head, as it was left.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for body filters and hooks of policies to come"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for body filters and hooks of policies to come")
+    )]
     pub(crate) request_head: &'a RequestHeader,
     /// The answer's head.
     pub(crate) head: &'a mut ResponseHeader,
@@ -96,13 +105,22 @@ pub(crate) struct ResponseCx<'a> {
 /// What a policy knows when it decides whether to filter a body.
 pub(crate) struct FilterCx<'a> {
     /// The request's context.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for body filters and hooks of policies to come"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for body filters and hooks of policies to come")
+    )]
     pub(crate) request: &'a Request,
     /// The request's head.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for body filters and hooks of policies to come"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for body filters and hooks of policies to come")
+    )]
     pub(crate) request_head: &'a RequestHeader,
     /// The answer's head; `None` for the request's direction.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for body filters and hooks of policies to come"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for body filters and hooks of policies to come")
+    )]
     pub(crate) response_head: Option<&'a ResponseHeader>,
 }
 

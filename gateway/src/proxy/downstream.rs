@@ -111,7 +111,9 @@ impl Downstream {
     pub(crate) fn limit(&mut self, bytes: u64) -> Result<(), GatewayError> {
         self.limit = self.limit.min(bytes);
         let declared = self.head().headers.get(CONTENT_LENGTH);
-        let declared: Option<u64> = declared.and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+        let declared: Option<u64> = declared
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| v.parse().ok());
         match declared {
             Some(length) if length > self.limit => Err(too_large(self.limit)),
             _ => Ok(()),
@@ -162,7 +164,10 @@ impl Downstream {
                     return Err(GatewayError::new(Code::ClientDisconnected));
                 }
                 Inbound::Over => {
-                    self.session.read_body_or_idle(true).await.map_err(|e| client_fault(&e))?;
+                    self.session
+                        .read_body_or_idle(true)
+                        .await
+                        .map_err(|e| client_fault(&e))?;
                 }
             }
         }
@@ -229,7 +234,10 @@ impl Downstream {
     async fn send_continue(&mut self) -> Result<(), GatewayError> {
         if std::mem::take(&mut self.continue_due) && self.answered == Answered::Nothing {
             let kept = self.kept();
-            self.session.write_continue_response().await.map_err(|e| client_fault(&e))?;
+            self.session
+                .write_continue_response()
+                .await
+                .map_err(|e| client_fault(&e))?;
             self.keep(kept);
         }
         Ok(())
@@ -237,7 +245,9 @@ impl Downstream {
 
     /// Whether the connection is to carry another request.
     fn kept(&self) -> bool {
-        self.session.as_http1().is_some_and(|session| session.will_keepalive())
+        self.session
+            .as_http1()
+            .is_some_and(|session| session.will_keepalive())
     }
 
     /// Pingora gives up a connection when any head goes out before the request body is whole; an
@@ -259,7 +269,10 @@ impl Downstream {
             return Ok(());
         }
         let kept = self.kept();
-        self.session.write_response_header(head).await.map_err(|e| client_fault(&e))?;
+        self.session
+            .write_response_header(head)
+            .await
+            .map_err(|e| client_fault(&e))?;
         self.keep(kept);
         Ok(())
     }
@@ -320,7 +333,10 @@ impl Downstream {
     }
 
     /// Ends the answer cleanly.
-    pub(crate) async fn write_end(&mut self, trailers: Option<HeaderMap>) -> Result<(), GatewayError> {
+    pub(crate) async fn write_end(
+        &mut self,
+        trailers: Option<HeaderMap>,
+    ) -> Result<(), GatewayError> {
         if let Some(last) = self.response_filters.end()? {
             self.send(last).await?;
         }

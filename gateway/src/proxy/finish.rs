@@ -34,7 +34,12 @@ pub(super) fn finish(mut request: Request, down: Option<&Downstream>) {
     if let Some(route) = &request.route {
         route.chain.finish(&request);
     }
-    for (attempt, metrics) in request.record.attempts.iter().zip(&request.upstream_metrics) {
+    for (attempt, metrics) in request
+        .record
+        .attempts
+        .iter()
+        .zip(&request.upstream_metrics)
+    {
         metrics.attempt(attempt);
     }
     tell(request);
@@ -46,7 +51,11 @@ fn broken_off(request: &mut Request, down: &Downstream) {
     record.aborted = down.answered() != Answered::Whole;
     if record.aborted && record.code.is_none() {
         let draining = request.gateway.drain.closing();
-        let code = if draining { Code::Draining } else { Code::ClientDisconnected };
+        let code = if draining {
+            Code::Draining
+        } else {
+            Code::ClientDisconnected
+        };
         record.code = Some(code);
         if record.status == 0 {
             record.status = code.status();
@@ -56,7 +65,15 @@ fn broken_off(request: &mut Request, down: &Downstream) {
 
 /// Hands the record over: nothing can be written into it any more.
 fn tell(request: Request) {
-    let Request { gateway, connection, record, route, model_metrics, topic_metrics, .. } = request;
+    let Request {
+        gateway,
+        connection,
+        record,
+        route,
+        model_metrics,
+        topic_metrics,
+        ..
+    } = request;
     let handles = Handles {
         listener: &connection.metrics,
         route: route.as_ref().map(|route| &*route.metrics),

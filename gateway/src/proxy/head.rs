@@ -1,8 +1,8 @@
 //! The heads that cross the gateway: what is taken off, and what is said of the caller.
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName,
+    HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Version};
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -44,12 +44,13 @@ pub(crate) enum Length {
 /// Whether the caller asks to leave HTTP. An upgrade to HTTP/2 in the clear is not passed on: it
 /// would be a tunnel past every route and policy.
 pub(crate) fn wants_upgrade(head: &RequestHeader) -> bool {
-    let asked = head.version == Version::HTTP_11
-        && named_by_connection(&head.headers).contains(&UPGRADE);
+    let asked =
+        head.version == Version::HTTP_11 && named_by_connection(&head.headers).contains(&UPGRADE);
     asked
-        && head.headers.get(UPGRADE).is_some_and(|protocol| {
-            !protocol.as_bytes().to_ascii_lowercase().starts_with(b"h2c")
-        })
+        && head
+            .headers
+            .get(UPGRADE)
+            .is_some_and(|protocol| !protocol.as_bytes().to_ascii_lowercase().starts_with(b"h2c"))
 }
 
 /// The head of one attempt, made from the caller's.
@@ -60,7 +61,10 @@ pub(crate) fn outgoing(
     span_id: [u8; 8],
 ) -> Box<RequestHeader> {
     let mut out = Box::new(head.clone());
-    let upgrade = target.upgrade.then(|| head.headers.get(UPGRADE).cloned()).flatten();
+    let upgrade = target
+        .upgrade
+        .then(|| head.headers.get(UPGRADE).cloned())
+        .flatten();
     strip_hop_by_hop(&mut out);
     frame(&mut out, head, target.length);
     if let Some(protocol) = upgrade {
@@ -80,8 +84,19 @@ fn strip_hop_by_hop(head: &mut RequestHeader) {
     for name in named_by_connection(&head.headers) {
         head.remove_header(&name);
     }
-    let trailers = head.headers.get(TE).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"trailers"));
-    for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, EXPECT] {
+    let trailers = head
+        .headers
+        .get(TE)
+        .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"trailers"));
+    for name in [
+        CONNECTION,
+        KEEP_ALIVE,
+        PROXY_CONNECTION,
+        TE,
+        TRANSFER_ENCODING,
+        UPGRADE,
+        EXPECT,
+    ] {
         if head.headers.contains_key(&name) {
             head.remove_header(&name);
         }
@@ -93,11 +108,16 @@ fn strip_hop_by_hop(head: &mut RequestHeader) {
 
 /// Field names that `Connection` declares hop-by-hop.
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
-    let listed = headers.get_all(CONNECTION).into_iter().filter_map(|v| v.to_str().ok());
+    let listed = headers
+        .get_all(CONNECTION)
+        .into_iter()
+        .filter_map(|v| v.to_str().ok());
     listed
         .flat_map(|v| v.split(','))
         .map(str::trim)
-        .filter(|token| !token.eq_ignore_ascii_case("close") && !token.eq_ignore_ascii_case("keep-alive"))
+        .filter(|token| {
+            !token.eq_ignore_ascii_case("close") && !token.eq_ignore_ascii_case("keep-alive")
+        })
         .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
         // Nobody may talk a neighbour out of the fields that frame or route the message.
         .filter(|name| *name != HOST && *name != CONTENT_LENGTH)
@@ -126,7 +146,9 @@ fn frame(out: &mut RequestHeader, head: &RequestHeader, length: Length) {
 /// HTTP/2 may send each cookie in a field of its own; HTTP/1.1 has one (RFC 9113, 8.2.3).
 fn join_cookies(out: &mut RequestHeader, head: &RequestHeader) {
     let mut cookies = head.headers.get_all(COOKIE).into_iter();
-    let (Some(first), Some(_)) = (cookies.next(), cookies.next()) else { return };
+    let (Some(first), Some(_)) = (cookies.next(), cookies.next()) else {
+        return;
+    };
     let mut joined = first.as_bytes().to_vec();
     for cookie in head.headers.get_all(COOKIE).into_iter().skip(1) {
         joined.extend_from_slice(b"; ");
@@ -138,9 +160,15 @@ fn join_cookies(out: &mut RequestHeader, head: &RequestHeader) {
 fn retarget(out: &mut RequestHeader, head: &RequestHeader, target: &Target<'_>) {
     if let Some(path) = target.path {
         set_path(out, path);
-    } else if !matches!(head.raw_path().first(), Some(b'/' | b'*')) || head.uri.authority().is_some() {
+    } else if !matches!(head.raw_path().first(), Some(b'/' | b'*'))
+        || head.uri.authority().is_some()
+    {
         // Absolute form is for proxies; an origin is asked in origin form (RFC 9112, 3.2.1).
-        let path = head.uri.path_and_query().map_or("/", |p| p.as_str()).to_owned();
+        let path = head
+            .uri
+            .path_and_query()
+            .map_or("/", |p| p.as_str())
+            .to_owned();
         set_path(out, &path);
     }
     if let Some(host) = target.host {
@@ -173,14 +201,30 @@ fn introduce(out: &mut RequestHeader, request: &Request, head: &RequestHeader, s
     hops.extend_from_slice(peer.as_bytes());
     put_bytes(out, X_FORWARDED_FOR, &hops);
     if !request.from_trusted_proxy || !out.headers.contains_key(X_FORWARDED_PROTO) {
-        let scheme = if request.connection.tls { "https" } else { "http" };
+        let scheme = if request.connection.tls {
+            "https"
+        } else {
+            "http"
+        };
         put(out, X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
     }
     if !request.from_trusted_proxy || !out.headers.contains_key(X_FORWARDED_HOST) {
-        put_bytes(out, X_FORWARDED_HOST, super::identify::host(head).as_bytes());
+        put_bytes(
+            out,
+            X_FORWARDED_HOST,
+            super::identify::host(head).as_bytes(),
+        );
     }
-    put_bytes(out, REQUEST_ID, request.record.request_id.as_str().as_bytes());
-    put_bytes(out, TRACEPARENT, request.record.trace.traceparent_of(span_id).as_bytes());
+    put_bytes(
+        out,
+        REQUEST_ID,
+        request.record.request_id.as_str().as_bytes(),
+    );
+    put_bytes(
+        out,
+        TRACEPARENT,
+        request.record.trace.traceparent_of(span_id).as_bytes(),
+    );
     match &request.record.trace.state {
         Some(state) => put_bytes(out, TRACESTATE, state.as_bytes()),
         None => {
@@ -206,7 +250,14 @@ pub(crate) fn strip_answer(head: &mut ResponseHeader) {
     for name in named_by_connection(&head.headers) {
         head.remove_header(&name);
     }
-    for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE, TRAILER] {
+    for name in [
+        CONNECTION,
+        KEEP_ALIVE,
+        PROXY_CONNECTION,
+        TRANSFER_ENCODING,
+        UPGRADE,
+        TRAILER,
+    ] {
         if head.headers.contains_key(&name) {
             head.remove_header(&name);
         }
@@ -218,12 +269,62 @@ pub(crate) fn strip_answer(head: &mut ResponseHeader) {
 }
 
 fn put(head: &mut RequestHeader, name: HeaderName, value: HeaderValue) {
-    head.insert_header(name, value).expect("a typed header is valid");
+    head.insert_header(name, value)
+        .expect("a typed header is valid");
 }
 
 fn put_bytes(head: &mut RequestHeader, name: HeaderName, value: &[u8]) {
     // Names and addresses we made, or values that were a header's before, are valid.
     if let Ok(value) = HeaderValue::from_bytes(value) {
         put(head, name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(method: &str, fields: &[(&'static str, &str)]) -> RequestHeader {
+        let mut head = RequestHeader::build(method, b"/", None).expect("a request");
+        for (name, value) in fields {
+            head.append_header(*name, *value).expect("a header");
+        }
+        head
+    }
+
+    fn framed(head: &RequestHeader, length: Length) -> (Option<String>, bool) {
+        let mut out = head.clone();
+        frame(&mut out, head, length);
+        let said = out
+            .headers
+            .get(CONTENT_LENGTH)
+            .map(|v| v.to_str().expect("text").to_owned());
+        (said, out.headers.contains_key(TRANSFER_ENCODING))
+    }
+
+    #[test]
+    fn a_body_of_unknown_length_is_chunked_whatever_was_said() {
+        let said = head("POST", &[("content-length", "3")]);
+        assert_eq!(framed(&said, Length::Unknown), (None, true));
+        assert_eq!(framed(&said, Length::AsSaid), (Some("3".into()), false));
+        assert_eq!(framed(&said, Length::Known(5)), (Some("5".into()), false));
+        assert_eq!(
+            framed(&head("POST", &[]), Length::AsSaid),
+            (Some("0".into()), false)
+        );
+        assert_eq!(framed(&head("GET", &[]), Length::AsSaid), (None, false));
+    }
+
+    #[test]
+    fn an_upgrade_is_asked_for_in_two_fields_and_never_to_http2() {
+        let asks = |connection, protocol| {
+            wants_upgrade(&head(
+                "GET",
+                &[("connection", connection), ("upgrade", protocol)],
+            ))
+        };
+        assert!(asks("keep-alive, Upgrade", "websocket"));
+        assert!(!asks("keep-alive", "websocket"));
+        assert!(!asks("Upgrade, HTTP2-Settings", "H2C"));
     }
 }

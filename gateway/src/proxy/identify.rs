@@ -59,8 +59,11 @@ pub(crate) fn identify(
     record.method = head.method.clone();
     head.uri.path().clone_into(&mut record.path);
     record.host = host(head).to_owned();
-    record.user_agent =
-        head.headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    record.user_agent = head
+        .headers
+        .get(USER_AGENT)
+        .and_then(|v| v.to_str().ok())
+        .map(str::to_owned);
     record.config_revision = snapshot.revision;
 
     head.remove_header(&WEIR_CONSUMER);
@@ -126,7 +129,8 @@ fn name_host(head: &mut RequestHeader) {
     if let RawTargetAuthority::Absolute { authority, .. } = raw_target_authority(head.raw_path())
         && let Ok(host) = HeaderValue::from_bytes(authority)
     {
-        head.insert_header(HOST, host).expect("a typed header is valid");
+        head.insert_header(HOST, host)
+            .expect("a typed header is valid");
     }
 }
 
@@ -138,7 +142,13 @@ fn is_trusted(proxies: &[IpNet], address: IpAddr) -> bool {
 fn original_client(headers: &HeaderMap, proxies: &[IpNet]) -> Option<IpAddr> {
     let mut hops: Vec<IpAddr> = Vec::new();
     for value in headers.get_all(X_FORWARDED_FOR) {
-        hops.extend(value.to_str().ok()?.split(',').map_while(|hop| parse_hop(hop.trim())));
+        hops.extend(
+            value
+                .to_str()
+                .ok()?
+                .split(',')
+                .map_while(|hop| parse_hop(hop.trim())),
+        );
     }
     if hops.is_empty() {
         for value in headers.get_all(FORWARDED) {
@@ -162,8 +172,15 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
 fn parse_hop(hop: &str) -> Option<IpAddr> {
     let bare = hop.parse::<IpAddr>().ok();
     let with_port = || hop.parse::<std::net::SocketAddr>().ok().map(|a| a.ip());
-    let bracketed = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok();
-    bare.or_else(with_port).or_else(bracketed).map(|ip| ip.to_canonical())
+    let bracketed = || {
+        hop.strip_prefix('[')?
+            .strip_suffix(']')?
+            .parse::<IpAddr>()
+            .ok()
+    };
+    bare.or_else(with_port)
+        .or_else(bracketed)
+        .map(|ip| ip.to_canonical())
 }
 
 #[cfg(test)]
@@ -186,7 +203,10 @@ mod tests {
 
     #[test]
     fn forwarded_is_read_where_there_is_no_x_forwarded_for() {
-        let v6 = client("forwarded", "for=\"[2001:db8::1]:4711\";proto=https, for=10.1.1.1");
+        let v6 = client(
+            "forwarded",
+            "for=\"[2001:db8::1]:4711\";proto=https, for=10.1.1.1",
+        );
         assert_eq!(v6, "2001:db8::1".parse().ok());
     }
 

@@ -31,13 +31,21 @@ pub(crate) struct Reply {
 impl Reply {
     /// An answer without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Reply { status, headers: Vec::new(), body: Bytes::new() }
+        Reply {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
     }
 
     /// An answer with a JSON body.
     pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
         let json = HeaderValue::from_static("application/json");
-        Reply { status, headers: vec![(CONTENT_TYPE, json)], body: body.into() }
+        Reply {
+            status,
+            headers: vec![(CONTENT_TYPE, json)],
+            body: body.into(),
+        }
     }
 
     /// Adds a header field.
@@ -91,7 +99,11 @@ async fn deliver(
     for (name, value) in request.answer_headers.drain(..) {
         put(&mut head, name, value);
     }
-    put(&mut head, REQUEST_ID, text(request.record.request_id.to_string()));
+    put(
+        &mut head,
+        REQUEST_ID,
+        text(request.record.request_id.to_string()),
+    );
     if head.status != StatusCode::NO_CONTENT && head.status != StatusCode::NOT_MODIFIED {
         put(&mut head, CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
@@ -124,7 +136,10 @@ pub(crate) async fn fail(request: &mut Request, down: &mut Downstream, error: Ga
     let reply = render(request, &error);
     if let Err(unsent) = send(request, down, reply).await {
         request.record.aborted = true;
-        request.record.detail.get_or_insert_with(|| unsent.to_string());
+        request
+            .record
+            .detail
+            .get_or_insert_with(|| unsent.to_string());
         down.abort().await;
     }
 }
@@ -141,19 +156,34 @@ fn note(request: &mut Request, down: &Downstream, error: &GatewayError) {
 /// An error as its caller's dialect writes it.
 pub(crate) fn render(request: &Request, error: &GatewayError) -> Reply {
     let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_GATEWAY);
-    let dialect = request.route.as_ref().map_or(Dialect::Problem, |route| route.dialect);
+    let dialect = request
+        .route
+        .as_ref()
+        .map_or(Dialect::Problem, |route| route.dialect);
     let (body, content_type) = match dialect {
         Dialect::OpenAi => (openai_body(error), "application/json"),
         Dialect::Problem => (problem_body(request, error), "application/problem+json"),
     };
-    let mut reply = Reply { status, headers: Vec::with_capacity(6), body: body.into() };
-    reply.headers.push((CONTENT_TYPE, HeaderValue::from_static(content_type)));
-    reply.headers.push((WEIR_ERROR, HeaderValue::from_static(error.code.slug())));
-    reply.headers.push((PROXY_STATUS, text(proxy_status(error))));
+    let mut reply = Reply {
+        status,
+        headers: Vec::with_capacity(6),
+        body: body.into(),
+    };
+    reply
+        .headers
+        .push((CONTENT_TYPE, HeaderValue::from_static(content_type)));
+    reply
+        .headers
+        .push((WEIR_ERROR, HeaderValue::from_static(error.code.slug())));
+    reply
+        .headers
+        .push((PROXY_STATUS, text(proxy_status(error))));
     if let Some(after) = error.retry_after {
         // Rounded up: a caller that comes back too early is refused again.
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        reply.headers.push((RETRY_AFTER, HeaderValue::from(seconds.max(1))));
+        reply
+            .headers
+            .push((RETRY_AFTER, HeaderValue::from(seconds.max(1))));
     }
     reply.headers.extend(error.headers.iter().cloned());
     reply
@@ -161,7 +191,11 @@ pub(crate) fn render(request: &Request, error: &GatewayError) -> Reply {
 
 /// RFC 9209, with our slug as the details.
 fn proxy_status(error: &GatewayError) -> String {
-    format!("weir; error={}; details=\"{}\"", error.code.proxy_error(), error.code)
+    format!(
+        "weir; error={}; details=\"{}\"",
+        error.code.proxy_error(),
+        error.code
+    )
 }
 
 fn problem_body(request: &Request, error: &GatewayError) -> Vec<u8> {
@@ -204,5 +238,6 @@ fn text(text: String) -> HeaderValue {
 }
 
 fn put(head: &mut ResponseHeader, name: HeaderName, value: HeaderValue) {
-    head.append_header(name, value).expect("a typed header is valid");
+    head.append_header(name, value)
+        .expect("a typed header is valid");
 }

@@ -1,15 +1,15 @@
 //! The way back: an upstream's answer through the response policies to the caller.
 
-use http::{Method, StatusCode};
 use http::header::CONTENT_LENGTH;
+use http::{Method, StatusCode};
 use pingora_http::ResponseHeader;
 use weir_telemetry::Code;
 
 use super::downstream::Downstream;
+use super::head;
 use super::identify::REQUEST_ID;
 use super::reply::{self, Reply};
 use super::request::Request;
-use super::head;
 use crate::error::GatewayError;
 use crate::upstream::{Answer, Body, Exchange, Incoming};
 
@@ -31,7 +31,9 @@ pub(crate) async fn head(
         answer.remove_header(&CONTENT_LENGTH);
     }
     for (name, value) in request.answer_headers.drain(..) {
-        answer.append_header(name, value).expect("a typed header is valid");
+        answer
+            .append_header(name, value)
+            .expect("a typed header is valid");
     }
     answer
         .insert_header(REQUEST_ID, request.record.request_id.as_str())
@@ -51,7 +53,10 @@ pub(crate) async fn stream(
     answer: Answer,
     body: &mut Body,
 ) -> Result<(), GatewayError> {
-    let Answer { head: answer_head, mut exchange } = answer;
+    let Answer {
+        head: answer_head,
+        mut exchange,
+    } = answer;
     if answer_head.status == StatusCode::SWITCHING_PROTOCOLS && !head::wants_upgrade(down.head()) {
         let error = GatewayError::new(Code::HttpProtocolError).source("nobody asked for this 101");
         exchange.abandon(request, &error);

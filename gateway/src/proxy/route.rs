@@ -15,7 +15,10 @@ use crate::routing::{self, Outcome, Query};
 use crate::runtime::Route;
 
 /// Finds the request's route and writes it into the context.
-pub(super) fn route(request: &mut Request, down: &mut Downstream) -> Result<Arc<Route>, GatewayError> {
+pub(super) fn route(
+    request: &mut Request,
+    down: &mut Downstream,
+) -> Result<Arc<Route>, GatewayError> {
     let head = down.head();
     let path = routing::normalise(head.uri.path()).map_err(|refused| bad_path(&refused))?;
     if let std::borrow::Cow::Owned(path) = path {
@@ -32,7 +35,9 @@ pub(super) fn route(request: &mut Request, down: &mut Downstream) -> Result<Arc<
     };
     let snapshot = request.snapshot.clone();
     match find(&snapshot.router, &query) {
-        Outcome::Found { route, captures, .. } => {
+        Outcome::Found {
+            route, captures, ..
+        } => {
             let route = snapshot.routes[route].clone();
             request.record.route = Some(route.name.clone());
             request.record.team.clone_from(&route.team);
@@ -52,7 +57,10 @@ pub(super) fn route(request: &mut Request, down: &mut Downstream) -> Result<Arc<
 }
 
 fn bad_path(refused: &routing::Refused) -> GatewayError {
-    GatewayError::public(Code::RequestHeadMalformed, format!("The path cannot be used: {refused}."))
+    GatewayError::public(
+        Code::RequestHeadMalformed,
+        format!("The path cannot be used: {refused}."),
+    )
 }
 
 /// A HEAD is served where a GET is, and a preflight is matched as the request it asks about, so
@@ -70,7 +78,12 @@ fn find<'a>(router: &'a routing::Router, query: &Query<'_>) -> Outcome<'a> {
             .and_then(|value| Method::from_bytes(value.as_bytes()).ok()),
         _ => None,
     };
-    match instead.map(|method| router.find(&Query { method: &method, ..*query })) {
+    match instead.map(|method| {
+        router.find(&Query {
+            method: &method,
+            ..*query
+        })
+    }) {
         Some(other @ Outcome::Found { .. }) => other,
         _ => found,
     }

@@ -91,6 +91,7 @@ impl Ledger {
     }
 
     /// How a quota stands for a subject. Keeps no account for a subject never seen.
+    #[cfg(test)]
     pub fn state(&self, quota: &Quota, subject: &Subject<'_>, now: SystemTime) -> State {
         let now = since_epoch(now);
         let (step, limit) = (quota.window.step(now), quota.limit_for(subject));

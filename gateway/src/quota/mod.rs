@@ -20,10 +20,9 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub use account::State;
 pub use definition::{By, Limit, Quota, Subject};
 pub use ledger::{Claim, Ledger};
 pub use refusal::Refusal;
-pub use reservation::{Provenance, Reservation, Settled, Used};
+pub use reservation::{Provenance, Reservation, Used};
 pub use unit::Unit;
 pub use window::{Period, Window};

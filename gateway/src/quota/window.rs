@@ -51,6 +51,7 @@ pub enum Window {
 impl Window {
     /// The stretch in which an amount taken at `now` counts: start included, end excluded. For
     /// a fixed window, the calendar period that holds `now`.
+    #[cfg(test)]
     pub fn bounds(self, now: SystemTime) -> (SystemTime, SystemTime) {
         let step = self.step(since_epoch(now));
         let at = |step| UNIX_EPOCH.checked_add(self.start(step)).unwrap_or(now);

@@ -79,6 +79,7 @@ impl Captures {
     }
 
     /// Whether nothing was captured.
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -47,8 +47,8 @@ mod template;
 mod property;
 
 pub use captures::Captures;
-pub use conflict::{Cause, Conflict};
+pub use conflict::Cause;
 pub use normal::{Refused, normalise};
 pub use rewrite::PathRewrite;
-pub use router::{Considered, Outcome, Query, Router};
-pub use rule::{Condition, Fault, HostPattern, PathPattern, QueryCondition, Rule, Test};
+pub use router::{Outcome, Query, Router};
+pub use rule::{Condition, HostPattern, PathPattern, QueryCondition, Rule, Test};

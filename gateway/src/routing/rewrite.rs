@@ -19,13 +19,6 @@ pub enum PathRewrite {
     None,
     /// Take a prefix off, by whole segments.
     StripPrefix(String),
-    /// Put another prefix in the place of one, by whole segments.
-    ReplacePrefix {
-        /// The prefix to take off.
-        from: String,
-        /// The prefix to put there.
-        to: String,
-    },
     /// Write it anew.
     Template(Template),
 }
@@ -38,15 +31,6 @@ impl PathRewrite {
     /// Takes `prefix` off: with `/orders`, `/orders/7` becomes `/7` and `/orders` becomes `/`.
     pub fn strip(prefix: &str) -> Result<Self, Fault> {
         Ok(Self::StripPrefix(normal(prefix)?))
-    }
-
-    /// Puts `to` in the place of `from`: with `/orders` and `/v2/orders`, `/orders/7` becomes
-    /// `/v2/orders/7`.
-    pub fn replace(from: &str, to: &str) -> Result<Self, Fault> {
-        Ok(Self::ReplacePrefix {
-            from: normal(from)?,
-            to: normal(to)?,
-        })
     }
 
     /// Writes the path anew. A capture is a whole segment, `{name}`, and must be captured by each
@@ -74,10 +58,6 @@ impl PathRewrite {
             Self::None => return Cow::Borrowed(target),
             Self::StripPrefix(from) => match strip(path, from) {
                 Some(rest) => replaced("", rest),
-                None => return Cow::Borrowed(target),
-            },
-            Self::ReplacePrefix { from, to } => match strip(path, from) {
-                Some(rest) => replaced(to.trim_end_matches('/'), rest),
                 None => return Cow::Borrowed(target),
             },
             Self::Template(template) => template.apply(captures),
@@ -174,26 +154,6 @@ mod tests {
             apply(&PathRewrite::strip("/").unwrap(), "//evil.example"),
             "/evil.example"
         );
-        assert_eq!(
-            apply(
-                &PathRewrite::replace("/a", "/").unwrap(),
-                "/a//evil.example"
-            ),
-            "/evil.example"
-        );
-    }
-
-    #[test]
-    fn a_prefix_is_replaced() {
-        let replace = PathRewrite::replace("/orders", "/v2/orders/").unwrap();
-        assert_eq!(apply(&replace, "/orders"), "/v2/orders");
-        assert_eq!(apply(&replace, "/orders/"), "/v2/orders/");
-        assert_eq!(apply(&replace, "/orders/7?x"), "/v2/orders/7?x");
-        assert_eq!(apply(&replace, "/other?x"), "/other?x");
-        assert_eq!(
-            apply(&PathRewrite::replace("/", "/api").unwrap(), "/a?x"),
-            "/api/a?x"
-        );
     }
 
     #[test]
@@ -234,7 +194,7 @@ mod tests {
             Err(Fault::Path(Refused::NotAbsolute))
         );
         assert_eq!(
-            PathRewrite::replace("/a", "/b?c"),
+            PathRewrite::strip("/b?c"),
             Err(Fault::Path(Refused::Delimiter))
         );
     }

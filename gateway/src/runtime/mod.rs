@@ -97,12 +97,18 @@ pub(crate) struct Parts<'a> {
 impl Parts<'_> {
     /// The producer of a cluster that `check` found to exist.
     pub(crate) fn producer(&self, cluster: &str) -> Arc<Producer> {
-        self.producers.get(cluster).expect("`check` resolved every cluster").clone()
+        self.producers
+            .get(cluster)
+            .expect("`check` resolved every cluster")
+            .clone()
     }
 
     /// An upstream that `check` found to exist.
     pub(crate) fn upstream(&self, name: &str) -> Arc<Upstream> {
-        self.upstreams.get(name).expect("`check` resolved every upstream").clone()
+        self.upstreams
+            .get(name)
+            .expect("`check` resolved every upstream")
+            .clone()
     }
 }
 
@@ -113,12 +119,17 @@ pub(crate) fn compile(
     metrics: &Metrics,
 ) -> Result<Snapshot, String> {
     let config = &loaded.config;
-    let definitions =
-        config.upstreams.iter().chain(config.providers.iter().map(|provider| &provider.upstream));
+    let definitions = config
+        .upstreams
+        .iter()
+        .chain(config.providers.iter().map(|provider| &provider.upstream));
     let upstreams: HashMap<_, _> = definitions
         .map(|definition| {
             let before = previous.and_then(|p| p.upstreams.get(&definition.name));
-            (definition.name.clone(), upstream::build::build(definition, before, metrics))
+            (
+                definition.name.clone(),
+                upstream::build::build(definition, before, metrics),
+            )
         })
         .collect();
     let parts = Parts {
@@ -129,17 +140,29 @@ pub(crate) fn compile(
         directory: Arc::new(Directory::new(&config.consumers)),
         upstreams,
     };
-    let routes = config.routes.iter().map(|r| route(r, &parts)).collect::<Result<_, _>>()?;
+    let routes = config
+        .routes
+        .iter()
+        .map(|r| route(r, &parts))
+        .collect::<Result<_, _>>()?;
     let router = Router::build(crate::config::routes::rules(&config.routes))
         .map_err(|conflicts| format!("{} routes can never match", conflicts.len()))?;
-    let Parts { upstreams, producers, .. } = parts;
+    let Parts {
+        upstreams,
+        producers,
+        ..
+    } = parts;
     Ok(Snapshot {
         revision: u64::from_str_radix(&loaded.revision[..16], 16).unwrap_or(0),
         router,
         routes,
         sampler: crate::observe::sampler(config)?,
         trusted_proxies: config.server.trusted_proxies.clone(),
-        listeners: config.listeners.iter().map(|l| (l.name.clone(), l.clone())).collect(),
+        listeners: config
+            .listeners
+            .iter()
+            .map(|l| (l.name.clone(), l.clone()))
+            .collect(),
         upstreams,
         producers,
         loaded,

@@ -14,8 +14,8 @@ use weir_telemetry::record::Protocol;
 use weir_telemetry::{Code, metrics};
 
 use super::guard::{self, Allowance, Opening};
-use super::refuse::{self, Caller};
 use super::http2;
+use super::refuse::{self, Caller};
 use crate::config::listeners::Listener;
 use crate::gateway::Gateway;
 use crate::proxy::{self, Connection};
@@ -64,12 +64,23 @@ impl ServerApp for App {
                 reason: "the listener has all the connections it is allowed",
             };
             let caller = Caller::Stream(stream);
-            refuse::refuse(&self.gateway, &connection, caller, 0, refusal, Instant::now()).await;
+            refuse::refuse(
+                &self.gateway,
+                &connection,
+                caller,
+                0,
+                refusal,
+                Instant::now(),
+            )
+            .await;
         } else if stream.selected_alpn_proto() == Some(ALPN::H2) {
             self.metrics.negotiated(Protocol::Http2);
             http2::serve(self, &connection, stream, BytesMut::new()).await;
         } else {
-            self.gateway.drain.nudging(self.http1(&connection, stream)).await;
+            self.gateway
+                .drain
+                .nudging(self.http1(&connection, stream))
+                .await;
         }
         None
     }
@@ -83,20 +94,32 @@ impl App {
         metrics: Arc<metrics::Listener>,
     ) -> Self {
         let name = listener.name.clone();
-        App { gateway, name, started_as: listener, metrics, open: Arc::default() }
+        App {
+            gateway,
+            name,
+            started_as: listener,
+            metrics,
+            open: Arc::default(),
+        }
     }
 
     /// Counts a connection, and says whether it is one too many.
     fn enter(&self) -> (Open, bool) {
         let before = self.open.fetch_add(1, Ordering::AcqRel);
         let max = self.listener().limits.max_connections;
-        (Open(self.open.clone()), max.is_some_and(|max| before >= max))
+        (
+            Open(self.open.clone()),
+            max.is_some_and(|max| before >= max),
+        )
     }
 
     /// The listener, by the configuration in force now.
     pub(super) fn listener(&self) -> Arc<Listener> {
         let snapshot = self.gateway.snapshot();
-        snapshot.listener(&self.name).unwrap_or(&self.started_as).clone()
+        snapshot
+            .listener(&self.name)
+            .unwrap_or(&self.started_as)
+            .clone()
     }
 
     /// Request after request, each head read by the guard.
@@ -122,13 +145,16 @@ impl App {
             if let Some(refusal) = refusal {
                 let caller = Caller::Stream(stream);
                 let seen = buffer.len();
-                return refuse::refuse(&self.gateway, connection, caller, seen, refusal, begun).await;
+                return refuse::refuse(&self.gateway, connection, caller, seen, refusal, begun)
+                    .await;
             }
             if first {
                 self.metrics.negotiated(Protocol::Http11);
                 first = false;
             }
-            let Some((next, rest)) = self.exchange(connection, stream, buffer).await else { return };
+            let Some((next, rest)) = self.exchange(connection, stream, buffer).await else {
+                return;
+            };
             stream = next;
             buffer = rest.unwrap_or_default();
         }

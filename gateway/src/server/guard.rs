@@ -51,7 +51,10 @@ pub(crate) async fn read_head(
     buffer: &mut BytesMut,
     allowance: &Allowance,
 ) -> Result<Opening, Refusal> {
-    let limits = Limits { max_bytes: allowance.max_bytes, max_fields: allowance.max_fields };
+    let limits = Limits {
+        max_bytes: allowance.max_bytes,
+        max_fields: allowance.max_fields,
+    };
     let mut scanner = Scanner::new(limits);
     if buffer.is_empty() {
         let first = tokio::time::timeout(allowance.idle, fill(stream, buffer)).await;
@@ -124,7 +127,8 @@ fn two_hosts(head: &[u8], target: &[u8]) -> bool {
     };
     let host = head.split(|byte| *byte == b'\n').find_map(|line| {
         let (name, value) = line.split_at_checked(5)?;
-        name.eq_ignore_ascii_case(b"host:").then(|| value.trim_ascii())
+        name.eq_ignore_ascii_case(b"host:")
+            .then(|| value.trim_ascii())
     });
     host.is_some_and(|host| host != authority)
 }
@@ -136,5 +140,8 @@ fn refusal(fault: &Fault) -> Refusal {
         Kind::VersionUnsupported => Code::HttpVersionUnsupported,
         Kind::MethodRefused => Code::MethodRefused,
     };
-    Refusal { code, reason: fault.reason() }
+    Refusal {
+        code,
+        reason: fault.reason(),
+    }
 }

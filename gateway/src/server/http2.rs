@@ -35,7 +35,11 @@ pub(super) async fn serve(app: &App, connection: &Arc<Connection>, stream: Strea
     let mut options = server::default_h2_options();
     options.max_concurrent_streams(app.listener().max_concurrent_streams);
     options.max_header_list_size(u32::try_from(allowance.max_bytes).unwrap_or(u32::MAX));
-    let stream: Stream = if read.is_empty() { stream } else { Box::new(Replayed { read, stream }) };
+    let stream: Stream = if read.is_empty() {
+        stream
+    } else {
+        Box::new(Replayed { read, stream })
+    };
     let handshake = tokio::time::timeout(allowance.head, server::handshake(stream, Some(options)));
     let Ok(Ok(mut conn)) = handshake.await else {
         app.metrics.refused(Code::RequestHeadMalformed);
@@ -70,7 +74,9 @@ pub(super) async fn serve(app: &App, connection: &Arc<Connection>, stream: Strea
                     let mut session = ServerSession::new_http2(session);
                     // A caller whose window stays shut holds an answer: not for ever.
                     session.set_write_timeout(Some(allowance.idle));
-                    streams.nudging(proxy::serve(&gateway, &connection, session)).await;
+                    streams
+                        .nudging(proxy::serve(&gateway, &connection, session))
+                        .await;
                     drop(open);
                 });
             }

@@ -69,7 +69,9 @@ pub(crate) async fn refuse(
     record.request_bytes = seen as u64;
     record.duration = begun.elapsed();
     record.gateway_time = Duration::ZERO;
-    gateway.telemetry.finish(record, Handles::of(&connection.metrics));
+    gateway
+        .telemetry
+        .finish(record, Handles::of(&connection.metrics));
 }
 
 const LINGER: Duration = Duration::from_secs(1);
@@ -91,7 +93,9 @@ async fn say_goodbye(
         answer.push_str(&format!("{name}: {value}\r\n"));
     }
     answer.push_str("connection: close\r\n\r\n");
-    stream.write_all(&[answer.into_bytes(), body].concat()).await?;
+    stream
+        .write_all(&[answer.into_bytes(), body].concat())
+        .await?;
     stream.flush().await?;
     stream.shutdown().await?;
     let mut sink = [0; 4096];
@@ -126,7 +130,10 @@ fn fields(code: Code, id: &RequestId, length: usize) -> Fields {
         ("content-type", "application/problem+json".to_owned()),
         ("content-length", length.to_string()),
         ("weir-error", code.to_string()),
-        ("proxy-status", format!("weir; error={}; details=\"{code}\"", code.proxy_error())),
+        (
+            "proxy-status",
+            format!("weir; error={}; details=\"{code}\"", code.proxy_error()),
+        ),
         ("x-request-id", id.to_string()),
     ]
 }

@@ -27,9 +27,14 @@ pub(super) fn certificates(
     listeners: &[Arc<Listener>],
 ) -> Result<HashMap<Arc<str>, Arc<Certificates>>, String> {
     let one = |(name, tls): (&Arc<str>, &Tls)| {
-        Ok((name.clone(), Arc::new(Certificates(ArcSwap::from_pointee(contexts(tls)?)))))
+        Ok((
+            name.clone(),
+            Arc::new(Certificates(ArcSwap::from_pointee(contexts(tls)?))),
+        ))
     };
-    let tls = listeners.iter().filter_map(|listener| Some((&listener.name, listener.tls.as_ref()?)));
+    let tls = listeners
+        .iter()
+        .filter_map(|listener| Some((&listener.name, listener.tls.as_ref()?)));
     tls.map(one).collect()
 }
 
@@ -45,22 +50,33 @@ impl Certificates {
         let contexts = self.0.load();
         let name = name.map(str::to_ascii_lowercase);
         let fits = |hosts: &[Host]| {
-            name.as_deref().is_some_and(|name| hosts.iter().any(|host| host.matches(name)))
+            name.as_deref()
+                .is_some_and(|name| hosts.iter().any(|host| host.matches(name)))
         };
-        let found = contexts.0.iter().find(|(hosts, _)| fits(hosts)).or(contexts.0.first());
+        let found = contexts
+            .0
+            .iter()
+            .find(|(hosts, _)| fits(hosts))
+            .or(contexts.0.first());
         found.map(|(_, context)| context.clone())
     }
 }
 
 /// What Pingora's listener terminates TLS with.
 pub(super) fn settings(tls: &Tls, certificates: Arc<Certificates>) -> Result<TlsSettings, String> {
-    let first = tls.certificates.first().ok_or("a TLS listener has no certificate")?;
+    let first = tls
+        .certificates
+        .first()
+        .ok_or("a TLS listener has no certificate")?;
     let mut settings = TlsSettings::from(builder(first, tls)?);
     // OpenSSL calls this for every handshake, with or without a server name.
     settings.set_servername_callback(move |ssl, _alert| {
         let context = certificates.pick(ssl.servername(NameType::HOST_NAME));
-        let Some(context) = context else { return Err(SniError::ALERT_FATAL) };
-        ssl.set_ssl_context(&context).map_err(|_| SniError::ALERT_FATAL)
+        let Some(context) = context else {
+            return Err(SniError::ALERT_FATAL);
+        };
+        ssl.set_ssl_context(&context)
+            .map_err(|_| SniError::ALERT_FATAL)
     });
     Ok(settings)
 }
@@ -70,7 +86,11 @@ fn contexts(tls: &Tls) -> Result<Contexts, String> {
         let context = builder(certificate, tls)?.build().into_context();
         Ok((certificate.hosts.clone(), context))
     };
-    tls.certificates.iter().map(context).collect::<Result<_, String>>().map(Contexts)
+    tls.certificates
+        .iter()
+        .map(context)
+        .collect::<Result<_, String>>()
+        .map(Contexts)
 }
 
 fn builder(certificate: &Certificate, tls: &Tls) -> Result<SslAcceptorBuilder, String> {

@@ -33,12 +33,19 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure with a known code.
     pub(crate) fn new(code: Code, sent: Sent, detail: impl Into<String>) -> Self {
-        Failure { code, detail: detail.into(), sent }
+        Failure {
+            code,
+            detail: detail.into(),
+            sent,
+        }
     }
 
     /// Whether the endpoint is to blame, rather than a limit of ours.
     pub(crate) fn is_the_endpoints(&self) -> bool {
-        !matches!(self.code, Code::ConnectionLimitReached | Code::RequestDeadlineExceeded)
+        !matches!(
+            self.code,
+            Code::ConnectionLimitReached | Code::RequestDeadlineExceeded
+        )
     }
 }
 
@@ -90,7 +97,11 @@ pub(crate) fn amid_body(error: &BError) -> Failure {
 
 /// Names an error met while the request body was written.
 pub(crate) fn writing_body(error: &io::Error) -> Failure {
-    Failure::new(Code::ConnectionTerminated, Sent::Some, format!("while sending the body: {error}"))
+    Failure::new(
+        Code::ConnectionTerminated,
+        Sent::Some,
+        format!("while sending the body: {error}"),
+    )
 }
 
 /// A stream the peer declared unprocessed may be replayed whatever its method.
@@ -101,7 +112,11 @@ fn refused_stream(error: &BError) -> Option<Failure> {
     // h2 ends streams beyond a GOAWAY's last id with the GOAWAY itself.
     let beyond_goaway = h2.is_go_away() && h2.is_remote();
     (refused || beyond_goaway).then(|| {
-        Failure::new(Code::StreamRefused, Sent::Refused, format!("the endpoint refused the stream: {h2}"))
+        Failure::new(
+            Code::StreamRefused,
+            Sent::Refused,
+            format!("the endpoint refused the stream: {h2}"),
+        )
     })
 }
 
@@ -149,23 +164,40 @@ mod tests {
     use super::*;
 
     fn h2_error(reason: h2::Reason) -> BError {
-        Error::because(ErrorType::H2Error, "while reading h2 header", h2::Error::from(reason))
+        Error::because(
+            ErrorType::H2Error,
+            "while reading h2 header",
+            h2::Error::from(reason),
+        )
     }
 
     #[test]
     fn what_h2_said_is_found_and_told() {
         let failure = awaiting_head(&h2_error(h2::Reason::PROTOCOL_ERROR), false);
         assert_eq!(failure.code, Code::HttpProtocolError);
-        assert!(failure.detail.contains("unspecific protocol error"), "{}", failure.detail);
+        assert!(
+            failure.detail.contains("unspecific protocol error"),
+            "{}",
+            failure.detail
+        );
         let failure = awaiting_head(&h2_error(h2::Reason::CANCEL), false);
         assert_eq!(failure.code, Code::ConnectionTerminated);
     }
 
     #[test]
     fn part_of_a_head_is_more_than_nothing() {
-        let error = Error::explain(ErrorType::ConnectionClosed, "while reading response headers");
-        assert_eq!(awaiting_head(&error, false).code, Code::ConnectionTerminated);
-        assert_eq!(awaiting_head(&error, true).code, Code::HttpResponseIncomplete);
+        let error = Error::explain(
+            ErrorType::ConnectionClosed,
+            "while reading response headers",
+        );
+        assert_eq!(
+            awaiting_head(&error, false).code,
+            Code::ConnectionTerminated
+        );
+        assert_eq!(
+            awaiting_head(&error, true).code,
+            Code::HttpResponseIncomplete
+        );
     }
 
     #[test]

@@ -51,7 +51,11 @@ enum End {
 impl Writer {
     /// A writer onto an HTTP/1 connection.
     pub(crate) fn http1(handle: Handle, chunked: bool) -> Self {
-        Self::over(if chunked { Sink::Chunked(handle) } else { Sink::Plain(handle) })
+        Self::over(if chunked {
+            Sink::Chunked(handle)
+        } else {
+            Sink::Plain(handle)
+        })
     }
 
     /// A writer onto a connection that has left HTTP.
@@ -66,11 +70,20 @@ impl Writer {
 
     /// A writer for a stream whose head already ended it.
     pub(crate) fn ended() -> Self {
-        Writer { end: End::Sent, ..Self::over(Sink::Nowhere) }
+        Writer {
+            end: End::Sent,
+            ..Self::over(Sink::Nowhere)
+        }
     }
 
     fn over(sink: Sink) -> Self {
-        Writer { sink, queue: VecDeque::new(), sent: 0, end: End::Open, dirty: false }
+        Writer {
+            sink,
+            queue: VecDeque::new(),
+            sent: 0,
+            end: End::Open,
+            dirty: false,
+        }
     }
 
     /// Accepts a chunk; the caller lets it drain before it offers the next. What comes after the
@@ -82,7 +95,8 @@ impl Writer {
         }
         match self.sink {
             Sink::Chunked(_) => {
-                self.queue.push_back(Bytes::from(format!("{:x}\r\n", chunk.len())));
+                self.queue
+                    .push_back(Bytes::from(format!("{:x}\r\n", chunk.len())));
                 self.queue.push_back(chunk);
                 self.queue.push_back(Bytes::from_static(b"\r\n"));
             }
@@ -169,7 +183,13 @@ impl Writer {
             Sink::Nowhere => Poll::Ready(Ok(())),
             Sink::Stream(stream) => {
                 let last = self.end == End::Queued;
-                ready!(poll_stream(stream, &mut self.queue, &mut self.sent, last, cx))?;
+                ready!(poll_stream(
+                    stream,
+                    &mut self.queue,
+                    &mut self.sent,
+                    last,
+                    cx
+                ))?;
                 if last {
                     self.end = End::Sent;
                 }
@@ -187,7 +207,9 @@ fn poll_stream(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     if queue.is_empty() && last {
-        stream.send_data(Bytes::new(), true).map_err(io::Error::other)?;
+        stream
+            .send_data(Bytes::new(), true)
+            .map_err(io::Error::other)?;
         return Poll::Ready(Ok(()));
     }
     while let Some(front) = queue.front_mut() {
@@ -221,7 +243,10 @@ mod tests {
         writer.push(Bytes::from_static(b"too late"));
         writer.finish();
         assert!(!writer.pending() && !writer.is_open());
-        assert!(!writer.done(), "a connection whose request was cut carries no other");
+        assert!(
+            !writer.done(),
+            "a connection whose request was cut carries no other"
+        );
     }
 
     #[test]

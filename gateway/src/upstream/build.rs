@@ -34,7 +34,11 @@ pub(crate) fn build(
     let kept = previous.filter(|p| {
         p.definition.protocol == definition.protocol && p.definition.tls == definition.tls
     });
-    let endpoints: Vec<_> = definition.endpoints.iter().map(|e| endpoint(e, definition, kept)).collect();
+    let endpoints: Vec<_> = definition
+        .endpoints
+        .iter()
+        .map(|e| endpoint(e, definition, kept))
+        .collect();
     let weights: Vec<u32> = definition.endpoints.iter().map(|e| e.weight).collect();
     let names: Vec<&str> = endpoints.iter().map(|e| &*e.name).collect();
     let upstream = Arc::new(Upstream {
@@ -43,14 +47,22 @@ pub(crate) fn build(
         balancer: Balancer::new(balance(&definition.balance), &weights, &names),
         breaker: previous
             .filter(|p| p.definition.breaker == definition.breaker)
-            .map_or_else(|| Breaker::new(breaker_settings(&definition.breaker)), |p| p.breaker.clone()),
+            .map_or_else(
+                || Breaker::new(breaker_settings(&definition.breaker)),
+                |p| p.breaker.clone(),
+            ),
         budget: Budget::new(definition.retries.budget_percent),
         max_retries: definition.retries.max,
         outliers: previous
             .filter(|p| p.definition.passive == definition.passive)
             .filter(|p| p.definition.endpoints == definition.endpoints)
             .map_or_else(
-                || Arc::new(Outliers::new(endpoints.len(), outlier_settings(definition.passive))),
+                || {
+                    Arc::new(Outliers::new(
+                        endpoints.len(),
+                        outlier_settings(definition.passive),
+                    ))
+                },
                 |p| p.outliers.clone(),
             ),
         dialer: Dialer::new(protocol(definition), tls(definition)),
@@ -109,7 +121,9 @@ fn balance(balance: &config::Balance) -> Balance {
 fn breaker_settings(breaker: &config::Breaker) -> breaker::Settings {
     let errors = breaker.errors;
     breaker::Settings {
-        max_in_flight: breaker.max_in_flight.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+        max_in_flight: breaker
+            .max_in_flight
+            .map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
         error_percent: errors.map(|e| e.percent),
         minimum_requests: errors.map_or(1, |e| e.minimum_requests),
         window: errors.map_or(Duration::from_secs(10), |e| e.window),
@@ -144,9 +158,13 @@ fn tls(definition: &config::Upstream) -> Option<Tls> {
     let tls = definition.tls.as_ref()?;
     Some(Tls {
         verify: tls.verify,
-        authorities: tls.ca.as_ref().map(|ca| Arc::new(ca.to_vec().into_boxed_slice())),
-        client: tls.identity.as_ref().map(|identity| {
-            Arc::new(CertKey::new(identity.chain.clone(), identity.key.clone()))
-        }),
+        authorities: tls
+            .ca
+            .as_ref()
+            .map(|ca| Arc::new(ca.to_vec().into_boxed_slice())),
+        client: tls
+            .identity
+            .as_ref()
+            .map(|identity| Arc::new(CertKey::new(identity.chain.clone(), identity.key.clone()))),
     })
 }

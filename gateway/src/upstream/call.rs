@@ -15,9 +15,9 @@ use weir_telemetry::Code;
 use weir_telemetry::record::Attempt;
 
 use super::attribute::{self, Failure, Sent};
+use super::conn::Slot;
 use super::dial::Opened;
 use super::exchange::{Exchange, Incoming, Stop};
-use super::conn::Slot;
 use super::pool::Facts;
 use super::session::Session;
 use super::{Endpoint, Lease, Upstream};
@@ -49,7 +49,11 @@ impl Body {
         }
         let first = down.read_ready().await?;
         let last = down.request_done();
-        Ok(Body::Stream { first, last, consumed: false })
+        Ok(Body::Stream {
+            first,
+            last,
+            consumed: false,
+        })
     }
 
     /// Whether every byte that was sent could be sent again.
@@ -169,18 +173,30 @@ async fn attempt(
         }
         Ok(Err(error)) => {
             lease.failed();
-            return Err(Stop::Upstream(attribute::awaiting_head(&error, session.heard())));
+            return Err(Stop::Upstream(attribute::awaiting_head(
+                &error,
+                session.heard(),
+            )));
         }
         Err(_) => {
             lease.failed();
             return Err(Stop::Upstream(too_late(Sent::Some)));
         }
     };
-    let mut exchange = Exchange::begin(session, (writer, head_bytes), facts, lease, request, call.deadline);
+    let mut exchange = Exchange::begin(
+        session,
+        (writer, head_bytes),
+        facts,
+        lease,
+        request,
+        call.deadline,
+    );
     loop {
         match exchange.next(request, down, &mut call.body).await? {
             Incoming::Head(head) => return Ok(Answer { head, exchange }),
-            Incoming::Informational(head) => down.write_informational(head).await.map_err(Stop::Client)?,
+            Incoming::Informational(head) => {
+                down.write_informational(head).await.map_err(Stop::Client)?
+            }
             Incoming::Chunk(_) | Incoming::End(_) => {
                 return Err(Stop::Upstream(Failure::new(
                     Code::HttpProtocolError,
@@ -218,10 +234,16 @@ async fn connect(
     match opened {
         Opened::Http1(handle) => Ok((Session::http1(handle), facts)),
         Opened::Http2(connection) => {
-            let session = Session::http2(&connection).await.map_err(|e| attribute::connecting(&e))?;
+            let session = Session::http2(&connection)
+                .await
+                .map_err(|e| attribute::connecting(&e))?;
             endpoint.pool.share(connection, facts);
             session.map(|s| (s, facts)).ok_or_else(|| {
-                Failure::new(Code::StreamRefused, Sent::Refused, "a new connection takes no stream")
+                Failure::new(
+                    Code::StreamRefused,
+                    Sent::Refused,
+                    "a new connection takes no stream",
+                )
             })
         }
     }
@@ -248,21 +270,35 @@ async fn open(
     let mut failure = dns_error(endpoint, "it has no address");
     for (address, left) in addresses.iter().zip((1..=addresses.len() as u32).rev()) {
         let within = until.saturating_duration_since(Instant::now()) / left;
-        let opened = upstream.dialer.open(*address, &endpoint.server_name, slot.clone(), within);
+        let opened = upstream
+            .dialer
+            .open(*address, &endpoint.server_name, slot.clone(), within);
         match opened.await {
             Ok(opened) => return Ok(opened),
             Err(error) => failure = attribute::connecting(&error),
         }
     }
-    Err(if Instant::now() >= deadline { too_late(Sent::Nothing) } else { failure })
+    Err(if Instant::now() >= deadline {
+        too_late(Sent::Nothing)
+    } else {
+        failure
+    })
 }
 
 fn too_late(sent: Sent) -> Failure {
-    Failure::new(Code::RequestDeadlineExceeded, sent, "the request's total deadline has passed")
+    Failure::new(
+        Code::RequestDeadlineExceeded,
+        sent,
+        "the request's total deadline has passed",
+    )
 }
 
 fn dns_error(endpoint: &Endpoint, why: &str) -> Failure {
-    Failure::new(Code::DnsError, Sent::Nothing, format!("{}: {why}", endpoint.name))
+    Failure::new(
+        Code::DnsError,
+        Sent::Nothing,
+        format!("{}: {why}", endpoint.name),
+    )
 }
 
 fn note_connection(request: &mut Request, facts: &Facts) {
@@ -275,7 +311,11 @@ fn note_connection(request: &mut Request, facts: &Facts) {
 }
 
 /// Why another attempt is safe, if it is (RFC 9110, 9.2.2).
-pub(super) fn replay_reason(method: &Method, body: &Body, failure: &Failure) -> Option<&'static str> {
+pub(super) fn replay_reason(
+    method: &Method,
+    body: &Body,
+    failure: &Failure,
+) -> Option<&'static str> {
     if !body.is_whole() {
         return None;
     }

@@ -117,7 +117,10 @@ impl Handle {
         Handle(Arc::new(Shared {
             _slot: slot,
             id: stream.id(),
-            wire: Mutex::new(Wire { stream, gathered: BytesMut::new() }),
+            wire: Mutex::new(Wire {
+                stream,
+                gathered: BytesMut::new(),
+            }),
             corked: AtomicBool::new(false),
             heard: AtomicBool::new(false),
         }))
@@ -225,9 +228,7 @@ impl AsyncWrite for End {
 #[async_trait]
 impl Shutdown for End {
     async fn shutdown(&mut self) {
-        let closed = std::future::poll_fn(|cx| {
-            self.0.wire.lock().poll_shutdown(cx)
-        });
+        let closed = std::future::poll_fn(|cx| self.0.wire.lock().poll_shutdown(cx));
         // The peer may be gone already; there is nobody left to tell.
         let _ = closed.await;
     }

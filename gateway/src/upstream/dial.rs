@@ -60,7 +60,11 @@ impl Dialer {
     pub(crate) fn new(protocol: Protocol, tls: Option<Tls>) -> Self {
         // Keep-alive is our pool's job, so the connector's own is left empty.
         let connector = TransportConnector::new(Some(ConnectorOptions::new(1)));
-        Dialer { connector, protocol, tls }
+        Dialer {
+            connector,
+            protocol,
+            tls,
+        }
     }
 
     /// The protocol spoken over what is opened.
@@ -118,7 +122,9 @@ impl Dialer {
         address: SocketAddr,
         server_name: &str,
     ) -> Result<Stream, BError> {
-        self.connector.new_stream(&self.peer(address, server_name)).await
+        self.connector
+            .new_stream(&self.peer(address, server_name))
+            .await
     }
 
     fn peer(&self, address: SocketAddr, server_name: &str) -> HttpPeer {

@@ -12,13 +12,13 @@ use pingora_error::BError;
 use pingora_http::ResponseHeader;
 use weir_telemetry::Code;
 
+use super::Lease;
 use super::attribute::{self, Failure, Sent};
 use super::body::Writer;
 use super::call::Body;
 use super::clock::{Clock, Overdue, Phase};
 use super::pool::Facts;
 use super::session::Session;
-use super::Lease;
 use crate::error::GatewayError;
 use crate::proxy::{Downstream, Request};
 
@@ -164,7 +164,12 @@ impl Exchange {
 
     /// Waits for whatever comes first. Dropping any of these waits loses nothing.
     async fn event(&mut self, request: &Request, down: &mut Downstream, phase: Phase) -> Event {
-        let Exchange { session, writer, clock, .. } = self;
+        let Exchange {
+            session,
+            writer,
+            clock,
+            ..
+        } = self;
         let head_due = self.head.is_none();
         let pending = writer.pending();
         // Once a caller has closed its way of a tunnel, there is nothing left to hear from it.
@@ -312,7 +317,11 @@ async fn read(session: &mut Session, head_due: bool) -> Result<Incoming, BError>
         let head = session.read_head().await?;
         let informational =
             head.status.is_informational() && head.status != StatusCode::SWITCHING_PROTOCOLS;
-        return Ok(if informational { Incoming::Informational(head) } else { Incoming::Head(head) });
+        return Ok(if informational {
+            Incoming::Informational(head)
+        } else {
+            Incoming::Head(head)
+        });
     }
     if !session.body_done()?
         && let Some(chunk) = session.read_chunk().await?

@@ -32,9 +32,15 @@ const RESOLVE_EVERY: u32 = 15;
 
 /// Starts watching. Outside of a runtime, as in a dry run, nothing is watched.
 pub(super) fn watch(upstream: &Arc<Upstream>) {
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        return;
+    };
     let mut tasks = upstream.tasks.0.lock();
-    tasks.push(runtime.spawn(keep_house(Arc::downgrade(upstream))).abort_handle());
+    tasks.push(
+        runtime
+            .spawn(keep_house(Arc::downgrade(upstream)))
+            .abort_handle(),
+    );
     for (index, endpoint) in upstream.endpoints.iter().enumerate() {
         match upstream.definition.active.clone() {
             Some(active) => {
@@ -50,7 +56,9 @@ pub(super) fn watch(upstream: &Arc<Upstream>) {
 
 async fn keep_house(upstream: Weak<Upstream>) {
     for round in 0_u32.. {
-        let Some(upstream) = upstream.upgrade() else { return };
+        let Some(upstream) = upstream.upgrade() else {
+            return;
+        };
         upstream.sweep();
         // An ejection ends by itself; the gauge has to be told.
         upstream.tell_health();
@@ -70,10 +78,14 @@ async fn probe_forever(upstream: Weak<Upstream>, index: usize, active: Active) {
         healthy_after: active.healthy_after,
         unhealthy_after: active.unhealthy_after,
     };
-    let Some(before) = upstream.upgrade().map(|u| u.endpoints[index].is_healthy()) else { return };
+    let Some(before) = upstream.upgrade().map(|u| u.endpoints[index].is_healthy()) else {
+        return;
+    };
     let health = Health::resume(settings, before);
     loop {
-        let Some(strong) = upstream.upgrade() else { return };
+        let Some(strong) = upstream.upgrade() else {
+            return;
+        };
         let endpoint = strong.endpoints[index].clone();
         let good = probe_once(&strong, &endpoint, &active).await.is_ok();
         if let Some(transition) = health.observe(good) {
@@ -86,7 +98,11 @@ async fn probe_forever(upstream: Weak<Upstream>, index: usize, active: Active) {
     }
 }
 
-async fn probe_once(upstream: &Upstream, endpoint: &Endpoint, active: &Active) -> Result<(), String> {
+async fn probe_once(
+    upstream: &Upstream,
+    endpoint: &Endpoint,
+    active: &Active,
+) -> Result<(), String> {
     if endpoint.resolved.current().is_empty() {
         endpoint.resolved.refresh().await?;
     }
@@ -136,7 +152,9 @@ async fn ask_http2(
     let said = |error: pingora_error::BError| error.to_string();
     // A probe's connection is not one of those that calls are allowed.
     let slot = Slot::take(&Arc::default(), None).expect("there is no limit");
-    let opening = upstream.dialer.open(address, &endpoint.server_name, Arc::new(slot), within);
+    let opening = upstream
+        .dialer
+        .open(address, &endpoint.server_name, Arc::new(slot), within);
     let Opened::Http2(connection) = opening.await.map_err(said)?.0 else {
         return Err("the connection is not HTTP/2".to_owned());
     };
@@ -144,8 +162,12 @@ async fn ask_http2(
     let mut session = session.ok_or("a new connection takes no stream")?;
     let mut head = RequestHeader::build("GET", path.as_bytes(), None).map_err(said)?;
     head.insert_header("host", host).map_err(said)?;
-    head.insert_header("user-agent", probe::USER_AGENT).map_err(said)?;
-    session.send(Box::new(head), None, true).await.map_err(said)?;
+    head.insert_header("user-agent", probe::USER_AGENT)
+        .map_err(said)?;
+    session
+        .send(Box::new(head), None, true)
+        .await
+        .map_err(said)?;
     let status = session.read_head().await.map_err(said)?.status;
     probe::judge(status.as_u16(), &probe::WELL)
 }

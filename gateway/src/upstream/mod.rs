@@ -116,17 +116,20 @@ impl Upstream {
     /// Picks an endpoint that is not among `tried`, unless there is no other.
     fn lease(self: &Arc<Self>, key: Option<&[u8]>, tried: &[usize]) -> Result<Lease, GatewayError> {
         let now = Instant::now();
-        let permit = self.breaker.try_enter(now).map_err(|refused| self.refused(refused))?;
-        let usable = |i: usize| {
-            self.endpoints[i].is_healthy() && !self.outliers.is_ejected(i, now)
-        };
+        let permit = self
+            .breaker
+            .try_enter(now)
+            .map_err(|refused| self.refused(refused))?;
+        let usable = |i: usize| self.endpoints[i].is_healthy() && !self.outliers.is_ejected(i, now);
         let in_flight = |i: usize| self.endpoints[i].in_flight.load(Ordering::Relaxed);
         let index = self
             .balancer
             .pick(key, in_flight, |i| usable(i) && !tried.contains(&i))
             .or_else(|| (!tried.is_empty()).then(|| self.balancer.pick(key, in_flight, usable))?)
             .ok_or_else(|| self.none_usable())?;
-        self.endpoints[index].in_flight.fetch_add(1, Ordering::Relaxed);
+        self.endpoints[index]
+            .in_flight
+            .fetch_add(1, Ordering::Relaxed);
         Ok(Lease {
             upstream: self.clone(),
             index,
@@ -138,14 +141,21 @@ impl Upstream {
 
     fn none_usable(&self) -> GatewayError {
         GatewayError::new(Code::DestinationUnavailable)
-            .source(format!("none of the {} endpoints of {} is healthy", self.endpoints.len(), self.name))
+            .source(format!(
+                "none of the {} endpoints of {} is healthy",
+                self.endpoints.len(),
+                self.name
+            ))
             .retry_after(Duration::from_secs(1))
     }
 
     fn refused(&self, refused: Refused) -> GatewayError {
         match refused {
             Refused::InFlight => GatewayError::new(Code::ConnectionLimitReached)
-                .source(format!("{} has as many requests in flight as its breaker allows", self.name))
+                .source(format!(
+                    "{} has as many requests in flight as its breaker allows",
+                    self.name
+                ))
                 .retry_after(Duration::from_secs(1)),
             Refused::Open { retry_after } => GatewayError::new(Code::BreakerOpen)
                 .source(format!("the breaker of {} is open", self.name))

@@ -75,7 +75,11 @@ const MAX_PARKED: usize = 1024;
 
 impl Pool {
     /// Takes an idle HTTP/1 connection to one of `addresses` that is still open.
-    pub(crate) fn take(&self, addresses: &[SocketAddr], max_idle: Duration) -> Option<(Handle, Facts)> {
+    pub(crate) fn take(
+        &self,
+        addresses: &[SocketAddr],
+        max_idle: Duration,
+    ) -> Option<(Handle, Facts)> {
         loop {
             let parked = self.parked.lock().pop()?;
             let idle_for = parked.since.elapsed();
@@ -86,7 +90,11 @@ impl Pool {
                 self.closed_by_peer.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
-            let facts = Facts { uses: parked.facts.uses + 1, idle_for, ..parked.facts };
+            let facts = Facts {
+                uses: parked.facts.uses + 1,
+                idle_for,
+                ..parked.facts
+            };
             return Some((parked.handle, facts));
         }
     }
@@ -95,7 +103,11 @@ impl Pool {
     pub(crate) fn park(&self, handle: Handle, facts: Facts) {
         let mut parked = self.parked.lock();
         if parked.len() < MAX_PARKED {
-            parked.push(Parked { handle, facts, since: Instant::now() });
+            parked.push(Parked {
+                handle,
+                facts,
+                since: Instant::now(),
+            });
         }
     }
 
@@ -107,17 +119,26 @@ impl Pool {
                 && !s.connection.is_shutting_down()
                 && addresses.contains(&s.facts.address)
         });
-        let found = shared.iter_mut().find(|s| s.connection.more_streams_allowed())?;
+        let found = shared
+            .iter_mut()
+            .find(|s| s.connection.more_streams_allowed())?;
         found.facts.uses += 1;
-        found.facts.idle_for =
-            if found.connection.is_idle() { found.idle_since.elapsed() } else { Duration::ZERO };
+        found.facts.idle_for = if found.connection.is_idle() {
+            found.idle_since.elapsed()
+        } else {
+            Duration::ZERO
+        };
         Some((found.connection.clone(), found.facts))
     }
 
     /// Offers a new HTTP/2 connection to later requests.
     pub(crate) fn share(&self, connection: ConnectionRef, facts: Facts) {
         let idle_since = Instant::now();
-        self.shared.lock().push(Shared { connection, facts, idle_since });
+        self.shared.lock().push(Shared {
+            connection,
+            facts,
+            idle_since,
+        });
     }
 
     /// Drops what has been idle too long, or was closed by the peer. Called every second or so.

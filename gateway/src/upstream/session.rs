@@ -4,8 +4,8 @@
 //! deadline, no metrics. Every read may be dropped while pending and asked again.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use pingora_core::connectors::http::v2::ConnectionRef;
 use pingora_core::protocols::http::v1::client::HttpSession as Http1;
 use pingora_core::protocols::http::v2::client::Http2Session as Http2;
@@ -61,7 +61,11 @@ impl Session {
                 }
                 let length = session.write_request_header(head).await?;
                 handle.uncork();
-                let writer = if framed { Writer::http1(handle.clone(), chunked) } else { Writer::ended() };
+                let writer = if framed {
+                    Writer::http1(handle.clone(), chunked)
+                } else {
+                    Writer::ended()
+                };
                 (writer, length)
             }
             Session::Http2(session) => {
@@ -133,9 +137,9 @@ impl Session {
     /// The way up once both sides have agreed to leave HTTP; `None` if they have not.
     pub(crate) fn tunnel(&self) -> Option<Writer> {
         match self {
-            Session::Http1(session, handle) => {
-                session.was_upgraded().then(|| Writer::tunnel(handle.clone()))
-            }
+            Session::Http1(session, handle) => session
+                .was_upgraded()
+                .then(|| Writer::tunnel(handle.clone())),
             Session::Http2(_) => None,
         }
     }

@@ -86,7 +86,9 @@ fn a_telemetry_section_that_comes_brings_no_exporter() {
     };
     assert_eq!(refused(with("{ slow_after: 2s }")), [""; 0]);
     assert_eq!(
-        refused(with("{ otlp: { endpoint: 'http://a:1' }, access_log: { output: none } }")),
+        refused(with(
+            "{ otlp: { endpoint: 'http://a:1' }, access_log: { output: none } }"
+        )),
         ["telemetry: access_log", "telemetry: otlp"]
     );
 }

@@ -46,16 +46,30 @@ impl Cors {
     fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let origin = headers.get(ORIGIN)?;
         let text = origin.to_str().ok()?;
-        let by = self.config.origins.iter().find(|allowed| allowed.matches(text))?;
+        let by = self
+            .config
+            .origins
+            .iter()
+            .find(|allowed| allowed.matches(text))?;
         let any = matches!(by, Origin::Any) && !self.config.credentials;
-        Some(if any { HeaderValue::from_static("*") } else { origin.clone() })
+        Some(if any {
+            HeaderValue::from_static("*")
+        } else {
+            origin.clone()
+        })
     }
 
     fn common(&self, origin: HeaderValue) -> Fields {
         // The answer differs by origin, so a cache must not give it to another one.
-        let mut fields = vec![(ACCESS_CONTROL_ALLOW_ORIGIN, origin), (VARY, HeaderValue::from_static("origin"))];
+        let mut fields = vec![
+            (ACCESS_CONTROL_ALLOW_ORIGIN, origin),
+            (VARY, HeaderValue::from_static("origin")),
+        ];
         if self.config.credentials {
-            fields.push((ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true")));
+            fields.push((
+                ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                HeaderValue::from_static("true"),
+            ));
         }
         fields
     }
@@ -63,11 +77,15 @@ impl Cors {
     fn preflight(&self, headers: &HeaderMap) -> Reply {
         let mut reply = Reply::empty(StatusCode::NO_CONTENT);
         let Some(origin) = self.allowed(headers) else {
-            reply.headers.push((VARY, HeaderValue::from_static("origin")));
+            reply
+                .headers
+                .push((VARY, HeaderValue::from_static("origin")));
             return reply;
         };
         reply.headers = self.common(origin);
-        reply.headers.push((ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone()));
+        reply
+            .headers
+            .push((ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone()));
         let asked = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
         if let Some(allowed) = self.headers.clone().or(asked) {
             reply.headers.push((ACCESS_CONTROL_ALLOW_HEADERS, allowed));
@@ -113,6 +131,12 @@ impl Policy for Cors {
 }
 
 fn list<T: Display>(items: &[T]) -> Option<HeaderValue> {
-    let joined = items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    (!items.is_empty()).then(|| HeaderValue::try_from(joined).ok()).flatten()
+    let joined = items
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
+    (!items.is_empty())
+        .then(|| HeaderValue::try_from(joined).ok())
+        .flatten()
 }

@@ -17,7 +17,10 @@ fn cors(origins: Vec<Origin>, credentials: bool) -> Cors {
 fn asking(origin: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(ORIGIN, origin.parse().expect("a value"));
-    headers.insert(ACCESS_CONTROL_REQUEST_HEADERS, HeaderValue::from_static("x-a"));
+    headers.insert(
+        ACCESS_CONTROL_REQUEST_HEADERS,
+        HeaderValue::from_static("x-a"),
+    );
     headers
 }
 
@@ -30,11 +33,26 @@ fn field(reply: &Reply, name: &HeaderName) -> Option<String> {
 fn a_preflight_names_the_origin_and_what_it_may_do() {
     let policy = cors(vec![Origin::Exact("https://a.example".into())], true);
     let reply = policy.preflight(&asking("https://a.example"));
-    assert_eq!(field(&reply, &ACCESS_CONTROL_ALLOW_ORIGIN).as_deref(), Some("https://a.example"));
-    assert_eq!(field(&reply, &ACCESS_CONTROL_ALLOW_METHODS).as_deref(), Some("GET, POST"));
-    assert_eq!(field(&reply, &ACCESS_CONTROL_ALLOW_HEADERS).as_deref(), Some("x-a"));
-    assert_eq!(field(&reply, &ACCESS_CONTROL_ALLOW_CREDENTIALS).as_deref(), Some("true"));
-    assert_eq!(field(&reply, &ACCESS_CONTROL_MAX_AGE).as_deref(), Some("60"));
+    assert_eq!(
+        field(&reply, &ACCESS_CONTROL_ALLOW_ORIGIN).as_deref(),
+        Some("https://a.example")
+    );
+    assert_eq!(
+        field(&reply, &ACCESS_CONTROL_ALLOW_METHODS).as_deref(),
+        Some("GET, POST")
+    );
+    assert_eq!(
+        field(&reply, &ACCESS_CONTROL_ALLOW_HEADERS).as_deref(),
+        Some("x-a")
+    );
+    assert_eq!(
+        field(&reply, &ACCESS_CONTROL_ALLOW_CREDENTIALS).as_deref(),
+        Some("true")
+    );
+    assert_eq!(
+        field(&reply, &ACCESS_CONTROL_MAX_AGE).as_deref(),
+        Some("60")
+    );
 }
 
 #[test]
@@ -48,5 +66,8 @@ fn another_origin_is_told_nothing_but_caches_are() {
 #[test]
 fn any_origin_is_a_star() {
     let reply = cors(vec![Origin::Any], false).preflight(&asking("https://x.example"));
-    assert_eq!(field(&reply, &ACCESS_CONTROL_ALLOW_ORIGIN).as_deref(), Some("*"));
+    assert_eq!(
+        field(&reply, &ACCESS_CONTROL_ALLOW_ORIGIN).as_deref(),
+        Some("*")
+    );
 }

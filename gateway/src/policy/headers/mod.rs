@@ -41,10 +41,12 @@ macro_rules! fields {
                 self.remove_header(name);
             }
             fn set(&mut self, name: &HeaderName, value: &HeaderValue) {
-                self.insert_header(name, value).expect("a typed header is valid");
+                self.insert_header(name, value)
+                    .expect("a typed header is valid");
             }
             fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
-                self.append_header(name, value).expect("a typed header is valid");
+                self.append_header(name, value)
+                    .expect("a typed header is valid");
             }
         }
     };
@@ -55,6 +57,12 @@ fields!(ResponseHeader);
 
 fn apply(edits: &Edits, head: &mut impl Fields) {
     edits.remove.iter().for_each(|name| head.remove(name));
-    edits.set.iter().for_each(|(name, value)| head.set(name, value));
-    edits.add.iter().for_each(|(name, value)| head.add(name, value));
+    edits
+        .set
+        .iter()
+        .for_each(|(name, value)| head.set(name, value));
+    edits
+        .add
+        .iter()
+        .for_each(|(name, value)| head.add(name, value));
 }

@@ -17,7 +17,11 @@ fn fields_are_removed_then_set_then_added() {
     };
     apply(&edits, &mut head);
     let all = |n: &str| -> Vec<_> {
-        head.headers.get_all(n).iter().map(|v| v.to_str().expect("text").to_owned()).collect()
+        head.headers
+            .get_all(n)
+            .iter()
+            .map(|v| v.to_str().expect("text").to_owned())
+            .collect()
     };
     assert_eq!(all("x-a"), ["new"]);
     assert_eq!(all("x-b"), ["new"]);

@@ -4,7 +4,10 @@ use super::*;
 
 fn restriction(allow: &[&str], deny: &[&str]) -> IpRestriction {
     let nets = |list: &[&str]| list.iter().map(|n| n.parse().expect("a network")).collect();
-    IpRestriction(Config { allow: nets(allow), deny: nets(deny) })
+    IpRestriction(Config {
+        allow: nets(allow),
+        deny: nets(deny),
+    })
 }
 
 #[test]

@@ -14,8 +14,8 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use pingora_http::RequestHeader;
 use percent_encoding::percent_decode_str;
+use pingora_http::RequestHeader;
 use weir_telemetry::Code;
 
 pub(crate) use directory::Directory;
@@ -38,19 +38,31 @@ impl KeyAuth {
     }
 
     fn authenticate(&self, head: &RequestHeader) -> Result<(Arc<Consumer>, &Source), GatewayError> {
-        let presented = self.config.sources.iter().find_map(|s| Some((key_at(s, head)?, s)));
+        let presented = self
+            .config
+            .sources
+            .iter()
+            .find_map(|s| Some((key_at(s, head)?, s)));
         let Some((key, source)) = presented else {
             return Err(challenge(GatewayError::new(Code::CredentialMissing)));
         };
         let Some((consumer, key)) = self.directory.find(&key) else {
             return Err(challenge(GatewayError::new(Code::CredentialInvalid)));
         };
-        if key.expires.is_some_and(|expires| expires <= SystemTime::now()) {
+        if key
+            .expires
+            .is_some_and(|expires| expires <= SystemTime::now())
+        {
             let error = GatewayError::new(Code::CredentialExpired)
                 .source(format!("key {} of {} has expired", key.id, consumer.name));
             return Err(challenge(error));
         }
-        if self.config.allow.as_ref().is_some_and(|allow| !admits(allow, consumer)) {
+        if self
+            .config
+            .allow
+            .as_ref()
+            .is_some_and(|allow| !admits(allow, consumer))
+        {
             return Err(GatewayError::public(
                 Code::ConsumerDenied,
                 "This consumer is not among those the route admits.",
@@ -79,11 +91,17 @@ impl Policy for KeyAuth {
 
 fn admits(allow: &Allow, consumer: &Consumer) -> bool {
     allow.consumers.contains(&consumer.name)
-        || consumer.groups.iter().any(|group| allow.groups.contains(group))
+        || consumer
+            .groups
+            .iter()
+            .any(|group| allow.groups.contains(group))
 }
 
 fn challenge(error: GatewayError) -> GatewayError {
-    error.header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"weir\""))
+    error.header(
+        WWW_AUTHENTICATE,
+        HeaderValue::from_static("Bearer realm=\"weir\""),
+    )
 }
 
 fn key_at<'a>(source: &Source, head: &'a RequestHeader) -> Option<Cow<'a, [u8]>> {
@@ -92,7 +110,9 @@ fn key_at<'a>(source: &Source, head: &'a RequestHeader) -> Option<Cow<'a, [u8]>>
         Source::Bearer => {
             let value = head.headers.get(AUTHORIZATION)?.as_bytes();
             let (scheme, key) = value.split_at_checked(7)?;
-            scheme.eq_ignore_ascii_case(b"bearer ").then(|| Cow::Borrowed(key.trim_ascii()))
+            scheme
+                .eq_ignore_ascii_case(b"bearer ")
+                .then(|| Cow::Borrowed(key.trim_ascii()))
         }
         Source::Query(name) => pairs(head.uri.query()?)
             .find(|(key, _)| *key == &**name)
@@ -101,7 +121,9 @@ fn key_at<'a>(source: &Source, head: &'a RequestHeader) -> Option<Cow<'a, [u8]>>
 }
 
 fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 /// Takes the key out of what goes upstream.
@@ -114,14 +136,19 @@ fn hide(source: &Source, head: &mut RequestHeader) {
             head.remove_header(&AUTHORIZATION);
         }
         Source::Query(name) => {
-            let Some(query) = head.uri.query() else { return };
+            let Some(query) = head.uri.query() else {
+                return;
+            };
             let kept: Vec<&str> = query
                 .split('&')
                 .filter(|pair| pair.split_once('=').map_or(*pair, |(key, _)| key) != &**name)
                 .collect();
             let path = head.uri.path();
-            let target =
-                if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
+            let target = if kept.is_empty() {
+                path.to_owned()
+            } else {
+                format!("{path}?{}", kept.join("&"))
+            };
             // A part of a valid target is one; were it not, the request would be sent with none.
             let target = if head.uri.authority().is_some() {
                 let mut parts = head.uri.clone().into_parts();

@@ -22,9 +22,15 @@ fn a_key_is_found_where_the_source_says() {
     let basic = head("/", &[("authorization", "Basic abc")]);
     assert_eq!(found(&Source::Bearer, &basic), None);
     let header = Source::Header(HeaderName::from_static("x-api-key"));
-    assert_eq!(found(&header, &head("/", &[("x-api-key", "k")])).as_deref(), Some("k"));
+    assert_eq!(
+        found(&header, &head("/", &[("x-api-key", "k")])).as_deref(),
+        Some("k")
+    );
     let query = Source::Query("key".into());
-    assert_eq!(found(&query, &head("/?a=1&key=a%2Bb", &[])).as_deref(), Some("a+b"));
+    assert_eq!(
+        found(&query, &head("/?a=1&key=a%2Bb", &[])).as_deref(),
+        Some("a+b")
+    );
     assert_eq!(found(&query, &head("/", &[])), None);
 }
 
@@ -43,9 +49,17 @@ fn a_hidden_key_is_gone_and_nothing_else() {
 
 #[test]
 fn only_the_key_that_hashes_alike_is_known() {
-    let key = Key { id: "a".into(), sha256: Sha256::digest(b"right").into(), expires: None };
-    let consumer =
-        Consumer { name: "c".into(), team: None, groups: Vec::new(), keys: vec![key] };
+    let key = Key {
+        id: "a".into(),
+        sha256: Sha256::digest(b"right").into(),
+        expires: None,
+    };
+    let consumer = Consumer {
+        name: "c".into(),
+        team: None,
+        groups: Vec::new(),
+        keys: vec![key],
+    };
     let directory = Directory::new(&[Arc::new(consumer)]);
     assert_eq!(directory.find(b"right").map(|(c, _)| &*c.name), Some("c"));
     assert!(directory.find(b"wrong").is_none());

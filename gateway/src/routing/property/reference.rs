@@ -112,7 +112,10 @@ pub(super) fn route(rules: &[Rule], request: &Request) -> Result<usize, Vec<Stri
         let host = host_rank(&rule.host, request.host);
         let path = path_rank(&rule.path, &request.path);
         let headers = rule.headers.iter().all(|wanted| {
-            let named = request.headers.iter().filter(|(name, _)| wanted.name == *name);
+            let named = request
+                .headers
+                .iter()
+                .filter(|(name, _)| wanted.name == *name);
             any_passes(&wanted.test, named.map(|(_, value)| *value))
         });
         let pairs = request

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 
 use super::*;
-use crate::routing::{Condition, Fault, PathPattern, QueryCondition, Test, normalise};
+use crate::routing::rule::Fault;
+use crate::routing::{Condition, PathPattern, QueryCondition, Test, normalise};
 
 /// A rule for any host and method under a path: `=/a` exact, `/a/**` prefix, else a template.
 fn rule(route: usize, path: &str) -> Rule {

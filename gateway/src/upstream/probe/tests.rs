@@ -11,7 +11,10 @@ const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(20);
 
 fn health(healthy_after: u32, unhealthy_after: u32) -> Health {
-    let settings = Settings { healthy_after, unhealthy_after };
+    let settings = Settings {
+        healthy_after,
+        unhealthy_after,
+    };
     Health::resume(settings, true)
 }
 
