@@ -18,3 +18,4 @@ mod routing;
 mod runtime;
 mod server;
 mod upstream;
+mod wire;

@@ -171,6 +171,7 @@ fn apply(gateway: &Arc<Gateway>, loaded: config::Loaded) -> Result<bool, String>
             now.replace(tls)?;
         }
     }
+    before.retire(&snapshot);
     gateway.swap(Arc::new(snapshot));
     Ok(true)
 }

@@ -121,7 +121,7 @@ codes! {
     ConnectionLimit "connection_limit" 503 Gateway true "connection_limit_reached"
         "The gateway is at its own limit of connections or streams.";
     Draining "draining" 503 Gateway true "destination_unavailable"
-        "The gateway is shutting down and takes no new requests.";
+        "The gateway shut down before this request was over.";
     InternalError "internal_error" 500 Gateway false "proxy_internal_error"
         "The gateway failed by a fault of its own.";
     ConnectionRefused "connection_refused" 502 Upstream true "connection_refused"

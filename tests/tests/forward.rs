@@ -456,3 +456,16 @@ async fn a_slow_reader_holds_the_upstream_back() {
         })
         .await;
 }
+
+#[tokio::test]
+async fn what_has_come_of_a_sized_answer_is_not_held_back() {
+    let begun = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst";
+    let (_upstream, _gateway, public) = scripted(Behaviour::steps([text(begun), Step::Hang])).await;
+    let mut connection = Connection::open(public).await;
+    connection
+        .send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    // The other half never comes: only what is sent on at once can be seen.
+    connection.read_until("first").await;
+}

@@ -123,6 +123,7 @@ async fn a_call_reaches_the_provider_with_its_key_and_all_else_untouched() {
     assert_eq!(line["gen_ai"]["usage.input_tokens"], 7);
     assert_eq!(line["gen_ai"]["usage.output_tokens"], 2);
     assert_eq!(line["gen_ai"]["provenance"], "provider");
+    assert_eq!(line["gen_ai"]["finish_reason"], "stop");
     let quota = &line["weir.quotas"][0];
     assert_eq!(
         (&quota["quota"], &quota["used"]),

@@ -108,6 +108,7 @@ async fn usage_is_asked_for_and_hidden_from_who_did_not_ask() {
     assert_eq!(line["gen_ai"]["usage.input_tokens"], 5);
     assert_eq!(line["gen_ai"]["usage.output_tokens"], 2);
     assert_eq!(line["gen_ai"]["provenance"], "provider");
+    assert_eq!(line["gen_ai"]["finish_reason"], "stop");
     assert!(line["gen_ai"]["first_chunk"].is_number());
     assert_eq!(line["weir.quotas"][0]["used"], 7);
 }

@@ -307,19 +307,20 @@ impl<'a> Checker<'a> {
     }
 
     /// Whether every `{path.x}` of `template` is captured by each of `captured`,
-    /// the captures of a route's matches.
+    /// the captures of a route's matches; `None` for those of one that is faulty.
     pub(super) fn captured(
         &mut self,
         at: &At,
         template: &Template,
-        captured: &[Vec<Arc<str>>],
+        captured: &[Option<Vec<Arc<str>>>],
     ) -> bool {
         let mut all = true;
         for variable in template.variables() {
             let Variable::Path(name) = variable else {
                 continue;
             };
-            if let Some(lacking) = captured.iter().find(|names| !names.contains(name)) {
+            let mut known = captured.iter().flatten();
+            if let Some(lacking) = known.find(|names| !names.contains(name)) {
                 let hint = match super::fault::closest(name, lacking.iter().map(|name| &**name)) {
                     Some(close) => format!("did you mean \"{{path.{close}}}\"?"),
                     None => format!("match on a template such as `/…/{{{name}}}`"),

@@ -71,6 +71,10 @@ const RESERVED: &[(&str, &str)] = &[
         "write `bootstrap_servers` beside `properties`",
     ),
     (
+        "statistics.interval.ms",
+        "Weir watches the brokers by these statistics",
+    ),
+    (
         "plugin.library.paths",
         "Weir loads no code by configuration",
     ),

@@ -17,6 +17,7 @@ use weir_telemetry::Code;
 use super::filters::Filters;
 use crate::error::GatewayError;
 use crate::policy::Unit;
+use crate::wire::Handle;
 
 /// How far an answer has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,9 @@ enum Inbound {
 /// One request's session with its caller.
 pub(crate) struct Downstream {
     session: ServerSession,
+    wire: Option<Handle>,
+    /// Something was written that may not have been sent.
+    unsent: bool,
     inbound: Inbound,
     answered: Answered,
     continue_due: bool,
@@ -61,8 +65,8 @@ pub(crate) struct Downstream {
 }
 
 impl Downstream {
-    /// Takes over a session whose head was read.
-    pub(crate) fn new(session: ServerSession) -> Self {
+    /// Takes over a session whose head was read, and the wire it writes to.
+    pub(crate) fn new(session: ServerSession, wire: Option<Handle>) -> Self {
         let continue_due = session
             .req_header()
             .headers
@@ -70,6 +74,8 @@ impl Downstream {
             .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"100-continue"));
         Downstream {
             session,
+            wire,
+            unsent: false,
             inbound: Inbound::Body,
             answered: Answered::Nothing,
             continue_due,
@@ -288,6 +294,7 @@ impl Downstream {
             self.inbound = Inbound::Body;
         }
         self.answered = Answered::Head;
+        self.unsent = !bodiless;
         let begun = Instant::now();
         let written = self.session.write_response_header(head).await;
         self.waited += begun.elapsed();
@@ -350,7 +357,26 @@ impl Downstream {
         self.waited += begun.elapsed();
         written.map_err(|e| client_fault(&e))?;
         self.answered = Answered::Whole;
+        self.unsent = false;
         Ok(())
+    }
+
+    /// Whether the caller may not have got all that was written.
+    pub(crate) fn unsent(&self) -> bool {
+        self.unsent && self.wire.is_some()
+    }
+
+    /// Sends what was written. Where the length of an answer is known, a session sends when it is
+    /// complete, and whoever has to wait for more must not let the caller wait for what is there.
+    pub(crate) async fn flush(&mut self) -> Result<(), GatewayError> {
+        self.unsent = false;
+        let Some(wire) = &self.wire else {
+            return Ok(());
+        };
+        let begun = Instant::now();
+        let sent = wire.flush().await;
+        self.waited += begun.elapsed();
+        sent.map_err(|e| GatewayError::new(Code::ClientDisconnected).source(e))
     }
 
     async fn send(&mut self, chunk: Bytes) -> Result<(), GatewayError> {
@@ -358,6 +384,7 @@ impl Downstream {
             return Ok(());
         }
         self.sent += chunk.len() as u64;
+        self.unsent = true;
         let begun = Instant::now();
         let written = self.session.write_response_body(chunk, false).await;
         self.waited += begun.elapsed();

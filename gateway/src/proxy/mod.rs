@@ -54,7 +54,7 @@ pub(crate) async fn serve(
     let request = identify::identify(gateway, connection, session.req_header_mut());
     let mut running = Running {
         request: Some(request),
-        down: Some(Downstream::new(session)),
+        down: Some(Downstream::new(session, connection.wire.clone())),
         _in_flight: gateway.drain.begin(),
     };
     let down = running.down.as_mut()?;

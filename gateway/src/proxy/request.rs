@@ -13,6 +13,7 @@ use crate::policy::quota::Quotas;
 use crate::quota::{Reservation, Used};
 use crate::routing::Captures;
 use crate::runtime::{Consumer, Route, Snapshot};
+use crate::wire::Handle;
 
 /// Where time went that was not ours.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,6 +35,9 @@ pub(crate) struct Connection {
     pub(crate) tls: bool,
     /// The listener's figures.
     pub(crate) metrics: Arc<metrics::Listener>,
+    /// The other end of the stream that HTTP/1 sessions write to; none for HTTP/2, which flushes
+    /// by itself.
+    pub(crate) wire: Option<Handle>,
 }
 
 /// What one request has become so far.

@@ -74,6 +74,16 @@ impl Snapshot {
         self.listeners.get(name)
     }
 
+    /// Leaves what operators see of upstreams to `next`, which is about to be in force.
+    pub(crate) fn retire(&self, next: &Snapshot) {
+        for (name, upstream) in &self.upstreams {
+            let successor = next.upstreams.get(name);
+            if !successor.is_some_and(|s| Arc::ptr_eq(s, upstream)) {
+                upstream.retire(successor);
+            }
+        }
+    }
+
     /// The upstreams, for those who watch them.
     pub(crate) fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
         self.upstreams.values()

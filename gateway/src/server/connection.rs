@@ -16,9 +16,10 @@ use weir_telemetry::{Code, metrics};
 use super::guard::{self, Allowance, Opening};
 use super::http2;
 use super::refuse::{self, Caller};
-use crate::config::listeners::Listener;
+use crate::config::listeners::{Limits, Listener};
 use crate::gateway::Gateway;
 use crate::proxy::{self, Connection};
+use crate::wire::Handle;
 
 /// What a listener does with a connection Pingora accepted.
 pub(super) struct App {
@@ -52,11 +53,20 @@ impl ServerApp for App {
             .get_socket_digest()
             .and_then(|digest| digest.peer_addr().and_then(|a| a.as_inet().copied()))?;
         let tls = stream.get_ssl_digest().is_some();
+        let http2 = stream.selected_alpn_proto() == Some(ALPN::H2);
+        let (wire, stream) = if http2 {
+            (None, stream)
+        } else {
+            let wire = Handle::new(stream, ());
+            let end = wire.end();
+            (Some(wire), end)
+        };
         let connection = Arc::new(Connection {
             listener: self.name.clone(),
             peer,
             tls,
             metrics: self.metrics.clone(),
+            wire,
         });
         if full {
             let refusal = guard::Refusal {
@@ -73,7 +83,7 @@ impl ServerApp for App {
                 Instant::now(),
             )
             .await;
-        } else if stream.selected_alpn_proto() == Some(ALPN::H2) {
+        } else if http2 {
             self.metrics.negotiated(Protocol::Http2);
             http2::serve(self, &connection, stream, BytesMut::new()).await;
         } else {
@@ -128,7 +138,8 @@ impl App {
         let mut first = true;
         loop {
             let begun = Instant::now();
-            let allowance = self.allowance();
+            let limits = self.listener().limits;
+            let allowance = allowance(&limits);
             let refusal = match guard::read_head(&mut stream, &mut buffer, &allowance).await {
                 Ok(Opening::Http1) => None,
                 Ok(Opening::Http2) if first && !connection.tls => {
@@ -152,7 +163,8 @@ impl App {
                 self.metrics.negotiated(Protocol::Http11);
                 first = false;
             }
-            let Some((next, rest)) = self.exchange(connection, stream, buffer).await else {
+            let Some((next, rest)) = self.exchange(connection, stream, buffer, &limits).await
+            else {
                 return;
             };
             stream = next;
@@ -166,10 +178,11 @@ impl App {
         connection: &Arc<Connection>,
         stream: Stream,
         buffer: BytesMut,
+        limits: &Limits,
     ) -> Option<(Stream, Option<BytesMut>)> {
         let mut session = ServerSession::new_http1(stream);
         // Between requests it is the guard that waits, by the same limit.
-        let idle = self.listener().limits.idle_timeout;
+        let idle = limits.idle_timeout;
         session.set_read_timeout(Some(idle));
         // A caller that stops reading holds a connection and an answer: not for ever.
         session.set_write_timeout(Some(idle));
@@ -189,15 +202,14 @@ impl App {
         let reusable = proxy::serve(&self.gateway, connection, session).await?;
         Some(reusable.into_parts())
     }
+}
 
-    /// What a head may cost.
-    pub(super) fn allowance(&self) -> Allowance {
-        let limits = self.listener().limits;
-        Allowance {
-            head: limits.head_timeout,
-            idle: limits.idle_timeout,
-            max_bytes: limits.max_head_bytes,
-            max_fields: limits.max_fields,
-        }
+/// What a head may cost.
+pub(super) fn allowance(limits: &Limits) -> Allowance {
+    Allowance {
+        head: limits.head_timeout,
+        idle: limits.idle_timeout,
+        max_bytes: limits.max_head_bytes,
+        max_fields: limits.max_fields,
     }
 }

@@ -17,7 +17,7 @@ use pingora_core::protocols::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use weir_telemetry::Code;
 
-use super::connection::App;
+use super::connection::{self, App};
 use crate::proxy::{self, Connection};
 
 /// Malformed streams after which a connection is closed: refusing them is work too.
@@ -31,9 +31,10 @@ pub(super) async fn serve(app: &App, connection: &Arc<Connection>, stream: Strea
         proxy_digest: stream.get_proxy_digest(),
         socket_digest: stream.get_socket_digest(),
     });
-    let allowance = app.allowance();
+    let listener = app.listener();
+    let allowance = connection::allowance(&listener.limits);
     let mut options = server::default_h2_options();
-    options.max_concurrent_streams(app.listener().max_concurrent_streams);
+    options.max_concurrent_streams(listener.max_concurrent_streams);
     options.max_header_list_size(u32::try_from(allowance.max_bytes).unwrap_or(u32::MAX));
     let stream: Stream = if read.is_empty() {
         stream

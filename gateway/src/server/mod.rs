@@ -5,6 +5,7 @@
 
 mod connection;
 mod drain;
+mod files;
 pub(crate) mod guard;
 mod http2;
 mod listen;

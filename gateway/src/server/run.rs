@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::connection::App;
 use super::listen::Sockets;
-use super::{tls, upgrade};
+use super::{files, tls, upgrade};
 use crate::admin;
 use crate::config::{self, Loaded};
 use crate::gateway::Gateway;
@@ -29,6 +29,7 @@ pub(crate) struct Start {
 
 /// Serves until told to stop. `ready` runs once everything listens.
 pub(crate) fn run(start: Start, ready: impl FnOnce(&[(String, SocketAddr)])) -> Result<(), String> {
+    files::allow_all();
     let server = start.loaded.config.server.clone();
     let workers = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(server.worker_threads)

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::SendStream;
 
-use super::conn::Handle;
+use crate::wire::Handle;
 
 /// Where the bytes go.
 enum Sink {

@@ -18,6 +18,7 @@ use super::dial::{Dialer, Protocol, Tls};
 use super::outlier::{self, Outliers};
 use super::pool::Pool;
 use super::resolve::Resolved;
+use super::tell::Voice;
 use super::{Endpoint, Timeouts, Upstream, health};
 use crate::config::upstreams as config;
 
@@ -70,6 +71,7 @@ pub(crate) fn build(
         max_connections: definition.max_connections_per_endpoint,
         definition: definition.clone(),
         tasks: health::Tasks::default(),
+        voice: Voice::default(),
         endpoints,
     });
     health::watch(&upstream);

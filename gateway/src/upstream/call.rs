@@ -15,11 +15,11 @@ use weir_telemetry::Code;
 use weir_telemetry::record::Attempt;
 
 use super::attribute::{self, Failure, Sent};
-use super::conn::Slot;
 use super::dial::Opened;
 use super::exchange::{Exchange, Incoming, Stop};
 use super::pool::Facts;
 use super::session::Session;
+use super::slot::Slot;
 use super::{Endpoint, Lease, Upstream};
 use crate::error::GatewayError;
 use crate::proxy::{Downstream, Request};

@@ -14,8 +14,9 @@ use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::utils::tls::CertKey;
 use pingora_error::{BError, Error, ErrorType, OrErr};
 
-use super::conn::{Handle, Slot};
 use super::pool::Facts;
+use super::slot::Slot;
+use crate::wire::Handle;
 
 /// The protocol an upstream speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{HeaderMap, StatusCode};
 use pingora_error::BError;
 use pingora_http::ResponseHeader;
@@ -108,12 +109,28 @@ impl Exchange {
         }
     }
 
-    /// Waits for the next thing the upstream says.
+    /// Waits for the next thing the upstream says; the caller gets what is written so far first.
+    pub(crate) async fn next(
+        &mut self,
+        request: &mut Request,
+        down: &mut Downstream,
+        body: &mut Body,
+    ) -> Result<Incoming, Stop> {
+        if down.unsent() {
+            if let Some(next) = self.wait(request, down, body).now_or_never() {
+                return next;
+            }
+            down.flush().await.map_err(Stop::Client)?;
+        }
+        self.wait(request, down, body).await
+    }
+
+    /// May be dropped while pending and asked again.
     ///
     /// Neither way may starve the other: an endpoint that always has more to say must not keep
     /// the caller's words from it, so who is looked at first is left to chance. Only the clock
     /// comes last: what has arrived is not late.
-    pub(crate) async fn next(
+    async fn wait(
         &mut self,
         request: &mut Request,
         down: &mut Downstream,

@@ -10,10 +10,10 @@ use parking_lot::Mutex;
 use pingora_http::RequestHeader;
 use tokio::task::AbortHandle;
 
-use super::conn::Slot;
 use super::dial::{Opened, Protocol};
 use super::probe::{self, Health, Transition};
 use super::session::Session;
+use super::slot::Slot;
 use super::{Endpoint, Upstream};
 use crate::config::upstreams::{Active, Probe};
 

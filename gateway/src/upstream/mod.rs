@@ -11,7 +11,6 @@ mod budget;
 pub(crate) mod build;
 pub(crate) mod call;
 mod clock;
-mod conn;
 mod dial;
 mod exchange;
 mod health;
@@ -20,6 +19,8 @@ mod pool;
 mod probe;
 mod resolve;
 mod session;
+mod slot;
+mod tell;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -43,6 +44,7 @@ use dial::Dialer;
 use outlier::Outliers;
 use pool::Pool;
 use resolve::Resolved;
+use tell::Voice;
 
 /// The waits of a call, each with its own limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +96,7 @@ pub(crate) struct Upstream {
     max_connections: Option<usize>,
     definition: Arc<config::Upstream>,
     tasks: health::Tasks,
+    voice: Voice,
 }
 
 /// The right to use one endpoint for one attempt.
@@ -209,15 +212,6 @@ impl Upstream {
         })
     }
 
-    /// Tells the metrics which endpoints take traffic.
-    fn tell_health(&self) {
-        let now = Instant::now();
-        for (i, endpoint) in self.endpoints.iter().enumerate() {
-            let takes_traffic = endpoint.is_healthy() && !self.outliers.is_ejected(i, now);
-            self.metrics.endpoint_healthy(&endpoint.name, takes_traffic);
-        }
-    }
-
     /// Drops idle connections that are too old or were closed by their peer.
     pub(crate) fn sweep(&self) {
         for endpoint in &self.endpoints {
@@ -268,7 +262,7 @@ impl Lease {
 
     fn note(&self, change: Option<Change>) {
         if let Some(change) = change {
-            self.upstream.metrics.breaker_open(change == Change::Opened);
+            self.upstream.tell_breaker(change);
         }
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use pingora_core::connectors::http::v2::ConnectionRef;
 
-use super::conn::{Handle, Idle};
+use crate::wire::{Handle, Idle};
 
 /// What is known of a connection, for attribution and telemetry.
 #[derive(Debug, Clone, Copy)]

@@ -13,7 +13,7 @@ use pingora_error::{BError, Error, ErrorType};
 use pingora_http::{RequestHeader, ResponseHeader};
 
 use super::body::Writer;
-use super::conn::Handle;
+use crate::wire::Handle;
 
 /// What is known of the length of an HTTP/2 head on the wire: HPACK keeps the rest to itself.
 const FRAME_HEAD: usize = 9;

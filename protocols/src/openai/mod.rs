@@ -4,6 +4,7 @@
 
 pub mod chat;
 pub mod error;
+pub mod finish;
 mod json;
 pub mod model_list;
 pub mod usage;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use weir_protocols::openai::{error as openai_error, usage};
+use weir_protocols::openai::{error as openai_error, finish, usage};
 use weir_protocols::sse::{Event, Outgoing, Splitter, Tail, write_event};
 use weir_telemetry::Code;
 
@@ -156,8 +156,11 @@ async fn whole(
                 down.write_chunk(chunk).await?;
             }
             Incoming::End(trailers) => {
-                let found = usage::from_completion(&seen.document());
-                match found {
+                let document = seen.document();
+                if ok {
+                    stopped(request, || finish::from_completion(&document));
+                }
+                match usage::from_completion(&document) {
                     Some(usage) => told(request, &usage),
                     None if ok => estimate(request, prompt, seen.total),
                     None => {
@@ -347,6 +350,7 @@ impl Scan {
             self.done = true;
             return false;
         }
+        stopped(request, || finish::from_chunk(&data));
         if let Some(found) = usage::from_chunk(&data) {
             told(request, &found.usage);
             return found.only && !self.wishes.usage;
@@ -362,6 +366,15 @@ fn first_chunk(request: &mut Request) {
     let since = request.began.elapsed();
     if let Some(llm) = &mut request.record.llm {
         llm.first_chunk.get_or_insert(since);
+    }
+}
+
+/// Notes why the model stopped, unless that is known or nobody would read it.
+fn stopped(request: &mut Request, why: impl FnOnce() -> Option<String>) {
+    if let Some(llm) = &mut request.record.llm
+        && llm.finish_reason.is_none()
+    {
+        llm.finish_reason = why();
     }
 }
 

@@ -6,7 +6,6 @@ use super::check::{At, Checker, Item};
 use super::quotas::{Dimension, Quota, Unit};
 use super::raw::policies as raw;
 use super::raw::routes::Route;
-use super::routes::Action;
 
 pub mod cors;
 pub mod headers;
@@ -154,13 +153,14 @@ fn check_one(
     })
 }
 
-/// The policies of a route, in the order they run.
+/// The policies of a route, in the order they run. `action` is the key of what
+/// it does, if that is known.
 pub(super) fn effective(
     cx: &mut Checker<'_>,
     item: &Item<Route>,
     team: Option<&Arc<str>>,
     everywhere: &Everywhere,
-    action: Option<&Action>,
+    action: Option<&'static str>,
 ) -> Vec<Attached> {
     let own = check(
         cx,
@@ -192,10 +192,7 @@ pub(super) fn effective(
     let metered = attached
         .iter()
         .any(|policy| matches!(policy.config, PolicyConfig::Quota(_)));
-    let answers_itself = matches!(
-        action,
-        None | Some(Action::Respond(_) | Action::Redirect(_))
-    );
+    let answers_itself = matches!(action, None | Some("respond" | "redirect"));
     if !(authenticated || metered || answers_itself) {
         cx.warn(
             &item.at,
@@ -231,13 +228,13 @@ fn ordered<'a>(
 }
 
 /// What a quota on a route is judged by.
-struct Around<'a> {
+struct Around {
     authenticated: bool,
     from: Provenance,
-    action: Option<&'a Action>,
+    action: Option<&'static str>,
 }
 
-impl Around<'_> {
+impl Around {
     /// The quotas that can be counted here. One for tokens counts only LLM
     /// calls: where every route gets it, it is left out on others; where the
     /// route itself asks for it, that is a mistake.
@@ -248,9 +245,7 @@ impl Around<'_> {
         config: &quota::Config,
         quotas: &[Arc<Quota>],
     ) -> Option<PolicyConfig> {
-        let llm = self
-            .action
-            .is_none_or(|action| matches!(action, Action::Llm(_)));
+        let llm = self.action.is_none_or(|action| action == "llm");
         let mut counted = Vec::new();
         for name in &config.quotas {
             let Some(quota) = quotas.iter().find(|quota| quota.name == *name) else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderValue, StatusCode};
 
 use super::action::{Action, Backend, Forward, Llm, PathRewrite, Publish, Redirect, Respond};
-use super::matches::{Match, literal_path};
+use super::matches::{Path, literal_path};
 use crate::config::check::{At, Checker, Noun};
 use crate::config::kafka_clusters::is_topic;
 use crate::config::platform::Team;
@@ -17,21 +17,46 @@ use crate::config::template::{Segment, Template};
 pub(super) struct Around<'a> {
     /// The route's team.
     pub team: Option<&'a Team>,
-    /// The route's matches.
-    pub matches: &'a [Match],
+    /// The paths of the route's matches; `None` for one that is faulty, of which nothing is
+    /// known.
+    pub paths: &'a [Option<Path>],
 }
 
 impl Around<'_> {
-    /// What each match captures.
-    fn captured(&self) -> Vec<Vec<Arc<str>>> {
-        self.matches
+    /// What each match captures, if that is known.
+    fn captured(&self) -> Vec<Option<Vec<Arc<str>>>> {
+        self.paths
             .iter()
-            .map(|one| one.path.captures().to_vec())
+            .map(|path| path.as_ref().map(|path| path.captures().to_vec()))
             .collect()
     }
 
     fn owner(&self) -> Option<&Arc<str>> {
         self.team.map(|team| &team.name)
+    }
+}
+
+/// The keys of the actions given.
+fn given(raw: &raw::Route) -> Vec<&'static str> {
+    let given = [
+        ("forward", raw.forward.is_some()),
+        ("llm", raw.llm.is_some()),
+        ("publish", raw.publish.is_some()),
+        ("respond", raw.respond.is_some()),
+        ("redirect", raw.redirect.is_some()),
+    ];
+    given
+        .iter()
+        .filter(|(_, given)| *given)
+        .map(|(name, _)| *name)
+        .collect()
+}
+
+/// The key of the one action, whatever is wrong with what it says; `None` if there is not one.
+pub(super) fn kind(raw: &raw::Route) -> Option<&'static str> {
+    match given(raw).as_slice() {
+        [one] => Some(one),
+        _ => None,
     }
 }
 
@@ -42,18 +67,7 @@ pub(super) fn check(
     raw: &raw::Route,
     around: &Around<'_>,
 ) -> Option<Action> {
-    let given = [
-        ("forward", raw.forward.is_some()),
-        ("llm", raw.llm.is_some()),
-        ("publish", raw.publish.is_some()),
-        ("respond", raw.respond.is_some()),
-        ("redirect", raw.redirect.is_some()),
-    ];
-    let given: Vec<&str> = given
-        .iter()
-        .filter(|(_, given)| *given)
-        .map(|(name, _)| *name)
-        .collect();
+    let given = given(raw);
     if given.len() != 1 {
         let message = match given.as_slice() {
             [] => "the route has no action".to_owned(),
@@ -99,21 +113,21 @@ fn check_forward(
         .as_ref()
         .and_then(|rewrite| rewrite.path.as_ref())
     {
-        Some(path) => Some(check_rewrite(cx, &at.key("path"), path, around)?),
-        None => None,
+        Some(path) => check_rewrite(cx, &at.key("path"), path, around).map(Some),
+        None => Some(None),
     };
     let host = match raw
         .rewrite
         .as_ref()
         .and_then(|rewrite| rewrite.host.as_ref())
     {
-        Some(host) => Some(check_host(cx, &at.key("host"), host)?),
-        None => None,
+        Some(host) => check_host(cx, &at.key("host"), host).map(Some),
+        None => Some(None),
     };
     Some(Forward {
         backends,
-        path,
-        host,
+        path: path?,
+        host: host?,
     })
 }
 
@@ -180,7 +194,8 @@ fn check_rewrite(
         (Some(text), None, None) => {
             let path = literal("strip_prefix", text)?;
             let prefix = path.trim_end_matches('/');
-            if around.matches.iter().any(|one| !one.path.is_below(prefix)) {
+            let mut known = around.paths.iter().flatten();
+            if known.any(|path| !path.is_below(prefix)) {
                 let message =
                     format!("the route also matches paths that do not begin with \"{text}\"");
                 cx.fault(
@@ -331,7 +346,6 @@ fn check_redirect(
     if !matches!(raw.status, 301 | 302 | 303 | 307 | 308) {
         let message = format!("{} does not send anyone elsewhere", raw.status);
         cx.fault(&at.key("status"), message, "give 301, 302, 303, 307 or 308");
-        return None;
     }
     let at = at.key("location");
     let location = cx.template(&at, &raw.location)?;

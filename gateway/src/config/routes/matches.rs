@@ -52,27 +52,37 @@ pub enum Test {
     Present,
 }
 
-/// Checks the matches of a route; without any, it matches everything.
-pub(in crate::config) fn check(
-    cx: &mut Checker<'_>,
-    at: &At,
-    raw: &[raw::Match],
-) -> Option<Vec<Match>> {
-    if raw.is_empty() {
-        return check_one(cx, at, &raw::Match::default()).map(|all| vec![all]);
-    }
-    let mut matches = Vec::new();
-    for (index, raw) in raw.iter().enumerate() {
-        matches.extend(check_one(cx, &at.index(index), raw));
-    }
-    (matches.len() == raw.len()).then_some(matches)
+/// The matches of a route, as far as they can be read.
+pub(in crate::config) struct Checked {
+    /// The path of each, so that the rest of the route can be checked; `None` where it is faulty.
+    pub paths: Vec<Option<Path>>,
+    /// The matches, unless any of them is faulty.
+    pub matches: Option<Vec<Match>>,
 }
 
-fn check_one(cx: &mut Checker<'_>, at: &At, raw: &raw::Match) -> Option<Match> {
-    let path = match &raw.path {
-        Some(path) => check_path(cx, &at.key("path"), path),
-        None => Some(Path::Prefix("".into())),
-    };
+/// Checks the matches of a route; without any, it matches everything.
+pub(in crate::config) fn check(cx: &mut Checker<'_>, at: &At, raw: &[raw::Match]) -> Checked {
+    let everything = [raw::Match::default()];
+    let raw = if raw.is_empty() { &everything } else { raw };
+    let mut paths = Vec::new();
+    let mut matches = Vec::new();
+    for (index, raw) in raw.iter().enumerate() {
+        let at = at.index(index);
+        let path = match &raw.path {
+            Some(path) => check_path(cx, &at.key("path"), path),
+            None => Some(Path::Prefix("".into())),
+        };
+        matches.extend(check_one(cx, &at, raw, path.clone()));
+        paths.push(path);
+    }
+    Checked {
+        matches: (matches.len() == paths.len()).then_some(matches),
+        paths,
+    }
+}
+
+/// Checks what a match says besides its path.
+fn check_one(cx: &mut Checker<'_>, at: &At, raw: &raw::Match, path: Option<Path>) -> Option<Match> {
     let mut methods = Vec::new();
     for (index, text) in raw.methods.iter().enumerate() {
         let at = at.key("methods").index(index);

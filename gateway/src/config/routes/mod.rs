@@ -17,6 +17,7 @@ pub(super) use rules::check_reachable;
 
 pub use action::Action;
 pub use matches::Match;
+use matches::Path;
 pub(crate) use rules::rules;
 
 /// A route.
@@ -58,20 +59,17 @@ pub(super) fn check(
     let team = owner.as_ref().and_then(|name| cx.team_named(name));
     let listeners = check_listeners(cx, at, raw);
     let hosts = check_hosts(cx, at, raw, team.as_deref());
-    let matches = matches::check(cx, &at.key("matches"), &raw.matches);
-    if let (Some(matches), Some(team)) = (&matches, &team) {
-        check_paths(cx, at, matches, team);
+    let matches::Checked { paths, matches } = matches::check(cx, &at.key("matches"), &raw.matches);
+    if let Some(team) = &team {
+        check_paths(cx, at, &paths, team);
     }
     let around = actions::Around {
         team: team.as_deref(),
-        matches: matches.as_deref().unwrap_or_default(),
+        paths: &paths,
     };
-    // without matches every capture would seem to be missing
-    let action = match &matches {
-        Some(_) => actions::check(cx, at, raw, &around),
-        None => None,
-    };
-    let policies = effective(cx, item, owner.as_ref(), everywhere, action.as_ref());
+    let action = actions::check(cx, at, raw, &around);
+    let kind = actions::kind(raw);
+    let policies = effective(cx, item, owner.as_ref(), everywhere, kind);
     Some(Route {
         name: raw.name.0.as_str().into(),
         team: owner,
@@ -151,12 +149,13 @@ fn check_hosts(cx: &mut Checker<'_>, at: &At, raw: &raw::Route, team: Option<&Te
     hosts
 }
 
-fn check_paths(cx: &mut Checker<'_>, at: &At, matches: &[Match], team: &Team) {
+fn check_paths(cx: &mut Checker<'_>, at: &At, paths: &[Option<Path>], team: &Team) {
     if team.paths.is_empty() {
         return;
     }
-    for (index, one) in matches.iter().enumerate() {
-        if team.paths.iter().any(|owned| one.path.is_below(owned)) {
+    for (index, path) in paths.iter().enumerate() {
+        let Some(path) = path else { continue };
+        if team.paths.iter().any(|owned| path.is_below(owned)) {
             continue;
         }
         let message = format!(

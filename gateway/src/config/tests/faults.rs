@@ -57,6 +57,38 @@ fn a_route_has_exactly_one_action() {
 }
 
 #[test]
+fn a_fault_in_one_part_of_a_route_hides_none_in_another() {
+    let quota = "stores: [{ name: m, kind: memory }]\n\
+        quotas: [{ name: q, store: m, unit: tokens, limit: { default: 1 }, \
+        window: { kind: fixed, every: day }, by: [route] }]\n";
+    let found = faults(&format!(
+        "{UPSTREAM}{quota}\
+         routes: [{{ name: a, \
+         matches: [{{ path: {{ exact: x }} }}, {{ path: {{ template: '/a/{{b}}' }}, methods: [get] }}], \
+         forward: {{ backends: [{{ upstream: ordrs }}], \
+         rewrite: {{ path: {{ template: '/{{path.c}}' }}, host: 'a b' }} }}, \
+         policies: [{{ kind: quota, quotas: [q] }}, {{ kind: key_auth, groups: [writers] }}] }}, \
+         {{ name: r, matches: [{{ path: {{ exact: /r }}, methods: [CONNECT] }}], \
+         redirect: {{ status: 305, location: nowhere }} }}]"
+    ));
+    assert_eq!(
+        found,
+        [
+            "routes[0].matches[0].path.exact: \"x\" is no path; begin it with \"/\"",
+            "routes[0].matches[1].methods[0]: \"get\" is no method; did you mean \"GET\"?",
+            "routes[0].forward.backends[0].upstream: no upstream named \"ordrs\"; did you mean \"orders\"?",
+            "routes[0].forward.rewrite.path.template: not every match of this route captures \"{path.c}\"; did you mean \"{path.b}\"?",
+            "routes[0].forward.rewrite.host: \"a b\" is no host; write it as orders.internal or orders.internal:8080",
+            "routes[0].policies[1].groups[0]: no consumer is in a group \"writers\"",
+            "routes[0].policies[0]: the quota \"q\" counts tokens, which only llm routes use; count requests here",
+            "routes[1].matches[0].methods[0]: CONNECT is never served; leave it out",
+            "routes[1].redirect.status: 305 does not send anyone elsewhere; give 301, 302, 303, 307 or 308",
+            "routes[1].redirect.location: this is neither a URL nor a path; write it as https://example.com/{path.rest} or /new/{path.rest}: the host is fixed",
+        ]
+    );
+}
+
+#[test]
 fn names_are_unique_and_addresses_too() {
     expect(&[
         (
@@ -218,6 +250,12 @@ fn properties_that_promises_rest_on_are_refused() {
         cluster("delivery.timeout.ms: 1"),
         [
             "kafka_clusters[0].properties[\"delivery.timeout.ms\"]: \"delivery.timeout.ms\" is set by Weir; write `delivery_timeout` beside `properties`"
+        ]
+    );
+    assert_eq!(
+        cluster("statistics.interval.ms: 60000"),
+        [
+            "kafka_clusters[0].properties[\"statistics.interval.ms\"]: \"statistics.interval.ms\" is set by Weir; Weir watches the brokers by these statistics"
         ]
     );
     assert_eq!(

@@ -209,6 +209,7 @@ async fn way(scripts: &[Script], head_and_body: &str) -> Way {
         peer: SocketAddr::from(([127, 0, 0, 1], 1)),
         tls: false,
         metrics: gateway.telemetry.metrics.listener("public"),
+        wire: None,
     });
     let (mut session, caller) = session(head_and_body).await;
     let mut request = identify::identify(&gateway, &connection, session.req_header_mut());
@@ -218,7 +219,7 @@ async fn way(scripts: &[Script], head_and_body: &str) -> Way {
         connection,
         log,
         request,
-        down: Downstream::new(session),
+        down: Downstream::new(session, None),
         caller,
     }
 }

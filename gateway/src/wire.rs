@@ -1,18 +1,19 @@
-//! One connection to an endpoint, as two ends of the same stream.
+//! One connection as two ends of the same stream.
 //!
-//! Pingora's HTTP/1 session wants to own its stream, and reads and writes through one `&mut`.
-//! A gateway must be able to send a request body while it reads the answer, so the stream lives
-//! behind a shared handle: the session holds one end, [`super::body::Writer`] the other. Small
-//! writes are gathered until somebody flushes, so that a head and a small body, or a chunk and its
-//! framing, leave in one system call; Pingora's outgoing streams gather nothing.
+//! Pingora's sessions own their stream, and read and write through one `&mut`. A gateway must be
+//! able to send a request body while it reads the answer, and to flush what a session has written
+//! and not sent. So the stream lives behind a shared handle: the session holds one end, the
+//! gateway the other. Small writes are gathered until somebody flushes, so that a head and a small
+//! body, or a chunk and its framing, leave in one system call.
 //!
-//! This module knows bytes only: no HTTP, no retry, no metrics.
+//! This module knows bytes only: no HTTP, no upstream, no caller.
 
+use std::any::Any;
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
@@ -29,26 +30,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[derive(Clone)]
 pub(crate) struct Handle(Arc<Shared>);
 
-/// One of the connections an endpoint may have, until it is dropped.
-pub(crate) struct Slot(Arc<AtomicUsize>);
-
-impl Slot {
-    /// Takes a slot, unless `max` are taken.
-    pub(crate) fn take(taken: &Arc<AtomicUsize>, max: Option<usize>) -> Option<Self> {
-        let before = taken.fetch_add(1, Ordering::AcqRel);
-        let slot = Slot(taken.clone());
-        (max.is_none_or(|max| before < max)).then_some(slot)
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 struct Shared {
-    _slot: Arc<Slot>,
+    _kept: Box<dyn Any + Send + Sync>,
     id: UniqueIDType,
     wire: Mutex<Wire>,
     corked: AtomicBool,
@@ -61,19 +44,28 @@ struct Wire {
     gathered: BytesMut,
 }
 
-/// How much is gathered at most; what is longer is written as it is, without a copy.
+/// How much is gathered at most; what is longer is written where it lies, without a copy.
 const GATHER: usize = 4096;
 
 impl Wire {
     fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        if self.gathered.len() + data.len() > GATHER {
-            ready!(self.poll_send(cx))?;
-            if data.len() > GATHER {
-                return Pin::new(&mut *self.stream).poll_write(cx, data);
+        if self.gathered.len() + data.len() <= GATHER {
+            self.gathered.extend_from_slice(data);
+            return Poll::Ready(Ok(data.len()));
+        }
+        while !self.gathered.is_empty() {
+            let both = [IoSlice::new(&self.gathered), IoSlice::new(data)];
+            let n = ready!(Pin::new(&mut *self.stream).poll_write_vectored(cx, &both))?;
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            let old = n.min(self.gathered.len());
+            self.gathered.advance(old);
+            if n > old {
+                return Poll::Ready(Ok(n - old));
             }
         }
-        self.gathered.extend_from_slice(data);
-        Poll::Ready(Ok(data.len()))
+        Pin::new(&mut *self.stream).poll_write(cx, data)
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -112,10 +104,10 @@ pub(crate) enum Idle {
 }
 
 impl Handle {
-    /// Takes over an established stream.
-    pub(crate) fn new(stream: Stream, slot: Arc<Slot>) -> Self {
+    /// Takes over an established stream; `kept` lives as long as it.
+    pub(crate) fn new(stream: Stream, kept: impl Any + Send + Sync) -> Self {
         Handle(Arc::new(Shared {
-            _slot: slot,
+            _kept: Box::new(kept),
             id: stream.id(),
             wire: Mutex::new(Wire {
                 stream,
@@ -157,7 +149,12 @@ impl Handle {
         self.0.wire.lock().poll_write(cx, data)
     }
 
-    /// Sends what was buffered by earlier writes.
+    /// Sends what was gathered.
+    pub(crate) async fn flush(&self) -> io::Result<()> {
+        std::future::poll_fn(|cx| self.poll_flush(cx)).await
+    }
+
+    /// Sends what was gathered by earlier writes.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.wire.lock().poll_flush(cx)
     }
