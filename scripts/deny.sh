@@ -4,6 +4,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH=$PATH:${CARGO_TARGET_DIR:-$PWD/target}/tools/bin
 
+# cargo-deny reads the sources of every platform, more than a build for this one fetches.
+cargo fetch --locked
 cargo deny --locked --offline check licenses bans sources
 
 # Without a network that is no fault of the sources; a stalled one must not stall us.
