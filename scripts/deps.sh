@@ -52,6 +52,7 @@ note_build() {
     need make 'builds librdkafka, the Kafka client' has make
     need gcc 'compiles the C parts and links' has cc
     need g++ "librdkafka's build asks for a C++ compiler" has g++
+    need cmake 'builds zlib-ng, with which Pingora compresses' has cmake
     need pkg-config 'finds the libraries below' has pkg-config
     need libssl-dev 'TLS' pkg-config --exists openssl
     need zlib1g-dev 'gzip for Kafka' pkg-config --exists zlib

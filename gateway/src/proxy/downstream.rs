@@ -3,7 +3,7 @@
 //! It counts, limits and filters what passes, and names what goes wrong with the caller. It knows
 //! no route and no upstream.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -15,6 +15,7 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use weir_telemetry::Code;
 
 use super::filters::Filters;
+use super::waiting::waiting;
 use crate::error::GatewayError;
 use crate::policy::Unit;
 use crate::wire::Handle;
@@ -221,9 +222,9 @@ impl Downstream {
         let mut first: Option<Bytes> = None;
         let mut rest: Vec<u8> = Vec::new();
         while self.inbound != Inbound::Over {
-            let begun = Instant::now();
-            let chunk = self.read().await;
-            self.waited += begun.elapsed();
+            let mut waited = Duration::ZERO;
+            let chunk = waiting(&mut waited, self.read()).await;
+            self.waited += waited;
             match (chunk?, &first) {
                 (None, _) => break,
                 (Some(chunk), None) => first = Some(chunk),
@@ -295,9 +296,7 @@ impl Downstream {
         }
         self.answered = Answered::Head;
         self.unsent = !bodiless;
-        let begun = Instant::now();
-        let written = self.session.write_response_header(head).await;
-        self.waited += begun.elapsed();
+        let written = waiting(&mut self.waited, self.session.write_response_header(head)).await;
         written.map_err(|e| client_fault(&e))
     }
 
@@ -347,14 +346,16 @@ impl Downstream {
         if let Some(last) = self.response_filters.end()? {
             self.send(last).await?;
         }
-        let begun = Instant::now();
-        let written = match trailers {
-            Some(trailers) if self.session.is_http2() => {
-                self.session.write_response_trailers(trailers).await
+        let session = &mut self.session;
+        let ending = async {
+            match trailers {
+                Some(trailers) if session.is_http2() => {
+                    session.write_response_trailers(trailers).await
+                }
+                _ => session.finish_body().await,
             }
-            _ => self.session.finish_body().await,
         };
-        self.waited += begun.elapsed();
+        let written = waiting(&mut self.waited, ending).await;
         written.map_err(|e| client_fault(&e))?;
         self.answered = Answered::Whole;
         self.unsent = false;
@@ -373,9 +374,7 @@ impl Downstream {
         let Some(wire) = &self.wire else {
             return Ok(());
         };
-        let begun = Instant::now();
-        let sent = wire.flush().await;
-        self.waited += begun.elapsed();
+        let sent = waiting(&mut self.waited, wire.flush()).await;
         sent.map_err(|e| GatewayError::new(Code::ClientDisconnected).source(e))
     }
 
@@ -385,9 +384,8 @@ impl Downstream {
         }
         self.sent += chunk.len() as u64;
         self.unsent = true;
-        let begun = Instant::now();
-        let written = self.session.write_response_body(chunk, false).await;
-        self.waited += begun.elapsed();
+        let writing = self.session.write_response_body(chunk, false);
+        let written = waiting(&mut self.waited, writing).await;
         written.map_err(|e| client_fault(&e))
     }
 

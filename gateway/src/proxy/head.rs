@@ -81,29 +81,35 @@ pub(crate) fn outgoing(
 
 /// RFC 9110, 7.6.1: what is said between two neighbours is not passed on.
 fn strip_hop_by_hop(head: &mut RequestHeader) {
-    for name in named_by_connection(&head.headers) {
-        head.remove_header(&name);
-    }
     let trailers = head
         .headers
         .get(TE)
         .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"trailers"));
-    for name in [
-        CONNECTION,
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-        TE,
-        TRANSFER_ENCODING,
-        UPGRADE,
-        EXPECT,
-    ] {
-        if head.headers.contains_key(&name) {
-            head.remove_header(&name);
-        }
+    for name in hop_by_hop(&head.headers, &EXPECT) {
+        head.remove_header(&name);
     }
     if trailers {
         put(head, TE, HeaderValue::from_static("trailers"));
     }
+}
+
+/// Fields that are always said between two neighbours only.
+static HOP_BY_HOP: [HeaderName; 6] = [
+    CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// The fields of a head that are not passed on. One pass over the few there are costs less than a
+/// look-up for each that might be.
+fn hop_by_hop(headers: &HeaderMap, also: &HeaderName) -> Vec<HeaderName> {
+    let mut names = named_by_connection(headers);
+    let listed = |name: &&HeaderName| HOP_BY_HOP.contains(name) || *name == also;
+    names.extend(headers.keys().filter(listed).cloned());
+    names
 }
 
 /// Field names that `Connection` declares hop-by-hop.
@@ -187,19 +193,20 @@ fn set_path(out: &mut RequestHeader, path: &str) {
 
 /// Says who asks: the hops so far, the consumer, the trace.
 fn introduce(out: &mut RequestHeader, request: &Request, head: &RequestHeader, span_id: [u8; 8]) {
-    let peer = request.connection.peer.ip().to_canonical().to_string();
-    let mut hops = Vec::new();
+    let peer = &request.connection.peer_field;
     if request.from_trusted_proxy {
+        let mut hops = Vec::new();
         for before in out.headers.get_all(X_FORWARDED_FOR) {
             hops.extend_from_slice(before.as_bytes());
             hops.extend_from_slice(b", ");
         }
+        hops.extend_from_slice(peer.as_bytes());
+        put_bytes(out, X_FORWARDED_FOR, &hops);
     } else {
         // Upstreams may believe this one as well, and it is not continued here.
         out.remove_header(&FORWARDED);
+        put(out, X_FORWARDED_FOR, peer.clone());
     }
-    hops.extend_from_slice(peer.as_bytes());
-    put_bytes(out, X_FORWARDED_FOR, &hops);
     if !request.from_trusted_proxy || !out.headers.contains_key(X_FORWARDED_PROTO) {
         let scheme = if request.connection.tls {
             "https"
@@ -209,11 +216,16 @@ fn introduce(out: &mut RequestHeader, request: &Request, head: &RequestHeader, s
         put(out, X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
     }
     if !request.from_trusted_proxy || !out.headers.contains_key(X_FORWARDED_HOST) {
-        put_bytes(
-            out,
-            X_FORWARDED_HOST,
-            super::identify::host(head).as_bytes(),
-        );
+        match head.headers.get(HOST) {
+            Some(host) if head.uri.authority().is_none() => {
+                put(out, X_FORWARDED_HOST, host.clone());
+            }
+            _ => put_bytes(
+                out,
+                X_FORWARDED_HOST,
+                super::identify::host(head).as_bytes(),
+            ),
+        }
     }
     put_bytes(
         out,
@@ -247,20 +259,8 @@ pub(crate) fn strip_answer(head: &mut ResponseHeader) {
     if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
         return;
     }
-    for name in named_by_connection(&head.headers) {
+    for name in hop_by_hop(&head.headers, &TRAILER) {
         head.remove_header(&name);
-    }
-    for name in [
-        CONNECTION,
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-        TRANSFER_ENCODING,
-        UPGRADE,
-        TRAILER,
-    ] {
-        if head.headers.contains_key(&name) {
-            head.remove_header(&name);
-        }
     }
     if head.status == http::StatusCode::NO_CONTENT {
         // RFC 9110, 8.6: it has none, not even of 0.

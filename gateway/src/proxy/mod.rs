@@ -14,6 +14,7 @@ pub(crate) mod reply;
 mod request;
 pub(crate) mod respond;
 mod route;
+mod waiting;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use weir_telemetry::Code;
 
 pub(crate) use downstream::Downstream;
 pub(crate) use reply::Reply;
-pub(crate) use request::{Connection, Request};
+pub(crate) use request::{Connection, Request, peer_field};
 
 use crate::action;
 use crate::error::GatewayError;

@@ -31,6 +31,8 @@ pub(crate) struct Connection {
     pub(crate) listener: Arc<str>,
     /// The other end of the socket.
     pub(crate) peer: SocketAddr,
+    /// The same, as `X-Forwarded-For` says it.
+    pub(crate) peer_field: HeaderValue,
     /// Whether it is TLS.
     pub(crate) tls: bool,
     /// The listener's figures.
@@ -38,6 +40,12 @@ pub(crate) struct Connection {
     /// The other end of the stream that HTTP/1 sessions write to; none for HTTP/2, which flushes
     /// by itself.
     pub(crate) wire: Option<Handle>,
+}
+
+/// An address as a header field says it.
+pub(crate) fn peer_field(peer: SocketAddr) -> HeaderValue {
+    let text = peer.ip().to_canonical().to_string();
+    HeaderValue::try_from(text).expect("an address is visible ASCII")
 }
 
 /// What one request has become so far.

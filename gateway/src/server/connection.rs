@@ -64,6 +64,7 @@ impl ServerApp for App {
         let connection = Arc::new(Connection {
             listener: self.name.clone(),
             peer,
+            peer_field: proxy::peer_field(peer),
             tls,
             metrics: self.metrics.clone(),
             wire,

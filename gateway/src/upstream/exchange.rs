@@ -137,9 +137,9 @@ impl Exchange {
         body: &mut Body,
     ) -> Result<Incoming, Stop> {
         // Time spent before this was the caller's: the endpoint is given its due from here on.
-        self.clock.progress(Instant::now());
+        let mut waiting = Instant::now();
+        self.clock.progress(waiting);
         loop {
-            let waiting = Instant::now();
             let phase = self.phase();
             if let Some(overdue) = self.clock.check(waiting, phase) {
                 return Err(self.overdue(request, overdue));
@@ -176,6 +176,7 @@ impl Exchange {
                     return Err(Stop::Client(error));
                 }
             }
+            waiting = now;
         }
     }
 

@@ -207,6 +207,7 @@ async fn way(scripts: &[Script], head_and_body: &str) -> Way {
     let connection = Arc::new(Connection {
         listener: "public".into(),
         peer: SocketAddr::from(([127, 0, 0, 1], 1)),
+        peer_field: crate::proxy::peer_field(SocketAddr::from(([127, 0, 0, 1], 1))),
         tls: false,
         metrics: gateway.telemetry.metrics.listener("public"),
         wire: None,
