@@ -14,6 +14,8 @@ pub(crate) mod reply;
 mod request;
 pub(crate) mod respond;
 mod route;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 use std::panic::AssertUnwindSafe;
