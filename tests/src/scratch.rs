@@ -72,7 +72,8 @@ pub fn target_dir() -> PathBuf {
     let executable = std::env::current_exe().expect("a process knows its executable");
     executable
         .ancestors()
-        .find(|dir| dir.join("CACHEDIR.TAG").exists())
+        // Cargo leaves its tag only in a directory it made itself, and this file in every one.
+        .find(|dir| dir.join(".rustc_info.json").exists())
         .unwrap_or_else(|| panic!("{} is in no target directory", executable.display()))
         .to_path_buf()
 }
