@@ -158,7 +158,7 @@ async fn whole(
             Incoming::End(trailers) => {
                 let document = seen.document();
                 if ok {
-                    stopped(request, || finish::from_completion(&document));
+                    stopped(request, &document);
                 }
                 match usage::from_completion(&document) {
                     Some(usage) => told(request, &usage),
@@ -350,7 +350,7 @@ impl Scan {
             self.done = true;
             return false;
         }
-        stopped(request, || finish::from_chunk(&data));
+        stopped(request, &data);
         if let Some(found) = usage::from_chunk(&data) {
             told(request, &found.usage);
             return found.only && !self.wishes.usage;
@@ -370,11 +370,11 @@ fn first_chunk(request: &mut Request) {
 }
 
 /// Notes why the model stopped, unless that is known or nobody would read it.
-fn stopped(request: &mut Request, why: impl FnOnce() -> Option<String>) {
+fn stopped(request: &mut Request, data: &[u8]) {
     if let Some(llm) = &mut request.record.llm
         && llm.finish_reason.is_none()
     {
-        llm.finish_reason = why();
+        llm.finish_reason = finish::reason(data).map(str::to_owned);
     }
 }
 
