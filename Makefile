@@ -35,7 +35,7 @@ soak: ## fuzz and run the long tests for TIME seconds in all
 bench: ## measure beside nginx and a bare Pingora proxy
 	@scripts/deps.sh bench
 	cargo build --locked --profile dist -p weir -p weir-bench
-	$(TARGET)/dist/weir-bench run
+	$(TARGET)/dist/weir-bench run --out bench/README.md
 
 lint: ## check format, lints, licences, sources and advisories
 	@scripts/deps.sh lint
