@@ -22,7 +22,10 @@ share=$((total / 2 / ${#targets[@]}))
 [ "$share" -ge 1 ] || share=1
 for target in "${targets[@]}"; do
     echo "fuzzing $target for $share s"
-    (cd protocols && cargo fuzz run --sanitizer none "$target" -- \
+    # What is found goes to the first directory; the seeds in the second stay as they are.
+    found=${CARGO_TARGET_DIR:-$PWD/target}/fuzz/$target
+    mkdir -p "$found"
+    (cd protocols && cargo fuzz run --sanitizer none "$target" "$found" "fuzz/corpus/$target" -- \
         -max_total_time="$share" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0)
 done
 unset RUSTC_BOOTSTRAP
