@@ -60,11 +60,7 @@ fn every_code_is_provoked_by_a_test() {
         .filter(|code| !tests.iter().any(|text| names(text, **code)))
         .map(|code| code.slug())
         .collect();
-    assert_eq!(
-        missing,
-        Vec::<&str>::new(),
-        "codes that no test provokes"
-    );
+    assert_eq!(missing, Vec::<&str>::new(), "codes that no test provokes");
 }
 
 #[test]
