@@ -5,7 +5,7 @@ mod output;
 
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
+use memchr::memmem::{Finder, FinderRev};
 pub use output::content_bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -39,7 +39,13 @@ pub struct ChunkUsage {
 
 /// The `usage` of a whole answer. `None` if there is none, it lacks prompt or
 /// completion tokens, or the answer is not JSON.
+///
+/// Providers write it near the end, where it is found without parsing what
+/// stands before it; anything unusual is parsed from the beginning.
 pub fn from_completion(body: &[u8]) -> Option<Usage> {
+    if let Some(usage) = last_member(body) {
+        return read(usage);
+    }
     let answer: Answer<'_> = serde_json::from_slice(body).ok()?;
     read(answer.usage?)
 }
@@ -66,6 +72,40 @@ pub fn from_chunk(data: &[u8]) -> Option<ChunkUsage> {
 pub fn is_done(data: &[u8]) -> bool {
     data.trim_ascii() == b"[DONE]"
 }
+
+/// The value of `usage` where, of the document, nothing but members of the
+/// same object follows: then that object is the outermost.
+///
+/// Inside a JSON string every quote is escaped, so a key in quotes that follows
+/// no backslash is a key. The document is taken to be JSON up to there.
+fn last_member(body: &[u8]) -> Option<&RawValue> {
+    static KEY: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(b"\"usage\""));
+    let at = KEY.rfind(body)?;
+    if at > 0 && body[at - 1] == b'\\' {
+        return None;
+    }
+    let value = body[at + KEY.needle().len()..]
+        .trim_ascii_start()
+        .strip_prefix(b":")?;
+    let mut values = serde_json::Deserializer::from_slice(value).into_iter::<&RawValue>();
+    let usage = values.next()?.ok()?;
+    let rest = value[values.byte_offset()..].trim_ascii_start();
+    match rest {
+        [b'}', end @ ..] => end.trim_ascii_start().is_empty().then_some(usage),
+        [b',', ..] => closes_document(&rest[1..]).then_some(usage),
+        _ => None,
+    }
+}
+
+/// Whether `members` are the rest of the outermost object, and of the document.
+fn closes_document(members: &[u8]) -> bool {
+    let document: Vec<u8> = [b"{", members].concat();
+    serde_json::from_slice::<Members>(&document).is_ok()
+}
+
+/// An object nobody reads.
+#[derive(Deserialize)]
+struct Members {}
 
 /// Whether the key `usage` stands anywhere with a value other than `null`.
 /// A key written with escapes is missed; no provider writes one.

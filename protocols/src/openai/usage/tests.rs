@@ -48,6 +48,31 @@ fn zero_is_a_value_and_missing_is_none() {
 }
 
 #[test]
+fn usage_is_found_wherever_it_stands_at_the_top_and_nowhere_else() {
+    let report = r#""usage":{"prompt_tokens":1,"completion_tokens":2}"#;
+    let other = r#""choices":[{"message":{"content":"\"usage\":{}","usage":[1]}}]"#;
+    for found in [
+        format!("{{{report}}}"),
+        format!("{{{other},{report}}}"),
+        format!("{{{report},{other}}}"),
+        format!("{{ {other} , {report} , \"a\" : \"b\" }} \n"),
+        format!("{{{report},\"x\":{{\"usage\":{{}}}}}}"),
+    ] {
+        let usage = from_completion(found.as_bytes()).map(|usage| usage.total_tokens);
+        assert_eq!(usage, Some(3), "{found}");
+    }
+    for none in [
+        format!("{{\"x\":{{{report}}}}}"),
+        format!("{{\"x\":{{{report},\"a\":1}}}}"),
+        format!("{{\"x\":[{{{report}}}],\"a\":1}}"),
+        format!("[{{{report}}}]"),
+        format!("{{{report},\"a\":"),
+    ] {
+        assert_eq!(from_completion(none.as_bytes()), None, "{none}");
+    }
+}
+
+#[test]
 fn odd_details_do_not_cost_the_numbers() {
     let body = br#"{"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":"3",
         "prompt_tokens_details":[],"completion_tokens_details":null}}"#;
