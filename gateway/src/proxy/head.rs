@@ -4,7 +4,8 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName,
     HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{Method, Version};
+use http::request::Parts;
+use http::{Method, Uri, Version};
 use pingora_http::{RequestHeader, ResponseHeader};
 
 use super::identify::{REQUEST_ID, WEIR_CONSUMER, WEIR_TEAM};
@@ -53,14 +54,34 @@ pub(crate) fn wants_upgrade(head: &RequestHeader) -> bool {
             .is_some_and(|protocol| !protocol.as_bytes().to_ascii_lowercase().starts_with(b"h2c"))
 }
 
-/// The head of one attempt, made from the caller's.
+/// The head of one attempt, made from the caller's, its names spelled as the caller did: some old
+/// servers look.
 pub(crate) fn outgoing(
     request: &Request,
     head: &RequestHeader,
     target: &Target<'_>,
     span_id: [u8; 8],
-) -> Box<RequestHeader> {
-    let mut out = Box::new(head.clone());
+) -> RequestHeader {
+    made(head.clone(), request, head, target, span_id)
+}
+
+/// As [`outgoing`], its names spelled as is usual, which is cheaper to make.
+pub(crate) fn outgoing_respelled(
+    request: &Request,
+    head: &RequestHeader,
+    target: &Target<'_>,
+    span_id: [u8; 8],
+) -> Parts {
+    made(head.as_owned_parts(), request, head, target, span_id)
+}
+
+fn made<H: Making>(
+    mut out: H,
+    request: &Request,
+    head: &RequestHeader,
+    target: &Target<'_>,
+    span_id: [u8; 8],
+) -> H {
     let upgrade = target
         .upgrade
         .then(|| head.headers.get(UPGRADE).cloned())
@@ -68,8 +89,8 @@ pub(crate) fn outgoing(
     strip_hop_by_hop(&mut out);
     frame(&mut out, head, target.length);
     if let Some(protocol) = upgrade {
-        put(&mut out, CONNECTION, HeaderValue::from_static("upgrade"));
-        put(&mut out, UPGRADE, protocol);
+        out.put(CONNECTION, HeaderValue::from_static("upgrade"));
+        out.put(UPGRADE, protocol);
     }
     if head.version == Version::HTTP_2 {
         join_cookies(&mut out, head);
@@ -79,17 +100,82 @@ pub(crate) fn outgoing(
     out
 }
 
+/// A request head in the making. Pingora's remembers how names are spelled, in a second map beside
+/// that of the fields, and reads every name anew that goes in.
+trait Making {
+    fn fields(&self) -> &HeaderMap;
+    fn put(&mut self, name: HeaderName, value: HeaderValue);
+    fn remove(&mut self, name: &HeaderName);
+    /// A path made of checked parts always parses; were it not to, the old one stays.
+    fn set_path(&mut self, path: &str);
+    fn set_http1(&mut self);
+
+    fn put_bytes(&mut self, name: HeaderName, value: &[u8]) {
+        // Names and addresses we made, or values that were a header's before, are valid.
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            self.put(name, value);
+        }
+    }
+}
+
+impl Making for RequestHeader {
+    fn fields(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    fn put(&mut self, name: HeaderName, value: HeaderValue) {
+        self.insert_header(name, value)
+            .expect("a typed header is valid");
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        self.remove_header(name);
+    }
+
+    fn set_path(&mut self, path: &str) {
+        let _ = self.set_raw_path(path.as_bytes());
+    }
+
+    fn set_http1(&mut self) {
+        self.set_version(Version::HTTP_11);
+    }
+}
+
+impl Making for Parts {
+    fn fields(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    fn put(&mut self, name: HeaderName, value: HeaderValue) {
+        self.headers.insert(name, value);
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        self.headers.remove(name);
+    }
+
+    fn set_path(&mut self, path: &str) {
+        if let Ok(uri) = Uri::try_from(path) {
+            self.uri = uri;
+        }
+    }
+
+    fn set_http1(&mut self) {
+        self.version = Version::HTTP_11;
+    }
+}
+
 /// RFC 9110, 7.6.1: what is said between two neighbours is not passed on.
-fn strip_hop_by_hop(head: &mut RequestHeader) {
+fn strip_hop_by_hop(head: &mut impl Making) {
     let trailers = head
-        .headers
+        .fields()
         .get(TE)
         .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"trailers"));
-    for name in hop_by_hop(&head.headers, &EXPECT) {
-        head.remove_header(&name);
+    for name in hop_by_hop(head.fields(), &EXPECT) {
+        head.remove(&name);
     }
     if trailers {
-        put(head, TE, HeaderValue::from_static("trailers"));
+        head.put(TE, HeaderValue::from_static("trailers"));
     }
 }
 
@@ -131,26 +217,26 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
 }
 
 /// Says how long the body is, or that it is chunked.
-fn frame(out: &mut RequestHeader, head: &RequestHeader, length: Length) {
-    out.set_version(Version::HTTP_11);
+fn frame(out: &mut impl Making, head: &RequestHeader, length: Length) {
+    out.set_http1();
     match length {
-        Length::Known(length) => put(out, CONTENT_LENGTH, HeaderValue::from(length)),
+        Length::Known(length) => out.put(CONTENT_LENGTH, HeaderValue::from(length)),
         Length::Unknown => {
-            out.remove_header(&CONTENT_LENGTH);
-            put(out, TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            out.remove(&CONTENT_LENGTH);
+            out.put(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         Length::AsSaid => {
             // HTTP/2 need not say that there is none; HTTP/1.1 should, on these.
             let usual = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
             if usual && !head.headers.contains_key(CONTENT_LENGTH) {
-                put(out, CONTENT_LENGTH, HeaderValue::from(0));
+                out.put(CONTENT_LENGTH, HeaderValue::from(0));
             }
         }
     }
 }
 
 /// HTTP/2 may send each cookie in a field of its own; HTTP/1.1 has one (RFC 9113, 8.2.3).
-fn join_cookies(out: &mut RequestHeader, head: &RequestHeader) {
+fn join_cookies(out: &mut impl Making, head: &RequestHeader) {
     let mut cookies = head.headers.get_all(COOKIE).into_iter();
     let (Some(first), Some(_)) = (cookies.next(), cookies.next()) else {
         return;
@@ -160,12 +246,12 @@ fn join_cookies(out: &mut RequestHeader, head: &RequestHeader) {
         joined.extend_from_slice(b"; ");
         joined.extend_from_slice(cookie.as_bytes());
     }
-    put_bytes(out, COOKIE, &joined);
+    out.put_bytes(COOKIE, &joined);
 }
 
-fn retarget(out: &mut RequestHeader, head: &RequestHeader, target: &Target<'_>) {
+fn retarget(out: &mut impl Making, head: &RequestHeader, target: &Target<'_>) {
     if let Some(path) = target.path {
-        set_path(out, path);
+        out.set_path(path);
     } else if !matches!(head.raw_path().first(), Some(b'/' | b'*'))
         || head.uri.authority().is_some()
     {
@@ -175,78 +261,64 @@ fn retarget(out: &mut RequestHeader, head: &RequestHeader, target: &Target<'_>) 
             .path_and_query()
             .map_or("/", |p| p.as_str())
             .to_owned();
-        set_path(out, &path);
+        out.set_path(&path);
     }
     if let Some(host) = target.host {
-        put(out, HOST, host.clone());
+        out.put(HOST, host.clone());
     } else if let Some(authority) = head.uri.authority()
         && let Ok(host) = HeaderValue::from_str(authority.as_str())
     {
-        put(out, HOST, host);
+        out.put(HOST, host);
     }
 }
 
-fn set_path(out: &mut RequestHeader, path: &str) {
-    // A path made of checked parts always parses; were it not to, the old one stays.
-    let _ = out.set_raw_path(path.as_bytes());
-}
-
 /// Says who asks: the hops so far, the consumer, the trace.
-fn introduce(out: &mut RequestHeader, request: &Request, head: &RequestHeader, span_id: [u8; 8]) {
+fn introduce(out: &mut impl Making, request: &Request, head: &RequestHeader, span_id: [u8; 8]) {
     let peer = &request.connection.peer_field;
     if request.from_trusted_proxy {
         let mut hops = Vec::new();
-        for before in out.headers.get_all(X_FORWARDED_FOR) {
+        for before in out.fields().get_all(X_FORWARDED_FOR) {
             hops.extend_from_slice(before.as_bytes());
             hops.extend_from_slice(b", ");
         }
         hops.extend_from_slice(peer.as_bytes());
-        put_bytes(out, X_FORWARDED_FOR, &hops);
+        out.put_bytes(X_FORWARDED_FOR, &hops);
     } else {
         // Upstreams may believe this one as well, and it is not continued here.
-        out.remove_header(&FORWARDED);
-        put(out, X_FORWARDED_FOR, peer.clone());
+        out.remove(&FORWARDED);
+        out.put(X_FORWARDED_FOR, peer.clone());
     }
-    if !request.from_trusted_proxy || !out.headers.contains_key(X_FORWARDED_PROTO) {
+    if !request.from_trusted_proxy || !out.fields().contains_key(X_FORWARDED_PROTO) {
         let scheme = if request.connection.tls {
             "https"
         } else {
             "http"
         };
-        put(out, X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+        out.put(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
     }
-    if !request.from_trusted_proxy || !out.headers.contains_key(X_FORWARDED_HOST) {
+    if !request.from_trusted_proxy || !out.fields().contains_key(X_FORWARDED_HOST) {
         match head.headers.get(HOST) {
             Some(host) if head.uri.authority().is_none() => {
-                put(out, X_FORWARDED_HOST, host.clone());
+                out.put(X_FORWARDED_HOST, host.clone());
             }
-            _ => put_bytes(
-                out,
-                X_FORWARDED_HOST,
-                super::identify::host(head).as_bytes(),
-            ),
+            _ => out.put_bytes(X_FORWARDED_HOST, super::identify::host(head).as_bytes()),
         }
     }
-    put_bytes(
-        out,
-        REQUEST_ID,
-        request.record.request_id.as_str().as_bytes(),
-    );
-    put_bytes(
-        out,
+    out.put_bytes(REQUEST_ID, request.record.request_id.as_str().as_bytes());
+    out.put_bytes(
         TRACEPARENT,
         request.record.trace.traceparent_of(span_id).as_bytes(),
     );
     match &request.record.trace.state {
-        Some(state) => put_bytes(out, TRACESTATE, state.as_bytes()),
+        Some(state) => out.put_bytes(TRACESTATE, state.as_bytes()),
         None => {
-            out.remove_header(&TRACESTATE);
+            out.remove(&TRACESTATE);
         }
     }
     if let Some(consumer) = &request.consumer {
-        put_bytes(out, WEIR_CONSUMER, consumer.name.as_bytes());
+        out.put_bytes(WEIR_CONSUMER, consumer.name.as_bytes());
         if let Some(team) = &consumer.team {
-            put_bytes(out, WEIR_TEAM, team.as_bytes());
+            out.put_bytes(WEIR_TEAM, team.as_bytes());
         }
     }
 }
@@ -265,18 +337,6 @@ pub(crate) fn strip_answer(head: &mut ResponseHeader) {
     if head.status == http::StatusCode::NO_CONTENT {
         // RFC 9110, 8.6: it has none, not even of 0.
         head.remove_header(&CONTENT_LENGTH);
-    }
-}
-
-fn put(head: &mut RequestHeader, name: HeaderName, value: HeaderValue) {
-    head.insert_header(name, value)
-        .expect("a typed header is valid");
-}
-
-fn put_bytes(head: &mut RequestHeader, name: HeaderName, value: &[u8]) {
-    // Names and addresses we made, or values that were a header's before, are valid.
-    if let Ok(value) = HeaderValue::from_bytes(value) {
-        put(head, name, value);
     }
 }
 
@@ -299,7 +359,7 @@ mod tests {
             .headers
             .get(CONTENT_LENGTH)
             .map(|v| v.to_str().expect("text").to_owned());
-        (said, out.headers.contains_key(TRANSFER_ENCODING))
+        (said, out.fields().contains_key(TRANSFER_ENCODING))
     }
 
     #[test]

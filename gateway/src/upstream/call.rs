@@ -4,6 +4,7 @@
 //! is safe. Every action calls upstreams through here, so every attempt is recorded, timed and
 //! attributed in one place. What the answer means is the action's business.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -96,7 +97,7 @@ pub(crate) async fn call(
     request: &mut Request,
     down: &mut Downstream,
     call: &mut Call,
-    head: impl Fn(&Request, &Downstream, [u8; 8]) -> Box<RequestHeader>,
+    head: impl Fn(&Request, &Downstream, [u8; 8]) -> RequestHeader,
 ) -> Result<Answer, GatewayError> {
     upstream.budget.request();
     let mut tried: Vec<usize> = Vec::new();
@@ -108,7 +109,7 @@ pub(crate) async fn call(
             lease.endpoint().name.clone(),
             request.began.elapsed(),
         );
-        let outgoing = head(request, down, begun.span_id);
+        let outgoing = Box::new(head(request, down, begun.span_id));
         let method = outgoing.method.clone();
         request.record.attempts.push(begun);
         request.upstream_metrics.push(upstream.metrics.clone());
@@ -163,8 +164,12 @@ async fn attempt(
     note_connection(request, &facts);
 
     let (first, last) = call.body.opening();
-    let sending = session.send(head, first, last);
-    let (writer, head_bytes) = match tokio::time::timeout_at(call.deadline.into(), sending).await {
+    let sent = {
+        // Pinned here, because a future is copied wherever it is moved to.
+        let sending = pin!(session.send(head, first, last));
+        tokio::time::timeout_at(call.deadline.into(), sending).await
+    };
+    let (writer, head_bytes) = match sent {
         Ok(Ok(sent)) => sent,
         Ok(Err(error)) if *error.etype() == ErrorType::InvalidHTTPHeader => {
             // It could not even be written down, as without a Host for HTTP/2's `:authority`.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, COOKIE};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HeaderMap};
 use http::{HeaderValue, Method, StatusCode};
 use weir_protocols::openai::chat::{self, LimitField, Splice};
 use weir_protocols::openai::model_list;
@@ -172,9 +172,9 @@ impl Llm {
             down,
             &mut call,
             |request, down, span| {
-                let mut head = head::outgoing(request, down.head(), &target, span);
-                introduce(&mut head, provider);
-                head
+                let mut head = head::outgoing_respelled(request, down.head(), &target, span);
+                introduce(&mut head.headers, provider);
+                head.into()
             },
         )
         .await?;
@@ -223,13 +223,11 @@ impl Llm {
 
 /// What a provider gets instead of what the caller sent: its own key, and nothing that would make
 /// the answer unreadable to us.
-fn introduce(head: &mut pingora_http::RequestHeader, provider: &Provider) {
-    head.remove_header(&AUTHORIZATION);
-    head.remove_header(&COOKIE);
+fn introduce(fields: &mut HeaderMap, provider: &Provider) {
+    fields.remove(AUTHORIZATION);
+    fields.remove(COOKIE);
     if let Some(authorization) = &provider.authorization {
-        head.insert_header(AUTHORIZATION, authorization)
-            .expect("a typed header is valid");
+        fields.insert(AUTHORIZATION, authorization.clone());
     }
-    head.insert_header(ACCEPT_ENCODING, "identity")
-        .expect("a constant value is valid");
+    fields.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 }
