@@ -3,6 +3,7 @@
 //! It counts, limits and filters what passes, and names what goes wrong with the caller. It knows
 //! no route and no upstream.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -223,7 +224,7 @@ impl Downstream {
         let mut rest: Vec<u8> = Vec::new();
         while self.inbound != Inbound::Over {
             let mut waited = Duration::ZERO;
-            let chunk = waiting(&mut waited, self.read()).await;
+            let chunk = waiting(&mut waited, pin!(self.read())).await;
             self.waited += waited;
             match (chunk?, &first) {
                 (None, _) => break,
@@ -296,7 +297,11 @@ impl Downstream {
         }
         self.answered = Answered::Head;
         self.unsent = !bodiless;
-        let written = waiting(&mut self.waited, self.session.write_response_header(head)).await;
+        let written = waiting(
+            &mut self.waited,
+            pin!(self.session.write_response_header(head)),
+        )
+        .await;
         written.map_err(|e| client_fault(&e))
     }
 
@@ -347,14 +352,14 @@ impl Downstream {
             self.send(last).await?;
         }
         let session = &mut self.session;
-        let ending = async {
+        let ending = pin!(async {
             match trailers {
                 Some(trailers) if session.is_http2() => {
                     session.write_response_trailers(trailers).await
                 }
                 _ => session.finish_body().await,
             }
-        };
+        });
         let written = waiting(&mut self.waited, ending).await;
         written.map_err(|e| client_fault(&e))?;
         self.answered = Answered::Whole;
@@ -374,7 +379,7 @@ impl Downstream {
         let Some(wire) = &self.wire else {
             return Ok(());
         };
-        let sent = waiting(&mut self.waited, wire.flush()).await;
+        let sent = waiting(&mut self.waited, pin!(wire.flush())).await;
         sent.map_err(|e| GatewayError::new(Code::ClientDisconnected).source(e))
     }
 
@@ -384,7 +389,7 @@ impl Downstream {
         }
         self.sent += chunk.len() as u64;
         self.unsent = true;
-        let writing = self.session.write_response_body(chunk, false);
+        let writing = pin!(self.session.write_response_body(chunk, false));
         let written = waiting(&mut self.waited, writing).await;
         written.map_err(|e| client_fault(&e))
     }

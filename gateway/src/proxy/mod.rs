@@ -19,6 +19,7 @@ mod tests;
 mod waiting;
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -65,7 +66,11 @@ pub(crate) async fn serve(
         down.close_after();
     }
     let request = running.request.as_mut()?;
-    let outcome = AssertUnwindSafe(handle(request, down)).catch_unwind().await;
+    let outcome = {
+        // Pinned first, because the whole way is too large to be moved for nothing.
+        let mut way = pin!(handle(request, down));
+        AssertUnwindSafe(way.as_mut()).catch_unwind().await
+    };
     let outcome = outcome.unwrap_or_else(|_| Err(GatewayError::new(Code::InternalError)));
     if let Err(error) = outcome {
         reply::fail(request, down, error).await;

@@ -3,12 +3,12 @@
 //! Most writes and many reads are done at the first try; asking the clock about those would cost
 //! more than they do.
 
-use std::pin::pin;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-/// Runs `future` and adds the time from its first «not yet» to its end to `total`.
-pub(crate) async fn waiting<F: Future>(total: &mut Duration, future: F) -> F::Output {
-    let mut future = pin!(future);
+/// Runs `future` and adds the time from its first «not yet» to its end to `total`. It is pinned by
+/// its caller, because it would be copied wherever it is moved to.
+pub(crate) async fn waiting<F: Future>(total: &mut Duration, mut future: Pin<&mut F>) -> F::Output {
     let mut since = None;
     let output = std::future::poll_fn(|cx| {
         let polled = future.as_mut().poll(cx);
@@ -26,14 +26,16 @@ pub(crate) async fn waiting<F: Future>(total: &mut Duration, future: F) -> F::Ou
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     #[tokio::test]
     async fn what_is_ready_costs_no_time_and_what_is_not_some() {
         let mut total = Duration::ZERO;
-        assert_eq!(waiting(&mut total, async { 7 }).await, 7);
+        assert_eq!(waiting(&mut total, pin!(async { 7 })).await, 7);
         assert_eq!(total, Duration::ZERO);
-        waiting(&mut total, tokio::task::yield_now()).await;
+        waiting(&mut total, pin!(tokio::task::yield_now())).await;
         assert!(total > Duration::ZERO);
     }
 }
