@@ -46,7 +46,7 @@ pub fn from_completion(body: &[u8]) -> Option<Usage> {
     if let Some(usage) = last_member(body) {
         return read(usage);
     }
-    let answer: Answer<'_> = serde_json::from_slice(body).ok()?;
+    let answer: Answer<'_> = object(body)?;
     read(answer.usage?)
 }
 
@@ -58,7 +58,7 @@ pub fn from_chunk(data: &[u8]) -> Option<ChunkUsage> {
     if !may_hold_usage(data) {
         return None;
     }
-    let answer: Answer<'_> = serde_json::from_slice(data).ok()?;
+    let answer: Answer<'_> = object(data)?;
     let usage = read(answer.usage?)?;
     // An absent list is no empty list: such a chunk is not OpenAI's report.
     let only = answer.choices.is_some_and(|choices| {
@@ -127,6 +127,13 @@ struct Answer<'a> {
     choices: Option<&'a RawValue>,
 }
 
+/// Reads an object. Left to itself, serde takes an array for one as well, its
+/// elements for the members in the order they are declared in.
+fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
+    let is_object = json.trim_ascii_start().starts_with(b"{");
+    is_object.then(|| serde_json::from_slice(json).ok())?
+}
+
 fn read(raw: &RawValue) -> Option<Usage> {
     #[derive(Deserialize)]
     struct Report<'a> {
@@ -146,9 +153,8 @@ fn read(raw: &RawValue) -> Option<Usage> {
     }
     // Details and total are extras: a provider's odd idea of them must not
     // cost the two numbers that are billed.
-    let details =
-        |raw: Option<&RawValue>| -> Option<Details> { serde_json::from_str(raw?.get()).ok() };
-    let report: Report<'_> = serde_json::from_str(raw.get()).ok()?;
+    let details = |raw: Option<&RawValue>| -> Option<Details> { object(raw?.get().as_bytes()) };
+    let report: Report<'_> = object(raw.get().as_bytes())?;
     Some(Usage {
         prompt_tokens: report.prompt_tokens,
         completion_tokens: report.completion_tokens,
