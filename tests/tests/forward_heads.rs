@@ -186,6 +186,18 @@ async fn fields_between_neighbours_are_not_passed_on_either_way() {
 }
 
 #[tokio::test]
+async fn names_are_spelled_as_the_caller_spelled_them() {
+    let (upstream, _gateway, public) = echo(PLAIN).await;
+    let headers = ["X-API-KeY: 1", "sOAPAction: 2", "x-api-key: 3"];
+    let answer = wire::request(public, "GET", "/", &headers, "").await;
+    assert_eq!(answer.status, 200);
+    let head = String::from_utf8(last(&upstream).raw_head).unwrap();
+    for line in headers {
+        assert!(head.contains(&format!("\r\n{line}\r\n")), "{line}: {head}");
+    }
+}
+
+#[tokio::test]
 async fn an_upgrade_to_http2_in_the_clear_is_no_way_past_the_routes() {
     let (upstream, _gateway, public) = echo(PLAIN).await;
     let headers = [

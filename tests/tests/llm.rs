@@ -95,6 +95,10 @@ async fn a_call_reaches_the_provider_with_its_key_and_all_else_untouched() {
         JSON,
         "Cookie: session=abc",
         "X-Trace: kept",
+        "Connection: keep-alive, X-Hop",
+        "X-Hop: 1",
+        "TE: trailers, deflate",
+        "X-Forwarded-For: 6.6.6.6",
         "Weir-Team: forged",
     ];
     let answer = wire::request(public, "POST", "/v1/chat/completions", &headers, body).await;
@@ -109,7 +113,14 @@ async fn a_call_reaches_the_provider_with_its_key_and_all_else_untouched() {
         sent.header("authorization"),
         Some(&*format!("Bearer {PROVIDER_KEY}"))
     );
-    assert_eq!(sent.header("cookie"), None);
+    for gone in ["cookie", "connection", "x-hop", "te"] {
+        assert_eq!(sent.header(gone), None, "{gone}");
+    }
+    let length = sent.text().len().to_string();
+    assert_eq!(sent.header("content-length"), Some(&*length));
+    assert_eq!(sent.header("host"), Some(&*provider.addr().to_string()));
+    assert_eq!(sent.header("x-forwarded-for"), Some("127.0.0.1"));
+    assert_eq!(sent.header("x-request-id"), answer.header("x-request-id"));
     assert_eq!(sent.header("x-trace"), Some("kept"));
     assert_eq!(sent.header("weir-team"), Some("shop"));
     assert_eq!(sent.header("weir-consumer"), Some("assistant"));
@@ -118,6 +129,8 @@ async fn a_call_reaches_the_provider_with_its_key_and_all_else_untouched() {
     let line = gateway
         .wait_for_log(|line| line["weir.route"] == "chat")
         .await;
+    let traceparent = sent.header("traceparent").unwrap();
+    assert!(traceparent.contains(line["trace_id"].as_str().unwrap()));
     assert_eq!(line["gen_ai"]["request.model"], "smart");
     assert_eq!(line["gen_ai"]["response.model"], "gpt-test");
     assert_eq!(line["gen_ai"]["usage.input_tokens"], 7);
