@@ -3,6 +3,8 @@
 //! It speaks Kafka's protocol over loopback sockets, so any client can produce to it and consume
 //! from it; it keeps records in memory, and forgets them with the demo.
 
+use std::mem::ManuallyDrop;
+
 use rdkafka::error::KafkaResult;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
@@ -12,15 +14,16 @@ pub(super) const TOPIC: &str = "orders";
 
 const PARTITIONS: i32 = 3;
 
-/// A cluster of one broker, gone when this is dropped.
-pub(super) struct Broker(MockCluster<'static, DefaultProducerContext>);
+/// A cluster of one broker, gone with the process: clients end on threads of their own, and would
+/// complain of a broker that went before them.
+pub(super) struct Broker(ManuallyDrop<MockCluster<'static, DefaultProducerContext>>);
 
 impl Broker {
     /// Starts the broker on a free port of the loopback address, with [`TOPIC`].
     pub(super) fn start() -> KafkaResult<Self> {
         let cluster = MockCluster::new(1)?;
         cluster.create_topic(TOPIC, PARTITIONS, 1)?;
-        Ok(Broker(cluster))
+        Ok(Broker(ManuallyDrop::new(cluster)))
     }
 
     /// Its address, as clients are told it.
