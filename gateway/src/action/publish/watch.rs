@@ -19,6 +19,9 @@ pub(super) const PACE: Duration = Duration::from_millis(500);
 /// that lie idle, and librdkafka opens new ones at once.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long the same error is not logged again.
+const REPEAT: Duration = Duration::from_secs(60);
+
 /// Watches the connections of one client.
 #[derive(Clone)]
 pub(super) struct Watch(Arc<watch::Sender<Seen>>);
@@ -36,6 +39,8 @@ struct Seen {
     produced: u64,
     /// Requests to each broker that carried records, in the latest report.
     by_broker: HashMap<String, i64>,
+    /// The error logged last, and when.
+    logged: Option<(String, Instant)>,
 }
 
 /// A moment, as far as reports had come.
@@ -87,6 +92,23 @@ impl Watch {
         }
     }
 
+    /// Whether a reason is worth logging: the bindings tell a producer's errors twice, and an
+    /// outage repeats its own.
+    fn is_news(&self, reason: &str, now: Instant) -> bool {
+        let mut news = false;
+        self.0.send_if_modified(|seen| {
+            news = !seen.logged.as_ref().is_some_and(|(last, at)| {
+                last == reason && now.saturating_duration_since(*at) < REPEAT
+            });
+            if news {
+                seen.logged = Some((reason.to_owned(), now));
+            }
+            // Nobody waits for this.
+            false
+        });
+        news
+    }
+
     fn report(&self, brokers: &HashMap<String, Broker>) {
         self.0.send_modify(|seen| {
             seen.reports += 1;
@@ -128,7 +150,9 @@ impl ClientContext for Watch {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log::warn!("kafka: {error}: {reason}");
+        if self.is_news(reason, Instant::now()) {
+            log::warn!("kafka: {error}: {reason}");
+        }
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
             self.0.send_modify(|seen| {
                 seen.up = false;
@@ -208,5 +232,15 @@ mod tests {
         assert!(!is_down());
         watch.unanswered();
         assert!(!is_down(), "a connected cluster is slow, not down");
+    }
+
+    #[test]
+    fn an_error_told_again_is_logged_once_a_while() {
+        let (watch, now) = (Watch::default(), Instant::now());
+        assert!(watch.is_news("down", now));
+        assert!(!watch.is_news("down", now));
+        assert!(watch.is_news("refused", now));
+        assert!(watch.is_news("down", now));
+        assert!(watch.is_news("down", now + REPEAT));
     }
 }
