@@ -17,5 +17,7 @@ mod reload;
 mod routing;
 mod runtime;
 mod server;
+#[cfg(test)]
+mod testing;
 mod upstream;
 mod wire;

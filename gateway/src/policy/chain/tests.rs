@@ -1,21 +1,17 @@
 //! The walks along a chain, with policies and filters made for the purpose: a real session on one
 //! side, the bytes its caller sees on the other.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use http::StatusCode;
 use parking_lot::Mutex;
-use pingora_core::protocols::http::ServerSession;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt as _, DuplexStream};
 use weir_telemetry::Code;
 
 use super::*;
 use crate::gateway::Gateway;
 use crate::policy::{Filter, Unit, Units};
 use crate::proxy::{Connection, identify, reply, respond};
-use crate::{config, observe, runtime};
+use crate::testing;
 
 type Log = Arc<Mutex<Vec<String>>>;
 type Making = fn() -> Box<dyn Filter>;
@@ -165,12 +161,6 @@ struct Way {
 
 /// A gateway whose one route answers `own` after the policies `a`, `b`, … with these scripts.
 fn gateway(scripts: &[Script], log: &Log) -> Arc<Gateway> {
-    let yaml = "{ version: 1, listeners: [{ name: public, address: 127.0.0.1:0 }], \
-        telemetry: { access_log: { output: none } }, \
-        routes: [{ name: all, respond: { body: own } }] }";
-    let loaded = config::parse_str(yaml).unwrap_or_else(|faults| panic!("{faults}"));
-    let telemetry = observe::start(&loaded.config).expect("telemetry");
-    let mut snapshot = runtime::compile(loaded, None, &telemetry.metrics).expect("a snapshot");
     let links = scripts
         .iter()
         .zip(["a", "b", "c"])
@@ -182,20 +172,7 @@ fn gateway(scripts: &[Script], log: &Log) -> Arc<Gateway> {
                 script: *script,
             }),
         });
-    let route = Arc::get_mut(&mut snapshot.routes[0]).expect("nobody else has it yet");
-    route.chain = Chain::new(links.collect());
-    Arc::new(Gateway::new(telemetry, HashMap::new(), Arc::new(snapshot)))
-}
-
-async fn session(head_and_body: &str) -> (ServerSession, DuplexStream) {
-    let (mut caller, gateways) = duplex(1 << 16);
-    caller
-        .write_all(head_and_body.as_bytes())
-        .await
-        .expect("room");
-    let mut session = ServerSession::new_http1(Box::new(gateways));
-    assert!(session.read_request().await.expect("a request"));
-    (session, caller)
+    testing::gateway(links.collect())
 }
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -204,15 +181,8 @@ const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n
 async fn way(scripts: &[Script], head_and_body: &str) -> Way {
     let log = Log::default();
     let gateway = gateway(scripts, &log);
-    let connection = Arc::new(Connection {
-        listener: "public".into(),
-        peer: SocketAddr::from(([127, 0, 0, 1], 1)),
-        peer_field: crate::proxy::peer_field(SocketAddr::from(([127, 0, 0, 1], 1))),
-        tls: false,
-        metrics: gateway.telemetry.metrics.listener("public"),
-        wire: None,
-    });
-    let (mut session, caller) = session(head_and_body).await;
+    let connection = testing::connection(&gateway);
+    let (mut session, caller) = testing::session(head_and_body).await;
     let mut request = identify::identify(&gateway, &connection, session.req_header_mut());
     request.route = Some(gateway.snapshot().routes[0].clone());
     Way {
@@ -469,7 +439,7 @@ async fn an_answer_of_the_gateways_own_passes_the_hooks_and_not_the_filters() {
         caller: first,
     } = way(&[down(BRACKET)], GET).await;
     drop((request, down, first));
-    let (session, mut caller) = session(GET).await;
+    let (session, mut caller) = testing::session(GET).await;
     let kept = crate::proxy::serve(&gateway, &connection, session).await;
     assert!(kept.is_some(), "the connection can carry another request");
     drop(kept);
