@@ -65,7 +65,8 @@ pub(crate) fn outgoing(
     made(head.clone(), request, head, target, span_id)
 }
 
-/// As [`outgoing`], its names spelled as is usual, which is cheaper to make.
+/// As [`outgoing`], its names spelled as is usual, which is cheaper to make. For targets that have
+/// a path: bytes of the caller's that no URI may hold are not kept.
 pub(crate) fn outgoing_respelled(
     request: &Request,
     head: &RequestHeader,

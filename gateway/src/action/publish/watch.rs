@@ -19,7 +19,7 @@ pub(super) const PACE: Duration = Duration::from_millis(500);
 /// that lie idle, and librdkafka opens new ones at once.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long the same error is not logged again.
+/// For how long an error is not logged that is the same as the one before it.
 const REPEAT: Duration = Duration::from_secs(60);
 
 /// Watches the connections of one client.
@@ -92,8 +92,7 @@ impl Watch {
         }
     }
 
-    /// Whether a reason is worth logging: the bindings tell a producer's errors twice, and an
-    /// outage repeats its own.
+    /// Whether a reason is worth logging: the bindings tell each of a producer's errors twice.
     fn is_news(&self, reason: &str, now: Instant) -> bool {
         let mut news = false;
         self.0.send_if_modified(|seen| {

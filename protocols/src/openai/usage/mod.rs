@@ -37,13 +37,14 @@ pub struct ChunkUsage {
     pub only: bool,
 }
 
-/// The `usage` of a whole answer. `None` if there is none, it lacks prompt or
-/// completion tokens, or the answer is not JSON.
+/// The `usage` of a whole answer. `None` if there is none, or it lacks prompt
+/// or completion tokens.
 ///
 /// Providers write it near the end, where it is found without parsing what
-/// stands before it; anything unusual is parsed from the beginning.
+/// stands before it, and whether that is JSON is not looked at; where it stands
+/// elsewhere the whole answer is parsed, and is `None` if it is not JSON.
 pub fn from_completion(body: &[u8]) -> Option<Usage> {
-    if let Some(usage) = last_member(body) {
+    if let Some(usage) = outermost_at_end(body) {
         return read(usage);
     }
     let answer: Answer<'_> = object(body)?;
@@ -78,7 +79,7 @@ pub fn is_done(data: &[u8]) -> bool {
 ///
 /// Inside a JSON string every quote is escaped, so a key in quotes that follows
 /// no backslash is a key. The document is taken to be JSON up to there.
-fn last_member(body: &[u8]) -> Option<&RawValue> {
+fn outermost_at_end(body: &[u8]) -> Option<&RawValue> {
     static KEY: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(b"\"usage\""));
     let at = KEY.rfind(body)?;
     if at > 0 && body[at - 1] == b'\\' {
