@@ -4,16 +4,16 @@
 //! for a moment. A bad configuration leaves the old one in force, and log, metric and `/readyz`
 //! say so. Reloading touches no connection.
 
-use std::collections::HashMap;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
-use crate::config::{self, listeners::Listener};
+use crate::config;
+use crate::config::listeners::Listener;
+use crate::config::watched::Watched;
 use crate::gateway::Gateway;
 use crate::runtime;
 
@@ -27,33 +27,38 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) fn watch(gateway: Arc<Gateway>, path: PathBuf) {
     tokio::spawn(async move {
         let (changed, mut changes) = mpsc::channel(1);
-        let mut watcher = watcher(changed);
-        let mut seen = look(&gateway.snapshot().loaded.watched);
+        let mut watcher = watcher(changed.clone());
+        let mut seen = gateway.snapshot().loaded.watched.clone();
         loop {
-            let watched = gateway.snapshot().loaded.watched.clone();
             if let Some(watcher) = &mut watcher {
-                follow(watcher, &watched);
+                follow(watcher, &seen);
             }
-            tokio::select! {
-                () = gateway.reload.notified() => {}
-                _ = changes.recv() => {
-                    settle(&mut changes).await;
-                    // Others write into the same directories: a log, an editor's draft.
-                    if look(&watched) == seen {
-                        continue;
-                    }
-                }
+            // What changed before it was followed raised no event.
+            if seen != seen.again() {
+                let _ = changed.try_send(());
             }
-            // Before they are read, so that what changes meanwhile is seen to have changed.
-            seen = look(&watched);
-            reload(&gateway, &path).await;
-            let now = &gateway.snapshot().loaded.watched;
-            seen.retain(|file, _| now.contains(file));
-            for file in now {
-                seen.entry(file.clone()).or_insert_with(|| Look::at(file));
-            }
+            reason(&gateway, &mut changes, &seen).await;
+            // Of a configuration that cannot be read: what the last good one was read from.
+            let again = seen.again();
+            seen = reload(&gateway, &path).await.unwrap_or(again);
         }
     });
+}
+
+/// Waits until there is a reason to reload: one of the files has changed, or somebody said so.
+async fn reason(gateway: &Gateway, changes: &mut mpsc::Receiver<()>, seen: &Watched) {
+    loop {
+        tokio::select! {
+            () = gateway.reload.notified() => return,
+            _ = changes.recv() => {
+                settle(changes).await;
+                // Others write into the same directories: a log, an editor's draft.
+                if *seen != seen.again() {
+                    return;
+                }
+            }
+        }
+    }
 }
 
 /// Waits until nothing has happened for a moment, but not for ever.
@@ -64,25 +69,6 @@ async fn settle(changes: &mut mpsc::Receiver<()>) {
             return;
         }
     }
-}
-
-/// What a file looks like from outside: enough to tell that nobody has touched it.
-#[derive(Debug, PartialEq, Eq)]
-struct Look(Option<(SystemTime, u64, u64)>);
-
-impl Look {
-    /// Symbolic links are followed: what they lead to is what is read.
-    fn at(file: &Path) -> Self {
-        let known = std::fs::metadata(file).ok();
-        Look(known.and_then(|m| Some((m.modified().ok()?, m.len(), m.ino()))))
-    }
-}
-
-fn look(files: &[PathBuf]) -> HashMap<PathBuf, Look> {
-    files
-        .iter()
-        .map(|file| (file.clone(), Look::at(file)))
-        .collect()
 }
 
 /// Without a watcher, SIGHUP still reloads.
@@ -99,10 +85,10 @@ fn watcher(changed: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
 }
 
 /// Watches the directories of files: a file that is replaced is another file afterwards.
-fn follow(watcher: &mut RecommendedWatcher, files: &[PathBuf]) {
-    for file in files {
+fn follow(watcher: &mut RecommendedWatcher, files: &Watched) {
+    for file in files.paths() {
         let directory = if file.is_dir() {
-            Some(&**file)
+            Some(file)
         } else {
             file.parent()
         };
@@ -112,20 +98,29 @@ fn follow(watcher: &mut RecommendedWatcher, files: &[PathBuf]) {
             Some(directory) => directory,
             None => continue,
         };
-        // Watching twice is no error, and a directory that is gone cannot be watched.
-        let _ = watcher.watch(directory, RecursiveMode::NonRecursive);
+        // Watching twice is no error.
+        if let Err(e) = watcher.watch(directory, RecursiveMode::NonRecursive) {
+            log::warn!(
+                "{} is not watched: {e}; SIGHUP reloads",
+                directory.display()
+            );
+        }
     }
 }
 
-/// Reads the configuration and puts it in force.
-async fn reload(gateway: &Arc<Gateway>, path: &Path) {
+/// Reads the configuration and puts it in force; returns what it was read from.
+async fn reload(gateway: &Arc<Gateway>, path: &Path) -> Option<Watched> {
+    let mut watched = None;
     let result = match tokio::task::spawn_blocking({
         let path = path.to_owned();
         move || config::load(&path)
     })
     .await
     {
-        Ok(Ok(loaded)) => apply(gateway, loaded),
+        Ok(Ok(loaded)) => {
+            watched = Some(loaded.watched.clone());
+            apply(gateway, loaded)
+        }
         Ok(Err(faults)) => Err(faults.to_string()),
         Err(_) => Err("reading the configuration panicked".to_owned()),
     };
@@ -138,6 +133,7 @@ async fn reload(gateway: &Arc<Gateway>, path: &Path) {
     gateway.note_reload(result.err());
     // Last: whoever sees it counted finds everything else told.
     gateway.telemetry.metrics.config_loaded(ok);
+    watched
 }
 
 /// Whether anything changed.
@@ -174,4 +170,46 @@ fn apply(gateway: &Arc<Gateway>, loaded: config::Loaded) -> Result<bool, String>
     before.retire(&snapshot);
     gateway.swap(Arc::new(snapshot));
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_changes_before_it_is_watched_is_seen() {
+        let directory = std::env::temp_dir().join(format!("weir-reload-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("a directory");
+        let path = directory.join("weir.yaml");
+        let write = |body: &str| {
+            let yaml = format!(
+                "{{ version: 1, listeners: [{{ name: public, address: 127.0.0.1:0 }}], \
+                 telemetry: {{ access_log: {{ output: none }} }}, \
+                 routes: [{{ name: all, respond: {{ body: {body} }} }}] }}"
+            );
+            std::fs::write(&path, yaml).expect("written");
+        };
+        write("one");
+        let loaded = config::load(&path).unwrap_or_else(|faults| panic!("{faults}"));
+        let telemetry = crate::observe::start(&loaded.config).expect("telemetry");
+        let snapshot = runtime::compile(loaded, None, &telemetry.metrics).expect("a snapshot");
+        let gateway = Gateway::new(
+            telemetry,
+            std::collections::HashMap::new(),
+            Arc::new(snapshot),
+        );
+        let gateway = Arc::new(gateway);
+        let before = gateway.snapshot().revision;
+
+        write("three");
+        watch(gateway.clone(), path);
+        let changed = async {
+            while gateway.snapshot().revision == before {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let seen = tokio::time::timeout(Duration::from_secs(60), changed).await;
+        assert!(seen.is_ok(), "the change was never seen");
+        let _ = std::fs::remove_dir_all(&directory);
+    }
 }

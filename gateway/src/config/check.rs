@@ -14,6 +14,7 @@ use super::platform::Team;
 use super::secret::Secret;
 use super::source::File;
 use super::template::{Template, Variable};
+use super::watched::Watched;
 
 /// A place in one of the files.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,7 +119,7 @@ pub(super) struct Checker<'a> {
     /// What is probably not meant.
     pub warnings: Vec<Fault>,
     /// Files read on the way, to be watched.
-    pub watched: Vec<PathBuf>,
+    pub watched: Watched,
     /// SHA-256 of what those files hold, in hexadecimal, by the place that names them.
     pub digests: BTreeMap<At, String>,
     names: Names,
@@ -133,7 +134,7 @@ impl<'a> Checker<'a> {
             files,
             faults: Vec::new(),
             warnings: Vec::new(),
-            watched: Vec::new(),
+            watched: Watched::default(),
             digests: BTreeMap::new(),
             names: Names::default(),
             secrets: BTreeMap::new(),
@@ -276,7 +277,7 @@ impl<'a> Checker<'a> {
     /// What the file `path` holds; it will be watched.
     pub(super) fn read(&mut self, at: &At, path: &str) -> Option<Vec<u8>> {
         let located = self.locate(at, path);
-        self.watched.push(located.clone());
+        self.watched.note(&located);
         match fs::read(&located) {
             Ok(bytes) => {
                 let digest = Sha256::digest(&bytes);

@@ -1,7 +1,7 @@
 //! From files to a checked configuration: every stage, and every fault of each.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -11,6 +11,7 @@ use super::check::{At, Checker, Item, Noun};
 use super::fault::{Fault, Faults};
 use super::source::{self, File};
 use super::substitute::{self, Environment, Scrubber};
+use super::watched::Watched;
 use super::{Loaded, revision, sections, shape, snapshot};
 
 /// Sections that only the platform's files hold.
@@ -36,12 +37,10 @@ pub fn load(path: &Path) -> Result<Loaded, Faults> {
 
 /// As [`load`], in another environment.
 pub(super) fn load_with(path: &Path, environment: &Environment<'_>) -> Result<Loaded, Faults> {
-    let (files, faults) = source::read(path);
+    let mut watched = Watched::default();
+    let (files, faults) = source::read(path, &mut watched);
     let mut loaded = check(&files, faults, environment)?;
-    // a directory too: files come and go
-    loaded.watched.push(path.to_owned());
-    loaded.watched.sort();
-    loaded.watched.dedup();
+    loaded.watched.extend(watched);
     Ok(loaded)
 }
 
@@ -80,11 +79,11 @@ fn check(
     environment: &Environment<'_>,
 ) -> Result<Loaded, Faults> {
     let mut scrubber = Scrubber::default();
-    let mut watched: Vec<PathBuf> = files.iter().filter_map(|file| file.path.clone()).collect();
+    let mut watched = Watched::default();
     let mut trees = Vec::new();
     for file in files {
         let substituted = substitute::apply(file, environment, &mut scrubber, &mut faults);
-        watched.extend(substituted.files);
+        watched.extend(substituted.watched);
         trees.push(substituted.tree);
     }
     // what is missing is not judged for what it is not
@@ -117,9 +116,7 @@ fn check(
     cx.warnings
         .iter_mut()
         .for_each(|warning| scrubber.scrub(warning));
-    watched.append(&mut cx.watched);
-    watched.sort();
-    watched.dedup();
+    watched.extend(std::mem::take(&mut cx.watched));
     let tree = snapshot::Tree::new(&shaped, &cx.digests);
     Ok(Loaded {
         config,

@@ -6,7 +6,6 @@
 //! plain data that those are built from.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -41,6 +40,7 @@ mod tls;
 mod unbuilt;
 pub mod units;
 pub mod upstreams;
+pub mod watched;
 
 pub use diff::{Change, diff};
 pub use fault::{Fault, Faults};
@@ -89,7 +89,7 @@ pub struct Loaded {
     /// What is allowed but probably not meant.
     pub warnings: Vec<Fault>,
     /// Files and directories that, when they change, call for a reload.
-    pub watched: Vec<PathBuf>,
+    pub watched: watched::Watched,
     /// SHA-256 of everything that was read, in hexadecimal: equal
     /// configurations have equal revisions.
     pub revision: String,

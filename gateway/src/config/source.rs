@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::fault::Fault;
+use super::watched::Watched;
 
 /// One file of a configuration, parsed.
 pub(super) struct File {
@@ -26,11 +27,14 @@ const MAX_FILE: u64 = 16 << 20;
 
 /// Reads `path`, a file or a directory of `*.yaml` and `*.yml` files, which
 /// are taken in the order of their names.
-pub(super) fn read(path: &Path) -> (Vec<File>, Vec<Fault>) {
+pub(super) fn read(path: &Path, watched: &mut Watched) -> (Vec<File>, Vec<Fault>) {
+    // a directory too: files come and go
+    watched.note(path);
     let (mut files, mut faults) = (Vec::new(), Vec::new());
     match paths(path) {
         Ok(paths) => {
             for path in paths {
+                watched.note(&path);
                 match read_file(&path) {
                     Ok(file) => files.push(file),
                     Err(fault) => faults.push(fault),

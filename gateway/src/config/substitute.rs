@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
 use super::fault::Fault;
 use super::source::File;
+use super::watched::Watched;
 
 /// The environment that `${VAR}` is looked up in.
 pub(super) type Environment<'e> = dyn Fn(&str) -> Option<String> + 'e;
@@ -23,7 +24,7 @@ pub(super) struct Substituted {
     /// The tree.
     pub tree: Value,
     /// Files read on the way.
-    pub files: Vec<PathBuf>,
+    pub watched: Watched,
 }
 
 /// Puts values into `file`'s tree. What is missing becomes a fault, and stays as it was written.
@@ -38,12 +39,12 @@ pub(super) fn apply(
         environment,
         scrubber,
         faults,
-        files: Vec::new(),
+        watched: Watched::default(),
     };
     let tree = walk.value(&file.tree, &mut String::new());
     Substituted {
         tree,
-        files: walk.files,
+        watched: walk.watched,
     }
 }
 
@@ -52,7 +53,7 @@ struct Walk<'a> {
     environment: &'a Environment<'a>,
     scrubber: &'a mut Scrubber,
     faults: &'a mut Vec<Fault>,
-    files: Vec<PathBuf>,
+    watched: Watched,
 }
 
 impl Walk<'_> {
@@ -156,7 +157,7 @@ impl Walk<'_> {
     /// The text of a file, without the line end that editors put after it.
     fn read(&mut self, path: &str) -> std::io::Result<String> {
         let path = self.file.directory.join(Path::new(path));
-        self.files.push(path.clone());
+        self.watched.note(&path);
         if fs::metadata(&path)?.len() > MAX_FILE {
             return Err(std::io::Error::other("it is larger than 1 MiB"));
         }
