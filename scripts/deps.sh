@@ -65,7 +65,7 @@ note_test() {
     need prometheus 'tests scrape with a real Prometheus; brings promtool' has promtool
     java_is_17 || need "$(jre)" 'Apache Kafka runs on a Java of at least 17' false
     need maven 'fetches Apache Kafka' has mvn
-    need python3-venv "tests drive OpenAI's Python SDK" python3 -c 'import ensurepip, venv'
+    need python3-venv "tests drive OpenAI's Python SDK and tiktoken" python3 -c 'import ensurepip, venv'
 }
 
 note_bench() {

@@ -3,7 +3,9 @@
 
 use bytes::Bytes;
 use weir_protocols::http1::head::{Fault, Limits, Scanner, Step};
-use weir_protocols::openai::chat::{LimitField, Request, Splice};
+use weir_protocols::image::{self, Header};
+use weir_protocols::openai::chat::{LimitField, Part, Request, Splice};
+use weir_protocols::openai::output::Output;
 use weir_protocols::openai::usage;
 use weir_protocols::sse::{Event, Splitter, Tail, TooLong};
 
@@ -101,8 +103,18 @@ pub fn chat(data: &[u8]) {
         );
     }
     let mut text = 0;
-    request.for_each_text(&mut |part| text += part.len());
+    let mut attachments = 0;
+    request.for_each_part(&mut |part| match part {
+        Part::Text(part) | Part::Json(part) => text += part.len(),
+        Part::Name(name) => text += name.len() + 1,
+        Part::Tools(json) | Part::Functions(json) | Part::ResponseFormat(json) => {
+            text += json.len();
+        }
+        Part::Image(_) | Part::Attachment => attachments += 1,
+        Part::Call => {}
+    });
     assert!(text + 3 * request.messages_len + 3 <= request.text_bytes());
+    assert_eq!(attachments, request.attachments);
 
     let mut splice = Splice::new(Bytes::copy_from_slice(data));
     splice
@@ -128,6 +140,27 @@ pub fn usage(data: &[u8]) {
         let said = tree["usage"]["prompt_tokens"].as_u64();
         assert!(said == Some(found.prompt_tokens) || escaped);
     }
-    assert!(usage::content_bytes(data) <= data.len());
+    let mut output = 0;
+    if let Some(parsed) = Output::parse(data) {
+        parsed.for_each_text(&mut |_, text| output += text.len());
+    }
+    assert!(output <= data.len());
     assert!(!usage::is_done(data) || whole.is_none());
+}
+
+/// What an image's first bytes say does not change with those that follow, and
+/// its sides are at least one pixel.
+pub fn image(data: &[u8]) {
+    let whole = image::header(data);
+    if let Header::Size(size) = whole {
+        assert!(size.width >= 1 && size.height >= 1);
+    }
+    for end in 0..data.len().min(256) {
+        let part = image::header(&data[..end]);
+        assert!(part == Header::More || part == whole);
+    }
+    if let Ok(url) = std::str::from_utf8(data) {
+        image::size_in_data_url(url);
+        image::size_in_data_url(&format!("data:;base64,{url}"));
+    }
 }

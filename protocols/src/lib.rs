@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`http1::head`] | a request head, before any HTTP library sees it | |
 //! | [`sse`] | an event stream, event by event | events and comments |
+//! | [`image`] | the size of an image, from its first bytes | |
 //! | [`openai`] | chat requests, usage, stream chunks | edits, errors, model lists |
 //! | [`problem`] | | RFC 9457 problem documents |
 //! | [`rate_limit`] | | `RateLimit` and `RateLimit-Policy` fields |
@@ -16,6 +17,7 @@
 //! wherever they can and say so where they cannot.
 
 pub mod http1;
+pub mod image;
 pub mod openai;
 pub mod problem;
 pub mod rate_limit;

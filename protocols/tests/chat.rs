@@ -1,7 +1,7 @@
 //! Chat requests: what is read of them, what is refused and where.
 
 use bytes::Bytes;
-use weir_protocols::openai::chat::{Fault, Kind, LimitField, Request, Splice};
+use weir_protocols::openai::chat::{Detail, Fault, Kind, LimitField, Part, Request, Splice};
 
 fn parse(body: &str) -> Request<'_> {
     Request::parse(body.as_bytes()).expect(body)
@@ -18,7 +18,13 @@ fn with(members: &str) -> String {
 
 fn texts(body: &str) -> Vec<String> {
     let mut texts = Vec::new();
-    parse(body).for_each_text(&mut |text| texts.push(text.to_owned()));
+    parse(body).for_each_part(&mut |part| match part {
+        Part::Text(text) | Part::Name(text) | Part::Json(text) => texts.push(text.to_owned()),
+        Part::Tools(json) | Part::Functions(json) | Part::ResponseFormat(json) => {
+            texts.push(json.to_owned());
+        }
+        Part::Call | Part::Image(_) | Part::Attachment => {}
+    });
     texts
 }
 
@@ -116,6 +122,7 @@ fn every_text_the_model_reads_is_given() {
             "h",
             "{\"b\":2}",
             "tool",
+            "c1",
             "\\ud800",
             "[{\"type\":\"function\"}]",
             "{\"type\":\"json_object\"}"
@@ -123,6 +130,42 @@ fn every_text_the_model_reads_is_given() {
     );
     let request = parse(body);
     assert_eq!((request.messages_len, request.attachments), (5, 2));
+}
+
+#[test]
+fn images_and_calls_are_told_apart_from_text() {
+    let body = r#"{"model":"m","messages":[
+        {"role":"user","name":"ann","content":[
+            {"type":"image_url","image_url":{"url":"data:image\/png;base64,AA","detail":"low"}},
+            {"type":"image_url","image_url":"https://a.example/b"},
+            {"type":"image_url","image_url":{"url":"x","url":"y","detail":"high"}},
+            {"type":"image_url","image_url":{"detail":"high","detail":"low"}},
+            {"type":"image_url","image_url":[1]},
+            {"type":"input_audio","input_audio":{"data":"AA"}}]},
+        {"role":"assistant","function_call":{"name":"h"},"tool_calls":[{"function":{}},{}]}]}"#;
+    let mut images = Vec::new();
+    let (mut calls, mut attachments, mut names) = (0, 0, 0);
+    let request = parse(body);
+    request.for_each_part(&mut |part| match part {
+        Part::Image(image) => images.push((image.url.map(str::to_owned), image.detail)),
+        Part::Call => calls += 1,
+        Part::Attachment => attachments += 1,
+        Part::Name(name) => names += usize::from(name == "ann"),
+        _ => {}
+    });
+    let url = |url: &str| Some(url.to_owned());
+    assert_eq!(
+        images,
+        [
+            (url("data:image\\/png;base64,AA"), Detail::Low),
+            (url("https://a.example/b"), Detail::Auto),
+            (None, Detail::High),
+            (None, Detail::Other),
+            (None, Detail::Other),
+        ]
+    );
+    assert_eq!((calls, attachments, names), (3, 1, 1));
+    assert_eq!(request.attachments, 6);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! reads them, cut at every byte.
 
 use bytes::Bytes;
+use weir_protocols::openai::output::Output;
 use weir_protocols::openai::usage::{self, Usage};
 use weir_protocols::sse::{Splitter, Tail};
 
@@ -22,7 +23,9 @@ fn read(chunks: [Bytes; 2]) -> Learned {
         while let Some(event) = splitter.next_event().expect("within the limit") {
             let data = event.data();
             learned.events += 1;
-            learned.output += usage::content_bytes(&data);
+            if let Some(output) = Output::parse(&data) {
+                output.for_each_text(&mut |_, text| learned.output += text.len());
+            }
             learned.done |= usage::is_done(&data);
             if let Some(found) = usage::from_chunk(&data) {
                 assert!(learned.usage.replace((found.usage, found.only)).is_none());

@@ -40,3 +40,8 @@ fn chat_requests() {
 fn usage_reports() {
     replay("usage", checks::usage);
 }
+
+#[test]
+fn images() {
+    replay("image", checks::image);
+}

@@ -105,6 +105,25 @@ const USAGE: &[&[u8]] = &[
     b" ",
 ];
 
+const IMAGE: &[&[u8]] = &[
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    b"GIF89a",
+    b"\xff\xd8\xff",
+    b"\xff\xe1\0\x04ab",
+    b"\xff\xff",
+    b"\xff\xc0\0\x11\x08",
+    b"\xff\xc2",
+    b"RIFF\0\0\0\0WEBP",
+    b"VP8 \0\0\0\0\0\0\0\x9d\x01\x2a",
+    b"VP8L\0\0\0\0\x2f",
+    b"VP8X\0\0\0\0\0\0\0\0",
+    b"\x01\0\x02\0",
+    b"\0\0\0\0",
+    b"data:;base64,",
+    b"iVBORw0KGgoAAAANSUhEUg",
+    b"\\/",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
 
@@ -129,10 +148,16 @@ proptest! {
     }
 
     #[test]
+    fn images(data in soup(IMAGE, 12)) {
+        checks::image(&data);
+    }
+
+    #[test]
     fn noise(data in vec(any::<u8>(), 0..600)) {
         checks::head(&data);
         checks::sse(&data);
         checks::chat(&data);
         checks::usage(&data);
+        checks::image(&data);
     }
 }

@@ -1,4 +1,5 @@
-//! Python programs on the environment `make deps` makes, with OpenAI's SDK in it.
+//! Python programs on the environment `make deps` makes, with OpenAI's SDK and its
+//! tiktoken in it.
 //!
 //! It runs them and hands back what they printed.
 

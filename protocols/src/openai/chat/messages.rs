@@ -7,12 +7,25 @@ use super::super::json::{self, Stop, is_string};
 pub(super) enum Found<'a> {
     /// A JSON string, its quotes included.
     String(&'a str),
+    /// A message's `name`, a JSON string, its quotes included.
+    Name(&'a str),
+    /// There is a call of a tool, whose texts are told beside.
+    Call,
     /// Raw JSON which the model reads as text.
     Json(&'a str),
-    /// An image, a sound, a file: its cost does not follow from its bytes.
+    /// An attachment without a payload here.
     Attachment,
-    /// A part's payload for an attachment: bytes the model never reads as text.
-    Payload(&'a str),
+    /// The payload of an attachment: bytes the model never reads as text.
+    Payload(Medium, &'a str),
+}
+
+/// What a payload is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Medium {
+    /// An image: its cost follows from its size in pixels.
+    Image,
+    /// A sound, a film, a file: its cost does not follow from anything here.
+    Other,
 }
 
 /// A message that is not of the shape it must have.
@@ -86,10 +99,17 @@ fn message_member<'a>(key: &str, value: &'a str, found: Tell<'_, 'a>) -> Checked
             _ => expect_null(value, "an array of tool calls"),
         },
         "function_call" => match value.as_bytes() {
-            [b'{', ..] => function(value, found),
+            [b'{', ..] => {
+                found(Found::Call);
+                function(value, found)
+            }
             _ => expect_null(value, "an object"),
         },
-        "name" | "refusal" | "reasoning_content" | "reasoning" => {
+        "name" if is_string(value) => {
+            found(Found::Name(value));
+            Ok(())
+        }
+        "name" | "refusal" | "reasoning_content" | "reasoning" | "tool_call_id" => {
             text(value, found);
             Ok(())
         }
@@ -116,7 +136,7 @@ fn parts<'a>(content: &'a str, found: Tell<'_, 'a>) -> Checked<'a> {
             None => {
                 at += 1;
                 let is_text = types > 0 && other_types == 0;
-                for _ in 0..payloads.max(usize::from(!is_text)) {
+                if payloads == 0 && !is_text {
                     found(Found::Attachment);
                 }
                 (types, other_types, payloads) = (0, 0, 0);
@@ -129,9 +149,13 @@ fn parts<'a>(content: &'a str, found: Tell<'_, 'a>) -> Checked<'a> {
                 }
             }
             Some(("text" | "refusal", value)) => text(value, found),
-            Some(("image_url" | "input_audio" | "file" | "video_url" | "audio_url", value)) => {
+            Some(("image_url", value)) => {
                 payloads += 1;
-                found(Found::Payload(value));
+                found(Found::Payload(Medium::Image, value));
+            }
+            Some(("input_audio" | "file" | "video_url" | "audio_url", value)) => {
+                payloads += 1;
+                found(Found::Payload(Medium::Other, value));
             }
             Some(_) => {}
         }
@@ -145,6 +169,10 @@ fn tool_calls<'a>(calls: &'a str, found: Tell<'_, 'a>) -> Checked<'a> {
     let walked = json::objects(calls, &mut |index, member| {
         at = index + usize::from(member.is_none());
         match member {
+            None => {
+                found(Found::Call);
+                Ok(())
+            }
             Some((key @ ("function" | "custom"), value)) if value.starts_with('{') => {
                 function(value, found).map_err(|fault| fault.within(&format!("[{index}].{key}")))
             }

@@ -7,10 +7,12 @@
 
 mod fault;
 mod messages;
+mod prompt;
 mod reader;
 mod request;
 mod splice;
 
 pub use fault::{Fault, Kind};
+pub use prompt::{Detail, Image, Part};
 pub use request::{LimitField, OutputLimit, Request};
 pub use splice::{Piece, Splice};

@@ -87,7 +87,8 @@ impl<'a> Reader<'a> {
             usage_slot,
             null_limit,
             body: self.body,
-            also_prompt: [values[FUNCTIONS], values[RESPONSE_FORMAT]],
+            functions: values[FUNCTIONS],
+            response_format: values[RESPONSE_FORMAT],
             payload: messages.payload,
         })
     }
@@ -147,8 +148,11 @@ impl<'a> Reader<'a> {
         let mut payload = 0;
         let len = messages::walk(value, &mut |found| match found {
             Found::Attachment => attachments += 1,
-            Found::Payload(bytes) => payload += bytes.len(),
-            Found::String(_) | Found::Json(_) => {}
+            Found::Payload(_, bytes) => {
+                attachments += 1;
+                payload += bytes.len();
+            }
+            Found::String(_) | Found::Name(_) | Found::Json(_) | Found::Call => {}
         })
         .map_err(|fault| self.misshapen(value, fault))?;
         if len == 0 {

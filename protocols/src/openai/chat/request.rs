@@ -5,9 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use super::super::json::unescape;
 use super::fault::Fault;
-use super::messages::{self, Found};
 use super::reader::Reader;
 
 /// A request for a chat completion. Ranges are into the parsed body.
@@ -41,9 +39,10 @@ pub struct Request<'a> {
     /// A limit that is there but `null`.
     pub(super) null_limit: Option<Range<usize>>,
     pub(super) body: &'a str,
-    /// The functions of the older dialect and the schema of the answer, which
-    /// the model reads too.
-    pub(super) also_prompt: [Option<&'a str>; 2],
+    /// The functions of the older dialect, which the model reads too.
+    pub(super) functions: Option<&'a str>,
+    /// The schema of the answer, which it reads as well.
+    pub(super) response_format: Option<&'a str>,
     /// Bytes of the body which are payload of attachments.
     pub(super) payload: usize,
 }
@@ -107,27 +106,6 @@ impl<'a> Request<'a> {
     /// own syntax is longer than what a provider puts around a message.
     pub fn text_bytes(&self) -> usize {
         self.body.len() - self.payload
-    }
-
-    /// Calls `each` with every text the model reads, unescaped: of messages
-    /// the role, the name, the content (a string, or its text parts), and
-    /// tool calls with their arguments; then tools, functions and the answer's
-    /// schema as raw JSON. With three tokens per message and three for the
-    /// answer's start this is what OpenAI documents for counting.
-    pub fn for_each_text(&self, each: &mut dyn FnMut(&str)) {
-        let messages = &self.body[self.messages.clone()];
-        let walked = messages::walk(messages, &mut |found| match found {
-            Found::String(string) => each(&unescape(string)),
-            Found::Json(json) => each(json),
-            Found::Attachment | Found::Payload(_) => {}
-        });
-        debug_assert!(walked.is_ok(), "parse has walked the same text");
-        if let Some(tools) = &self.tools {
-            each(&self.body[tools.clone()]);
-        }
-        for json in self.also_prompt.into_iter().flatten() {
-            each(json);
-        }
     }
 }
 

@@ -1,0 +1,74 @@
+//! How many tokens a prompt is: exactly, where that decides something, and cheaply from above.
+//!
+//! | Module | Knows |
+//! |---|---|
+//! | `encoding` | OpenAI's encodings: `pieces` cuts a text, `merge` counts a piece |
+//! | `prompt` | what of a request costs tokens, and what is added around it |
+//! | `tools`, `images` | the sums published for them |
+//! | `tally` | a text that grows: an answer |
+//!
+//! Callers choose the text, so that counting takes time linear in it (n log n within one long
+//! word), no stack, and a few threads of its own; a caller who leaves ends it.
+
+mod encoding;
+mod images;
+mod members;
+mod merge;
+mod model;
+mod pieces;
+mod prompt;
+mod sum;
+mod tally;
+mod tools;
+
+use std::sync::{Arc, LazyLock};
+
+use prompt::Prompt;
+pub(super) use tally::Tally;
+use tokio::sync::Semaphore;
+use weir_protocols::openai::chat;
+
+/// What a sound, a film or a file is taken to cost, in tokens, and an image at least where no
+/// formula is published: what a provider bills beyond becomes debt.
+const ATTACHMENT: u64 = 4096;
+/// Prompts longer than this, in bytes, are bounded and not counted: no model reads as much.
+const LONGEST_PROMPT: usize = 8 << 20;
+
+/// Who may count at a time: half of the cores, so that the other half goes on with other calls.
+static COUNTERS: LazyLock<Semaphore> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Semaphore::new((cores / 2).max(1))
+});
+
+/// The most tokens the prompt can be: no token of text is shorter than a byte. `model` is the
+/// provider's name for the model, which decides what images cost.
+pub(super) fn bound(chat: &chat::Request<'_>, model: &str) -> u64 {
+    (chat.text_bytes() as u64).saturating_add(prompt::media(chat, model))
+}
+
+/// The prompt's tokens, as the provider counts them where it has published how, and no fewer where
+/// it has not. Never more than [`bound`].
+pub(super) async fn exact(chat: &chat::Request<'_>, model: &str) -> u64 {
+    let bound = bound(chat, model);
+    if chat.text_bytes() > LONGEST_PROMPT {
+        return bound;
+    }
+    let Ok(turn) = COUNTERS.acquire().await else {
+        return bound;
+    };
+    let prompt = Prompt::read(chat, model);
+    // Held here while somebody waits for the count.
+    let waiting = Arc::new(());
+    let watch = Arc::downgrade(&waiting);
+    let counted = tokio::task::spawn_blocking(move || {
+        // A caller who leaves gives up the count, but the turn lasts until that is noticed.
+        let _turn = turn;
+        prompt.count(&|| watch.strong_count() > 0)
+    });
+    let tokens = counted.await.ok().flatten();
+    drop(waiting);
+    tokens.map_or(bound, |tokens| tokens.min(bound))
+}
+
+#[cfg(test)]
+mod tests;
