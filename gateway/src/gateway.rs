@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use weir_telemetry::{Code, Telemetry};
 
+use crate::action::llm::Learned;
 use crate::quota::Ledger;
 use crate::runtime::Snapshot;
 use crate::server::{Certificates, Drain};
@@ -19,6 +20,8 @@ pub(crate) struct Gateway {
     pub(crate) telemetry: Telemetry,
     /// Counts what quotas limit.
     pub(crate) ledger: Ledger,
+    /// How long the answers of models turn out.
+    pub(crate) learned: Learned,
     /// Requests in flight.
     pub(crate) drain: Drain,
     /// The certificates of TLS listeners, by the listener's name.
@@ -38,7 +41,8 @@ impl Gateway {
     ) -> Self {
         Gateway {
             telemetry,
-            ledger: Ledger::memory(),
+            ledger: Ledger::new(),
+            learned: Learned::default(),
             drain: Drain::default(),
             certificates,
             reload: Notify::new(),

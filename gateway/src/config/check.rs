@@ -265,6 +265,18 @@ impl<'a> Checker<'a> {
         self.teams.get(name).cloned()
     }
 
+    /// Whether anything was found wrong in one of these sections.
+    pub(super) fn is_faulty(&self, sections: &[&str]) -> bool {
+        let in_one = |path: &str| sections.iter().any(|section| path.starts_with(section));
+        self.faults.iter().any(|fault| in_one(&fault.path))
+    }
+
+    /// The organisations that teams belong to.
+    pub(super) fn organisations(&self) -> Vec<Arc<str>> {
+        let teams = self.teams.values();
+        teams.filter_map(|team| team.organisation.clone()).collect()
+    }
+
     /// `path` from where the file of `at` is.
     pub(super) fn locate(&self, at: &At, path: &str) -> PathBuf {
         let directory = self

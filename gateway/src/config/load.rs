@@ -25,6 +25,7 @@ const PLATFORM: &[&str] = &[
     "stores",
     "teams",
     "policies",
+    "prices",
 ];
 
 /// Loads `path`, a file or a directory.

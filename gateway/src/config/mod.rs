@@ -22,6 +22,7 @@ mod load;
 pub mod models;
 pub mod platform;
 pub mod policies;
+pub mod prices;
 pub mod providers;
 pub mod quotas;
 pub mod raw;
@@ -33,6 +34,7 @@ mod sections;
 mod shape;
 mod snapshot;
 mod source;
+pub mod stores;
 mod substitute;
 pub mod telemetry;
 pub mod template;
@@ -62,7 +64,7 @@ pub struct Config {
     /// Traces and access log.
     pub telemetry: telemetry::Telemetry,
     /// Where quotas are counted.
-    pub stores: Vec<platform::Store>,
+    pub stores: Vec<stores::Store>,
     /// Teams, and what each owns.
     pub teams: Vec<Arc<platform::Team>>,
     /// Groups of endpoints; providers' own are not among them.
@@ -71,6 +73,8 @@ pub struct Config {
     pub providers: Vec<Arc<providers::Provider>>,
     /// The model names callers use.
     pub models: Vec<Arc<models::Model>>,
+    /// What models cost.
+    pub prices: prices::Prices,
     /// Kafka clusters.
     pub kafka_clusters: Vec<Arc<kafka_clusters::Cluster>>,
     /// Who calls.

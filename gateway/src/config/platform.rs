@@ -12,7 +12,6 @@ use super::address;
 use super::check::{Checker, Item, Noun};
 use super::hosts::Host;
 use super::raw::platform as raw;
-pub use super::raw::platform::StoreKind;
 use super::secret::Secret;
 
 /// The admin address.
@@ -37,15 +36,6 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// Networks whose `Forwarded` and `X-Forwarded-For` are believed.
     pub trusted_proxies: Vec<IpNet>,
-}
-
-/// Where quotas are counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Store {
-    /// Its name.
-    pub name: Arc<str>,
-    /// What it is.
-    pub kind: StoreKind,
 }
 
 /// A team, and what it owns.
@@ -122,14 +112,6 @@ pub(super) fn check_server(cx: &mut Checker<'_>, item: &Item<raw::Server>) -> Op
         drain_timeout: raw.drain_timeout.0,
         trusted_proxies,
     })
-}
-
-/// Checks one store.
-pub(super) fn check_store(item: &Item<raw::Store>) -> Store {
-    Store {
-        name: item.raw.name.0.as_str().into(),
-        kind: item.raw.kind,
-    }
 }
 
 /// Checks one team.

@@ -7,8 +7,8 @@ use super::load::{Shaped, list, single};
 use super::policies::{self, Everywhere};
 use super::{Config, raw};
 use super::{
-    consumers, kafka_clusters, listeners, models, platform, providers, quotas, routes, telemetry,
-    upstreams,
+    consumers, kafka_clusters, listeners, models, platform, prices, providers, quotas, routes,
+    stores, telemetry, upstreams,
 };
 
 /// Checks `files`; `None` if a section cannot be made at all, for which there
@@ -19,6 +19,8 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
     let upstreams = each(cx, files, "upstreams", upstreams::check::check);
     let providers = each(cx, files, "providers", providers::check);
     let models = each(cx, files, "models", models::check);
+    let prices = single(cx, files, "prices").unwrap_or_else(|| unwritten("prices"));
+    let prices = prices::check(cx, &prices);
     let kafka_clusters = each(cx, files, "kafka_clusters", kafka_clusters::check);
     let raw_consumers: Vec<Item<raw::consumers::Consumer>> = list(cx, files, "consumers");
     consumers::check_shared_keys(cx, &raw_consumers);
@@ -27,9 +29,22 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
         .filter_map(|item| consumers::check(cx, item))
         .map(Arc::new)
         .collect();
-    let quotas = each(cx, files, "quotas", quotas::check);
+    let counted: Vec<(At, Arc<quotas::Quota>)> = list(cx, files, "quotas")
+        .iter()
+        .filter_map(|item| Some((item.at.clone(), Arc::new(quotas::check(cx, item)?))))
+        .collect();
+    let quotas: Vec<_> = counted.iter().map(|(_, quota)| quota.clone()).collect();
     let everywhere = check_policies(cx, files, &consumers, &quotas);
-    let routes = check_routes(cx, files, &everywhere);
+    let (routes, all) = check_routes(cx, files, &everywhere);
+    if all && !cx.is_faulty(&["routes", "policies", "quotas"]) {
+        let around = quotas::Around {
+            routes: &routes,
+            models: &models,
+            providers: &providers,
+            prices: &prices,
+        };
+        quotas::check_effect(cx, &counted, &around);
+    }
     let Platform {
         metrics,
         admin,
@@ -50,6 +65,7 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
         upstreams,
         providers,
         models,
+        prices,
         kafka_clusters,
         consumers,
         quotas,
@@ -78,7 +94,7 @@ struct Platform {
     admin: Option<platform::Admin>,
     server: Option<platform::Server>,
     telemetry: Option<telemetry::Telemetry>,
-    stores: Vec<platform::Store>,
+    stores: Vec<stores::Store>,
     teams: Vec<Arc<platform::Team>>,
 }
 
@@ -97,15 +113,16 @@ fn check_platform(cx: &mut Checker<'_>, files: &[Shaped]) -> Platform {
     let admin = single(cx, files, "admin").and_then(|item| platform::check_admin(cx, &item));
     let server = single(cx, files, "server").unwrap_or_else(|| unwritten("server"));
     let telemetry = single(cx, files, "telemetry").unwrap_or_else(|| unwritten("telemetry"));
+    let server = platform::check_server(cx, &server);
     Platform {
         metrics: metrics.map(|item| item.raw.address.0),
         admin,
-        server: platform::check_server(cx, &server),
         telemetry: telemetry::check(cx, &telemetry),
         stores: list(cx, files, "stores")
             .iter()
-            .map(platform::check_store)
+            .filter_map(|item| stores::check(cx, item, server.as_ref()))
             .collect(),
+        server,
         teams,
     }
 }
@@ -162,19 +179,22 @@ fn check_policies(
     everywhere
 }
 
+/// The routes that are good, and whether those are all.
 fn check_routes(
     cx: &mut Checker<'_>,
     files: &[Shaped],
     everywhere: &Everywhere,
-) -> Vec<Arc<routes::Route>> {
+) -> (Vec<Arc<routes::Route>>, bool) {
     let items: Vec<Item<raw::routes::Route>> = list(cx, files, "routes");
+    let written = items.len();
     let mut routes = Vec::new();
     for item in items {
         let route = routes::check(cx, &item, everywhere);
         routes.extend(route.map(|route| (item.at, Arc::new(route))));
     }
     routes::check_reachable(cx, &routes);
-    routes.into_iter().map(|(_, route)| route).collect()
+    let all = routes.len() == written;
+    (routes.into_iter().map(|(_, route)| route).collect(), all)
 }
 
 /// No two may listen on one address.

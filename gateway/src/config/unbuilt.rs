@@ -13,32 +13,15 @@ const KEYS: &[(&str, &str)] = &[
     ),
     ("routes[].subscribe", "leave the route out"),
     ("models[].strategy", "give one target and leave it out"),
-    (
-        "quotas[].on_store_failure",
-        "leave it out: a store in memory cannot fail",
-    ),
 ];
 
 /// Words at a path; and what to do instead.
 const WORDS: &[(&str, &str, &str)] = &[
-    ("stores[].kind", "local", "use kind memory"),
-    ("stores[].kind", "redis", "use kind memory"),
     ("providers[].dialect", "anthropic", "use dialect openai"),
     ("providers[].dialect", "gemini", "use dialect openai"),
     ("providers[].dialect", "bedrock", "use dialect openai"),
-    ("quotas[].unit", "money", "use unit requests or tokens"),
-    (
-        "quotas[].unit",
-        "concurrency",
-        "use unit requests or tokens",
-    ),
-    (
-        "quotas[].unit",
-        "graphql_cost",
-        "use unit requests or tokens",
-    ),
-    ("quotas[].unit", "messages", "use unit requests or tokens"),
-    ("quotas[].unit", "bytes", "use unit requests or tokens"),
+    ("quotas[].unit", "graphql_cost", "use unit requests"),
+    ("quotas[].unit", "websocket_messages", "use unit requests"),
 ];
 
 /// What to do instead, if the key at `path` is not built yet.

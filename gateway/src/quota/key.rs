@@ -1,18 +1,26 @@
-//! The identity of one count: a quota's name, unit and window, and the subject's value in each
-//! dimension the quota counts by. Knows nothing of what is counted.
+//! The identity of one count: a quota's store, name, unit and window, and the subject's value in
+//! each dimension the quota counts by. Knows nothing of what is counted.
 //!
 //! A key is looked up as a [`Sought`], which borrows everything and is hashed once; only a key
 //! never seen before is copied. The hash is keyed at random per ledger, because client
 //! addresses and model names are the caller's to choose.
 
 use std::borrow::Borrow;
+use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::definition::{By, Quota, Subject};
 use super::unit::Unit;
 use super::window::Window;
+
+mod values;
+
+pub(super) use values::Shelf;
+pub use values::Values;
 
 /// A subject's value in one dimension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,7 +31,26 @@ pub(super) enum Value<'a> {
     Address(IpAddr),
 }
 
-#[derive(Debug)]
+/// As it stands in names: `-` for none, and nothing that separates.
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("-"),
+            Self::Text("-") => f.write_str("%2D"),
+            Self::Text(text) => f.write_str(&escape(text)),
+            Self::Address(address) => address.fmt(f),
+        }
+    }
+}
+
+/// What may stand in a name as it is.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+fn escape(text: &str) -> String {
+    utf8_percent_encode(text, ESCAPED).to_string()
+}
+
+#[derive(Debug, Clone)]
 enum Owned {
     Absent,
     Text(Box<str>),
@@ -51,8 +78,8 @@ impl Owned {
 /// What a kept key and a sought one have in common; equality and hash are defined on it.
 pub(super) trait Identity {
     fn hashed(&self) -> u64;
-    fn count(&self) -> (&str, Unit, Window);
-    fn part(&self, index: usize) -> Option<(By, Value<'_>)>;
+    fn count(&self) -> (u32, &str, Unit, Window);
+    fn part(&self, index: usize) -> Option<(&By, Value<'_>)>;
 }
 
 impl Hash for dyn Identity + '_ {
@@ -85,8 +112,8 @@ pub(super) struct Sought<'a> {
 impl<'a> Sought<'a> {
     pub(super) fn new(quota: &'a Quota, subject: &'a Subject<'a>, hashing: &RandomState) -> Self {
         let mut hasher = hashing.build_hasher();
-        (&*quota.name, quota.unit, quota.window).hash(&mut hasher);
-        for &by in &quota.by {
+        (quota.store.id(), &*quota.name, quota.unit, quota.window).hash(&mut hasher);
+        for by in &quota.by {
             (by, subject.value(by)).hash(&mut hasher);
         }
         Self {
@@ -96,15 +123,50 @@ impl<'a> Sought<'a> {
         }
     }
 
+    /// What its book is called where several processes keep theirs, and the root it is kept
+    /// beside: counts of one tree of callers share one, so that they can be entered at once. All
+    /// who share a count have the same one: those whom the quota does not tell apart, `-`.
+    pub(super) fn name(&self) -> (Arc<str>, Arc<str>) {
+        let Quota {
+            name, unit, window, ..
+        } = self.quota;
+        let mut of_caller = self
+            .quota
+            .by
+            .iter()
+            .filter(|by| by.is_of_caller())
+            .peekable();
+        let root = if of_caller.peek().is_none() {
+            format!("{}*", escape(name))
+        } else if of_caller.all(|by| self.subject.value(by) == Value::Absent) {
+            "-".to_owned()
+        } else {
+            self.subject.root().map_or_else(|| "-".to_owned(), escape)
+        };
+        let values: Vec<String> = self
+            .quota
+            .by
+            .iter()
+            .map(|by| self.subject.value(by).to_string())
+            .collect();
+        let key = format!(
+            "{{{root}}}:{}:{unit}:{window}:{}",
+            escape(name),
+            values.join(",")
+        );
+        (key.into(), root.into())
+    }
+
     /// The copy to keep.
     pub(super) fn to_key(self) -> Key {
         let parts = self
             .quota
             .by
             .iter()
-            .map(|&by| (by, Owned::of(self.subject.value(by))));
+            .map(|by| (by.clone(), Owned::of(self.subject.value(by))));
         Key {
             hash: self.hash,
+            store: self.quota.store.id(),
             quota: Arc::clone(&self.quota.name),
             unit: self.quota.unit,
             window: self.quota.window,
@@ -118,15 +180,16 @@ impl Identity for Sought<'_> {
         self.hash
     }
 
-    fn count(&self) -> (&str, Unit, Window) {
-        (&self.quota.name, self.quota.unit, self.quota.window)
+    fn count(&self) -> (u32, &str, Unit, Window) {
+        let quota = self.quota;
+        (quota.store.id(), &quota.name, quota.unit, quota.window)
     }
 
-    fn part(&self, index: usize) -> Option<(By, Value<'_>)> {
+    fn part(&self, index: usize) -> Option<(&By, Value<'_>)> {
         self.quota
             .by
             .get(index)
-            .map(|&by| (by, self.subject.value(by)))
+            .map(|by| (by, self.subject.value(by)))
     }
 }
 
@@ -134,6 +197,7 @@ impl Identity for Sought<'_> {
 #[derive(Debug)]
 pub(super) struct Key {
     hash: u64,
+    store: u32,
     quota: Arc<str>,
     unit: Unit,
     window: Window,
@@ -145,14 +209,12 @@ impl Identity for Key {
         self.hash
     }
 
-    fn count(&self) -> (&str, Unit, Window) {
-        (&self.quota, self.unit, self.window)
+    fn count(&self) -> (u32, &str, Unit, Window) {
+        (self.store, &self.quota, self.unit, self.window)
     }
 
-    fn part(&self, index: usize) -> Option<(By, Value<'_>)> {
-        self.parts
-            .get(index)
-            .map(|(by, owned)| (*by, owned.value()))
+    fn part(&self, index: usize) -> Option<(&By, Value<'_>)> {
+        self.parts.get(index).map(|(by, owned)| (by, owned.value()))
     }
 }
 

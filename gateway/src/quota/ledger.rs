@@ -3,10 +3,11 @@
 //! Accounts are found through sharded maps, whose locks are held for a look-up only. Each
 //! account has a lock of its own. A reservation locks all the accounts it needs in one global
 //! order (their addresses), so that no two can wait for each other; checks all of them; and
-//! takes from all or from none before it unlocks any.
+//! takes from all or from none before it unlocks any. What has to be asked of a store is asked
+//! with nothing locked, and then all is looked at again.
 //!
 //! Counts outlive a reload: they are keyed by what [`Quota`] says, and the definition comes
-//! with each call. This kind lives in memory and forgets on restart.
+//! with each call.
 //!
 //! A shard that grew to twice what was last worth keeping sweeps itself as a key is added, so
 //! keys whose use is over never outnumber the others for long. An account that a reservation
@@ -15,25 +16,29 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, RandomState};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::account::{Account, State};
+use super::account::{Account, Cell};
+#[cfg(test)]
+use super::book::Standing;
+use super::book::Terms;
 use super::definition::{Quota, Subject};
+use super::desk::{Demand, Desk, Verdict};
 use super::key::{AsHashed, Identity, Key, Sought};
-use super::refusal::Refusal;
+use super::leases::Leases;
+use super::purse::{Holder, Purse};
+use super::refusal::Refused;
 use super::reservation::{Hold, Place, Reservation};
-use super::window::since_epoch;
+use super::spenders::Caller;
+use super::window::Micros;
 
 /// A power of two, well above the number of threads that reserve at the same time.
 const SHARDS: usize = 64;
 
 /// A shard with fewer keys than this is not worth sweeping.
 const SWEEP_FROM: usize = 64;
-
-/// One key's account. While anybody else shares it, the ledger keeps it.
-pub(super) type Cell = Mutex<Account>;
 
 /// An amount asked of one quota.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +51,23 @@ pub struct Claim<'a> {
     pub bound: u64,
 }
 
+impl Claim<'_> {
+    fn demand(&self) -> Demand<'_> {
+        Demand {
+            quota: self.quota,
+            terms: self.terms(),
+            amount: self.bound,
+        }
+    }
+
+    pub(super) fn terms(&self) -> Terms {
+        Terms {
+            window: self.quota.window,
+            limit: self.quota.limit_for(&self.subject),
+        }
+    }
+}
+
 /// Counts every quota's use by key.
 #[derive(Debug)]
 pub struct Ledger {
@@ -53,66 +75,154 @@ pub struct Ledger {
     hashing: RandomState,
 }
 
+/// Accounts, and how much each lacks.
+type Lacking = Vec<(Arc<Cell>, u64)>;
+
+/// What came of looking at all accounts at once.
+enum Outcome {
+    /// Everything fits, or is let through: which, is told.
+    Fits(Vec<bool>),
+    /// Stores have to be asked for so much, by account.
+    Lacking(Lacking),
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Ledger {
-    /// A ledger that lives in memory and forgets on restart.
-    pub fn memory() -> Self {
+    /// An empty ledger.
+    pub fn new() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hashing: RandomState::new(),
         }
     }
 
-    /// Takes what every claim asks, or nothing. Claims on the same count add up.
+    /// Takes what every claim asks, or nothing. Claims on the same count add up. `holder` is who
+    /// operators see holding it. Waits only for a store.
     ///
     /// # Errors
-    /// A [`Refusal`] when one of the quotas has no room; no other has then changed.
-    pub fn reserve(&self, claims: &[Claim<'_>], now: SystemTime) -> Result<Reservation, Refusal> {
-        let now = since_epoch(now);
-        let cells: Vec<_> = claims.iter().map(|claim| self.open(claim, now)).collect();
-        let mut desks = Desk::lock(&cells, claims, now);
-        let pairs = || claims.iter().zip(&cells);
-        let refusals =
-            pairs().filter_map(|(claim, cell)| Desk::of(cell, &desks).refusal(claim, now));
-        if let Some(refusal) = refusals.max_by_key(|refusal| (refusal.never, refusal.retry_after)) {
-            return Err(refusal);
-        }
-        for desk in &mut desks {
-            desk.account.reserve(desk.asked);
-        }
-        let holds = pairs().map(|(claim, cell)| {
-            let account = &Desk::of(cell, &desks).account;
-            Hold {
-                quota: Arc::clone(claim.quota),
-                state: account.state(now),
-                place: Place::new(Arc::clone(cell), account.slip(), claim.bound),
-            }
-        });
-        Ok(Reservation::new(holds.collect()))
+    /// [`Refused`] when one of the quotas has no room or its store no answer; no other has then
+    /// changed.
+    pub async fn reserve(
+        &self,
+        claims: &[Claim<'_>],
+        holder: Option<&Holder>,
+    ) -> Result<Reservation, Refused> {
+        self.reserve_at(claims, holder, SystemTime::now).await
     }
 
-    /// How a quota stands for a subject. Keeps no account for a subject never seen.
-    #[cfg(test)]
-    pub fn state(&self, quota: &Quota, subject: &Subject<'_>, now: SystemTime) -> State {
-        let now = since_epoch(now);
-        let (step, limit) = (quota.window.step(now), quota.limit_for(subject));
-        let sought = Sought::new(quota, subject, &self.hashing);
-        let known = self.shard(&sought).find(&sought);
-        match known {
-            Some(cell) => {
-                let mut account = cell.lock();
-                account.advance(step, limit);
-                account.state(now)
+    /// As [`reserve`](Self::reserve), by another clock.
+    pub(super) async fn reserve_at(
+        &self,
+        claims: &[Claim<'_>],
+        holder: Option<&Holder>,
+        clock: impl Fn() -> SystemTime,
+    ) -> Result<Reservation, Refused> {
+        let cells: Vec<_> = claims
+            .iter()
+            .map(|claim| self.open(claim, clock()))
+            .collect();
+        let demands: Vec<_> = claims.iter().map(Claim::demand).collect();
+        let take = |desks: &mut [Desk<'_>], over: Vec<bool>| {
+            let mut places = Vec::with_capacity(claims.len());
+            for ((claim, demand), cell) in claims.iter().zip(&demands).zip(&cells) {
+                let account = &mut Desk::of(cell, desks).account;
+                let ticket = account.purse.reserve(demand.amount, holder.cloned());
+                account.note(cell, false);
+                let caller = Caller::of(claim.quota, &claim.subject);
+                let spender = caller.map(|caller| account.spender(caller));
+                let cell = Arc::clone(cell);
+                places.push(Place::new(cell, ticket, demand.amount, spender));
             }
-            None => Account::new(quota.window, limit, step).state(now),
-        }
+            let all = demands.iter().zip(places).zip(over);
+            let holds = all.map(|((demand, place), over)| Hold {
+                quota: Arc::clone(demand.quota),
+                terms: demand.terms,
+                state: Desk::of(place.cell(), desks).account.state(),
+                over,
+                places: vec![place],
+            });
+            Reservation {
+                holds: holds.collect(),
+                holder: holder.cloned(),
+            }
+        };
+        decide(&demands, &cells, &clock, take).await
     }
 
-    fn open(&self, claim: &Claim<'_>, now: Duration) -> Arc<Cell> {
+    /// Adds to a reservation, to all of its amounts or to none: `more` says by how much.
+    ///
+    /// # Errors
+    /// As [`reserve`](Self::reserve); the reservation stays as it is.
+    pub async fn top_up(
+        &self,
+        reservation: &mut Reservation,
+        more: impl Fn(&Quota) -> u64,
+    ) -> Result<(), Refused> {
+        let holder = reservation.holder.clone();
+        let cells: Vec<_> = reservation.holds.iter().map(Hold::cell).collect();
+        let amounts: Vec<_> = reservation
+            .holds
+            .iter()
+            .map(|hold| (Arc::clone(&hold.quota), hold.terms, more(&hold.quota)))
+            .collect();
+        let demands: Vec<_> = amounts
+            .iter()
+            .map(|(quota, terms, amount)| Demand {
+                quota,
+                terms: *terms,
+                amount: *amount,
+            })
+            .collect();
+        let holds = &mut reservation.holds;
+        decide(&demands, &cells, &SystemTime::now, |desks, over| {
+            for ((hold, over), (demand, cell)) in
+                holds.iter_mut().zip(over).zip(demands.iter().zip(&cells))
+            {
+                let account = &mut *Desk::of(cell, desks).account;
+                hold.over |= over;
+                hold.grow(account, demand.amount, holder.clone());
+                account.note(cell, false);
+            }
+        })
+        .await
+    }
+
+    /// The account of a claim's key, made if there is none.
+    pub(super) fn open(&self, claim: &Claim<'_>, now: SystemTime) -> Arc<Cell> {
         let sought = Sought::new(claim.quota, &claim.subject, &self.hashing);
         let mut shard = self.shard(&sought);
-        shard
-            .find(&sought)
-            .unwrap_or_else(|| shard.add(sought.to_key(), claim, now))
+        if let Some(cell) = shard.find(&sought) {
+            return cell;
+        }
+        let now = claim.quota.store.clock(now);
+        let keeper = claim.quota.store.keeper(|| sought.name());
+        let account = Account {
+            purse: Purse::new(claim.terms(), now),
+            keeper,
+            spenders: None,
+        };
+        shard.add(sought.to_key(), account, now)
+    }
+
+    /// How a key of a store in memory stands; keeps no account of a key never seen.
+    #[cfg(test)]
+    pub(super) fn standing(&self, claim: &Claim<'_>, now: SystemTime) -> Option<Standing> {
+        let sought = Sought::new(claim.quota, &claim.subject, &self.hashing);
+        let (terms, now) = (claim.terms(), claim.quota.store.clock(now));
+        let known = self.shard(&sought).find(&sought);
+        match known {
+            Some(cell) => cell.lock().standing(terms, now),
+            None => {
+                let mut book = super::book::Book::default();
+                book.advance(terms, now);
+                Some(book.standing(terms, now))
+            }
+        }
     }
 
     fn shard(&self, key: &Sought<'_>) -> MutexGuard<'_, Shard> {
@@ -121,6 +231,28 @@ impl Ledger {
         self.shards[index].lock()
     }
 
+    /// The account of a claim's key, if there is one.
+    pub(super) fn find(&self, claim: &Claim<'_>) -> Option<Arc<Cell>> {
+        let sought = Sought::new(claim.quota, &claim.subject, &self.hashing);
+        self.shard(&sought).find(&sought)
+    }
+
+    /// What its book is called where several processes keep theirs, and the root beside it.
+    pub(super) fn name(&self, claim: &Claim<'_>) -> (Arc<str>, Arc<str>) {
+        Sought::new(claim.quota, &claim.subject, &self.hashing).name()
+    }
+
+    /// Picks from all accounts. Each part of them is locked only while it is gone through.
+    pub(super) fn collect<T>(&self, pick: impl Fn(&Key, &Arc<Cell>) -> Option<T>) -> Vec<T> {
+        let mut picked = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            picked.extend(shard.cells.iter().filter_map(|(key, cell)| pick(key, cell)));
+        }
+        picked
+    }
+
+    /// How many keys are kept.
     #[cfg(test)]
     pub(super) fn keys(&self) -> usize {
         self.shards
@@ -128,6 +260,107 @@ impl Ledger {
             .map(|shard| shard.lock().cells.len())
             .sum()
     }
+}
+
+/// Looks at all accounts at once until each has said yes, and then has `take` take from them while
+/// they are locked; or gives up with all of them as they were.
+async fn decide<T>(
+    demands: &[Demand<'_>],
+    cells: &[Arc<Cell>],
+    clock: &impl Fn() -> SystemTime,
+    take: impl FnOnce(&mut [Desk<'_>], Vec<bool>) -> T,
+) -> Result<T, Refused> {
+    let mut turn = 0;
+    loop {
+        let lacking = {
+            let mut desks = Desk::lock(cells, demands, clock());
+            match look(demands, cells, &mut desks, turn) {
+                Ok(Outcome::Lacking(lacking)) => lacking,
+                Ok(Outcome::Fits(over)) => {
+                    decided(&desks, turn > 0);
+                    return Ok(take(&mut desks, over));
+                }
+                Err(refused) => {
+                    decided(&desks, turn > 0);
+                    return Err(refused);
+                }
+            }
+        };
+        ask(lacking).await;
+        turn += 1;
+    }
+}
+
+/// Tells each store that shares in a decision whether that had to wait.
+fn decided(desks: &[Desk<'_>], waited: bool) {
+    for (index, desk) in desks.iter().enumerate() {
+        let Some(leases) = desk.shared() else {
+            continue;
+        };
+        let same = |other: &Desk<'_>| {
+            other
+                .shared()
+                .is_some_and(|other| Arc::ptr_eq(other, leases))
+        };
+        if !desks[..index].iter().any(same) {
+            leases.decided(waited);
+        }
+    }
+}
+
+fn look(
+    demands: &[Demand<'_>],
+    cells: &[Arc<Cell>],
+    desks: &mut [Desk<'_>],
+    turn: usize,
+) -> Result<Outcome, Refused> {
+    let mut lacking = Lacking::new();
+    let mut over = Vec::with_capacity(demands.len());
+    let mut refusal: Option<Refused> = None;
+    for (demand, cell) in demands.iter().zip(cells) {
+        let verdict = Desk::of(cell, desks).verdict(demand.quota, turn);
+        over.push(matches!(verdict, Verdict::Over));
+        match verdict {
+            Verdict::Fits | Verdict::Over => {}
+            Verdict::Lacks(_) if lacking.iter().any(|(other, _)| Arc::ptr_eq(other, cell)) => {}
+            Verdict::Lacks(need) => lacking.push((Arc::clone(cell), need)),
+            Verdict::Refused(refused) => refusal = Some(graver(refusal, refused)),
+        }
+    }
+    match refusal {
+        Some(refused) => Err(refused),
+        None if lacking.is_empty() => Ok(Outcome::Fits(over)),
+        None => Ok(Outcome::Lacking(lacking)),
+    }
+}
+
+/// Of two refusals the one that waiting cannot help, else the one with the longest wait; a store
+/// that does not answer is graver than either.
+fn graver(one: Option<Refused>, other: Refused) -> Refused {
+    let weight = |refused: &Refused| match refused {
+        Refused::Exhausted(refusal) => (false, refusal.never, refusal.retry_after),
+        Refused::Unavailable(_) => (true, false, std::time::Duration::ZERO),
+    };
+    match one {
+        Some(one) if weight(&one) > weight(&other) => one,
+        _ => other,
+    }
+}
+
+/// Asks each store for what its accounts lack, all stores at once.
+pub(super) async fn ask(lacking: Lacking) {
+    let mut by_store: Vec<(Arc<Leases>, Lacking)> = Vec::new();
+    for (cell, need) in lacking {
+        let Some(leases) = cell.lock().leases() else {
+            continue;
+        };
+        match by_store.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &leases)) {
+            Some((_, cells)) => cells.push((cell, need)),
+            None => by_store.push((leases, vec![(cell, need)])),
+        }
+    }
+    let asks = by_store.iter().map(|(leases, cells)| leases.ask(cells));
+    futures_util::future::join_all(asks).await;
 }
 
 /// Aligned so that no two shards' locks share a cache line.
@@ -145,86 +378,22 @@ impl Shard {
         self.cells.get(key).map(Arc::clone)
     }
 
-    fn add(&mut self, key: Key, claim: &Claim<'_>, now: Duration) -> Arc<Cell> {
+    fn add(&mut self, key: Key, account: Account, now: Micros) -> Arc<Cell> {
         if self.cells.len() >= (2 * self.kept).max(SWEEP_FROM) {
             self.sweep(now);
         }
-        let window = claim.quota.window;
-        let limit = claim.quota.limit_for(&claim.subject);
-        let cell = Arc::new(Mutex::new(Account::new(window, limit, window.step(now))));
+        let cell = Arc::new(Mutex::new(account));
         self.cells.insert(key, Arc::clone(&cell));
         cell
     }
 
     /// Forgets accounts that nobody holds and in which nothing counts any more.
-    fn sweep(&mut self, now: Duration) {
+    fn sweep(&mut self, now: Micros) {
         // Only the ledger holds an account that can be had mutably, and with this shard locked
         // nobody can come by it.
         self.cells
             .retain(|_, cell| Arc::get_mut(cell).is_none_or(|cell| !cell.get_mut().is_idle(now)));
         self.kept = self.cells.len();
         self.cells.shrink_to(2 * self.kept);
-    }
-}
-
-/// A locked account and all that one reservation asks of it.
-struct Desk<'a> {
-    cell: &'a Arc<Cell>,
-    account: MutexGuard<'a, Account>,
-    asked: u64,
-}
-
-impl<'a> Desk<'a> {
-    /// Locks each account once, in the global order, and brings it to the present.
-    fn lock(cells: &'a [Arc<Cell>], claims: &[Claim<'_>], now: Duration) -> Vec<Self> {
-        let mut order: Vec<_> = cells.iter().zip(claims).collect();
-        order.sort_unstable_by_key(|(cell, _)| Arc::as_ptr(cell));
-        let mut desks: Vec<Self> = Vec::with_capacity(order.len());
-        for (cell, claim) in order {
-            match desks.last_mut().filter(|desk| Arc::ptr_eq(desk.cell, cell)) {
-                Some(desk) => desk.asked = desk.asked.saturating_add(claim.bound),
-                None => {
-                    let mut account = cell.lock();
-                    let limit = claim.quota.limit_for(&claim.subject);
-                    account.advance(claim.quota.window.step(now), limit);
-                    desks.push(Self {
-                        cell,
-                        account,
-                        asked: claim.bound,
-                    });
-                }
-            }
-        }
-        desks
-    }
-
-    /// The desk of a cell that [`lock`](Self::lock) was given; there are a handful.
-    fn of<'d>(cell: &Arc<Cell>, desks: &'d [Self]) -> &'d Self {
-        desks
-            .iter()
-            .find(|desk| Arc::ptr_eq(desk.cell, cell))
-            .expect("every cell of the reservation was locked")
-    }
-
-    /// Why this account refuses, if it does.
-    fn refusal(&self, claim: &Claim<'_>, now: Duration) -> Option<Refusal> {
-        if self.account.fits(self.asked) {
-            return None;
-        }
-        let State {
-            limit,
-            remaining,
-            reset,
-            ..
-        } = self.account.state(now);
-        let fits_at = self.account.fits_at(self.asked);
-        Some(Refusal {
-            quota: Arc::clone(claim.quota),
-            limit,
-            remaining,
-            requested: self.asked,
-            retry_after: fits_at.map_or(reset, |at| at.saturating_sub(now)),
-            never: fits_at.is_none(),
-        })
     }
 }

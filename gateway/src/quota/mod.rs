@@ -1,28 +1,52 @@
 //! Quotas: reserve before anything goes upstream, settle with what was really used.
 //!
 //! One ledger for every unit. Per quota, key and window, at each admission:
-//! *settled use + open reservations + debt ≤ limit*. Read `account.rs` for how one key is
-//! counted and what debt is, `ledger.rs` for how several keys are taken all or nothing.
+//! *settled use + open reservations + debt ≤ limit*. Read `book/` for how one key is counted, what
+//! debt is and how several processes share it; `purse.rs` for what one process decides without
+//! asking; `ledger.rs` for how several keys are taken all or nothing; `store/` for where books are
+//! kept.
 //!
-//! Knows nothing of requests, policies, headers, configuration files or metrics: callers bring
-//! a definition, a subject, an amount and the time, and get a [`Reservation`] or a [`Refusal`].
+//! Knows nothing of requests, policies, configuration files or metrics: callers bring a
+//! definition, a subject and an amount, and get a [`Reservation`] or a [`Refused`].
 
 mod account;
-mod civil;
+mod book;
+mod change;
 mod definition;
+mod desk;
+mod farewell;
 mod key;
+mod lease;
+mod leases;
 mod ledger;
+mod observer;
+mod purse;
+mod receipts;
 mod refusal;
 mod reservation;
+mod spenders;
+mod store;
+mod survey;
+mod totals;
 mod unit;
 mod window;
+mod zone;
 
 #[cfg(test)]
 mod tests;
 
-pub use definition::{By, Limit, Quota, Subject};
+pub use book::Standing;
+pub use change::{Change, Unchanged};
+pub use definition::{By, Limit, Narrowed, OnExhausted, OnStoreFailure, Quota, Subject};
+pub use key::Values;
 pub use ledger::{Claim, Ledger};
-pub use refusal::Refusal;
+pub use observer::Observer;
+pub use refusal::{Refusal, Refused, Unavailable};
 pub use reservation::{Provenance, Reservation, Used};
-pub use unit::Unit;
+pub use spenders::{Spender, Spent};
+pub use store::Store;
+pub use survey::{Detail, Found, Reserved, Survey};
+pub use totals::Total;
+pub use unit::{Amounts, Unit};
 pub use window::{Period, Window};
+pub use zone::Zone;

@@ -8,13 +8,49 @@ use std::time::Duration;
 
 use super::definition::Quota;
 
+/// Why nothing was reserved.
+#[derive(Debug, Clone)]
+pub enum Refused {
+    /// A quota has no room.
+    Exhausted(Refusal),
+    /// A quota's store does not answer, and it lets nothing through unseen.
+    Unavailable(Unavailable),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exhausted(refusal) => refusal.fmt(f),
+            Self::Unavailable(unavailable) => unavailable.fmt(f),
+        }
+    }
+}
+
+impl Error for Refused {}
+
+/// A store that does not answer.
+#[derive(Debug, Clone)]
+pub struct Unavailable {
+    /// The quota that needed it.
+    pub quota: Arc<Quota>,
+    /// What went wrong, for operators.
+    pub why: Arc<str>,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { quota, why } = self;
+        write!(f, "quota {}: the store {}: {why}", quota.name, quota.store)
+    }
+}
+
 /// The quota that refused. When several did, the one that waiting cannot help, else the one
 /// with the longest wait.
 #[derive(Debug, Clone)]
 pub struct Refusal {
     /// Its definition.
     pub quota: Arc<Quota>,
-    /// The limit that held for the subject.
+    /// The most that could be taken at once.
     pub limit: u64,
     /// What could have been reserved.
     pub remaining: u64,
@@ -49,5 +85,3 @@ impl fmt::Display for Refusal {
         }
     }
 }
-
-impl Error for Refusal {}

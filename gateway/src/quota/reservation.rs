@@ -1,5 +1,5 @@
 //! What a caller holds between `reserve` and `settle`. A reservation owns its place in each
-//! account, needs nothing of the ledger any more, and is closed exactly once: settled, released,
+//! account, needs nothing of the ledger to be closed, and is closed exactly once: settled,
 //! or, when dropped, settled at its bound. So no path through a request can lose one, and the
 //! path that forgets pays in full.
 //!
@@ -7,9 +7,12 @@
 
 use std::sync::Arc;
 
-use super::account::{Slip, State};
+use super::account::{Account, Cell};
+use super::book::Terms;
 use super::definition::Quota;
-use super::ledger::Cell;
+use super::purse::{Holder, State, Ticket};
+use super::receipts::Batch;
+use super::spenders::Spender;
 
 /// Where a figure of use comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,83 +51,162 @@ pub struct Settled {
 #[must_use = "a reservation that is dropped is settled at its bound"]
 #[derive(Debug)]
 pub struct Reservation {
-    holds: Vec<Hold>,
+    pub(super) holds: Vec<Hold>,
+    /// Who operators see holding it.
+    pub(super) holder: Option<Holder>,
 }
 
 impl Reservation {
-    pub(super) const fn new(holds: Vec<Hold>) -> Self {
-        Self { holds }
+    /// How each quota stood just after this reservation, in the order of the claims.
+    pub fn states(&self) -> impl ExactSizeIterator<Item = &Hold> {
+        self.holds.iter()
     }
 
-    /// How each quota stood just after this reservation, in the order of the claims.
-    pub fn states(&self) -> impl ExactSizeIterator<Item = (&Arc<Quota>, State)> {
-        self.holds.iter().map(|hold| (&hold.quota, hold.state))
+    /// Says what has been used already, whatever comes: it counts even if this process is killed,
+    /// while nothing else of a killed process's reservations does.
+    pub fn declare(&self, used: impl Fn(&Quota, u64) -> u64) {
+        let mut batch = Batch::default();
+        for hold in &self.holds {
+            let mut left = used(&hold.quota, hold.bound());
+            for place in &hold.places {
+                let share = left.min(place.bound);
+                left -= share;
+                Account::declare(&place.cell, place.ticket, share, &mut batch);
+            }
+        }
     }
 
     /// Replaces each bound by what was used, in the window that reserved it, and says what came
     /// of it in the order of the claims. Use beyond a bound becomes debt; use below it is given
     /// back, unless that window is over.
-    pub fn settle(self, used: impl Fn(&Quota) -> Used) -> Vec<Settled> {
-        let settle = |Hold { quota, place, .. }: Hold| {
-            let used = used(&quota);
-            let (bound, overrun) = (place.bound, place.close(used.amount));
+    pub fn settle(self, used: impl Fn(&Quota, u64) -> Used) -> Vec<Settled> {
+        let mut batch = Batch::default();
+        let settle = |hold: Hold| {
+            let bound = hold.bound();
+            let used = used(&hold.quota, bound);
             Settled {
-                quota,
+                quota: Arc::clone(&hold.quota),
                 bound,
                 used,
-                overrun,
+                overrun: hold.close(used.amount, &mut batch),
             }
         };
         self.holds.into_iter().map(settle).collect()
-    }
-
-    /// Gives everything back, as settling at nothing does.
-    #[cfg(test)]
-    pub fn release(self) {
-        for hold in self.holds {
-            hold.place.close(0);
-        }
     }
 }
 
 /// What a reservation holds for one claim.
 #[derive(Debug)]
-pub(super) struct Hold {
-    pub(super) quota: Arc<Quota>,
-    pub(super) state: State,
-    pub(super) place: Place,
+pub struct Hold {
+    /// The definition under which it was reserved.
+    pub quota: Arc<Quota>,
+    /// How it stood just after.
+    pub state: State,
+    /// Whether it was let through although it did not fit.
+    pub over: bool,
+    /// What it is counted by.
+    pub(super) terms: Terms,
+    /// One, and one more for each window in which it was added to.
+    pub(super) places: Vec<Place>,
+}
+
+impl Hold {
+    /// How much is reserved.
+    pub fn bound(&self) -> u64 {
+        self.places.iter().map(|place| place.bound).sum()
+    }
+
+    pub(super) fn cell(&self) -> Arc<Cell> {
+        Arc::clone(self.places[0].cell())
+    }
+
+    /// Adds to it, in its account.
+    pub(super) fn grow(&mut self, account: &mut Account, amount: u64, holder: Option<Holder>) {
+        let grown = self
+            .places
+            .last_mut()
+            .is_some_and(|place| place.grow(account, amount));
+        if !grown {
+            let ticket = account.purse.reserve(amount, holder);
+            let spender = self.places[0].spender.clone();
+            self.places
+                .push(Place::new(self.cell(), ticket, amount, spender));
+        }
+        self.state = account.state();
+    }
+
+    /// Settles what was used, the oldest place first, and returns the overrun.
+    fn close(mut self, used: u64, batch: &mut Batch) -> u64 {
+        let (mut left, mut overrun) = (used, 0);
+        let last = self.places.pop();
+        for place in self.places.drain(..) {
+            let share = left.min(place.bound);
+            left -= share;
+            place.close(share, batch);
+        }
+        if let Some(last) = last {
+            overrun = last.close(left, batch);
+        }
+        overrun
+    }
 }
 
 /// An amount reserved in one account, which stays open until this is closed or dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     cell: Arc<Cell>,
-    slip: Slip,
+    ticket: Ticket,
     bound: u64,
+    /// Who is charged in the end.
+    spender: Option<Spender>,
     open: bool,
 }
 
 impl Place {
-    pub(super) const fn new(cell: Arc<Cell>, slip: Slip, bound: u64) -> Self {
+    pub(super) const fn new(
+        cell: Arc<Cell>,
+        ticket: Ticket,
+        bound: u64,
+        spender: Option<Spender>,
+    ) -> Self {
         Self {
             cell,
-            slip,
+            ticket,
             bound,
+            spender,
             open: true,
         }
     }
 
+    pub(super) const fn cell(&self) -> &Arc<Cell> {
+        &self.cell
+    }
+
+    /// Adds to it, in an account that is locked; `false` if it has to be another place.
+    pub(super) fn grow(&mut self, account: &mut Account, amount: u64) -> bool {
+        let grown = account.purse.grow(self.ticket, amount);
+        if grown {
+            self.bound += amount;
+        }
+        grown
+    }
+
     /// Settles and returns the overrun.
-    fn close(mut self, used: u64) -> u64 {
+    fn close(mut self, used: u64, batch: &mut Batch) -> u64 {
         self.open = false;
-        self.cell.lock().settle(self.slip, self.bound, used)
+        self.settle(used, batch)
+    }
+
+    fn settle(&self, used: u64, batch: &mut Batch) -> u64 {
+        let spender = self.spender.as_ref();
+        Account::settle(&self.cell, self.ticket, used, spender, batch)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         if self.open {
-            self.cell.lock().settle(self.slip, self.bound, self.bound);
+            self.settle(self.bound, &mut Batch::default());
         }
     }
 }

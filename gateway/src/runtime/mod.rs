@@ -14,11 +14,11 @@ use crate::action::publish::Producer;
 use crate::action::{self, Action};
 use crate::config::kafka_clusters::Cluster;
 use crate::config::listeners::Listener;
-use crate::config::routes as config;
 use crate::config::{Config, Loaded};
+use crate::config::{routes as config, stores};
 use crate::policy::chain::Chain;
 use crate::policy::{self, key_auth::Directory};
-use crate::quota::Quota;
+use crate::quota::{Quota, Store};
 use crate::routing::Router;
 use crate::upstream::{self, Upstream};
 
@@ -66,9 +66,32 @@ pub(crate) struct Snapshot {
     upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     producers: HashMap<Arc<str>, Arc<Producer>>,
     listeners: HashMap<Arc<str>, Arc<Listener>>,
+    /// The organisation of each team that has one.
+    organisations: HashMap<Arc<str>, Arc<str>>,
+    /// In the order written.
+    quotas: Vec<Arc<Quota>>,
+    stores: Stores,
 }
 
+/// Where quotas are counted, by name, each with what it was opened by.
+type Stores = HashMap<Arc<str>, (stores::Store, Store)>;
+
 impl Snapshot {
+    /// The organisation a team belongs to.
+    pub(crate) fn organisation(&self, team: &str) -> Option<&str> {
+        self.organisations.get(team).map(|name| &**name)
+    }
+
+    /// The quotas, in the order written.
+    pub(crate) fn quotas(&self) -> &[Arc<Quota>] {
+        &self.quotas
+    }
+
+    /// The store of that name.
+    pub(crate) fn store(&self, name: &str) -> Option<&Store> {
+        self.stores.get(name).map(|(_, store)| store)
+    }
+
     /// What is said of a listener now.
     pub(crate) fn listener(&self, name: &str) -> Option<&Arc<Listener>> {
         self.listeners.get(name)
@@ -142,11 +165,16 @@ pub(crate) fn compile(
             )
         })
         .collect();
+    let stores = stores(config, previous, metrics);
+    let by_name = stores
+        .iter()
+        .map(|(name, (_, store))| (name.clone(), store.clone()))
+        .collect();
     let parts = Parts {
         config,
         metrics,
         producers: producers(config, previous)?,
-        quotas: policy::quota::definitions(&config.quotas),
+        quotas: policy::quota::definitions(&config.quotas, &by_name),
         directory: Arc::new(Directory::new(&config.consumers)),
         upstreams,
     };
@@ -157,6 +185,8 @@ pub(crate) fn compile(
         .collect::<Result<_, _>>()?;
     let router = Router::build(crate::config::routes::rules(&config.routes))
         .map_err(|conflicts| format!("{} routes can never match", conflicts.len()))?;
+    let quotas = config.quotas.iter();
+    let quotas = quotas.map(|q| parts.quotas[&q.name].clone()).collect();
     let Parts {
         upstreams,
         producers,
@@ -175,8 +205,37 @@ pub(crate) fn compile(
             .collect(),
         upstreams,
         producers,
+        organisations: config
+            .teams
+            .iter()
+            .filter_map(|team| Some((team.name.clone(), team.organisation.clone()?)))
+            .collect(),
+        quotas,
+        stores,
         loaded,
     })
+}
+
+/// A store that a reload leaves as it is goes on counting.
+fn stores(config: &Config, previous: Option<&Snapshot>, metrics: &Metrics) -> Stores {
+    let one = |definition: &stores::Store| {
+        let before = previous.and_then(|p| p.stores.get(&definition.name));
+        let store = match before.filter(|(of, _)| of == definition) {
+            Some((_, same)) => same.clone(),
+            None => open(definition).observed(crate::observe::store(metrics, &definition.name)),
+        };
+        (definition.name.clone(), (definition.clone(), store))
+    };
+    config.stores.iter().map(one).collect()
+}
+
+fn open(definition: &stores::Store) -> Store {
+    let name = &definition.name;
+    match &definition.kind {
+        stores::Kind::Memory => Store::memory(name),
+        stores::Kind::Local(path) => Store::local(name, path.clone()),
+        stores::Kind::Redis(servers) => Store::redis(name, servers),
+    }
 }
 
 /// A producer whose cluster a reload leaves as it is keeps its connections and its queue.

@@ -158,6 +158,12 @@ async fn end(
     drain.end();
     // What cannot be ended even so, as a caller who does not read, is dropped with its task.
     let _ = tokio::time::timeout(GRACE, drain.idle()).await;
+    if tokio::time::timeout(CLOSING, gateway.ledger.farewell())
+        .await
+        .is_err()
+    {
+        log::warn!("a quota store does not answer: what is held of it comes back later");
+    }
     let _ = stop.operators.send(true);
 }
 
@@ -166,6 +172,9 @@ const NOTICE: Duration = Duration::from_millis(50);
 
 /// How long streams have to end in their own dialect once the deadline has passed.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// How long stores have to take back what is not used.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// Waits until there is a reason to stop.
 async fn reason(gateway: &Gateway, sockets: &Sockets, signals: &mut signals::Signals) -> End {

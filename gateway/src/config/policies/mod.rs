@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::check::{At, Checker, Item};
-use super::quotas::{Dimension, Quota, Unit};
+use super::quotas::{Dimension, Quota};
 use super::raw::policies as raw;
 use super::raw::routes::Route;
 
@@ -235,9 +235,9 @@ struct Around {
 }
 
 impl Around {
-    /// The quotas that can be counted here. One for tokens counts only LLM
-    /// calls: where every route gets it, it is left out on others; where the
-    /// route itself asks for it, that is a mistake.
+    /// The quotas that can be counted here. Some units only one kind of route
+    /// uses: where every route gets such a quota, it is left out on others;
+    /// where the route itself asks for it, that is a mistake.
     fn quota(
         &self,
         cx: &mut Checker<'_>,
@@ -245,28 +245,35 @@ impl Around {
         config: &quota::Config,
         quotas: &[Arc<Quota>],
     ) -> Option<PolicyConfig> {
-        let llm = self.action.is_none_or(|action| action == "llm");
+        let does = |action: &str| self.action.is_none_or(|of_route| of_route == action);
         let mut counted = Vec::new();
         for name in &config.quotas {
             let Some(quota) = quotas.iter().find(|quota| quota.name == *name) else {
                 continue;
             };
-            if quota.unit == Unit::Tokens && !llm {
+            if let Some(action) = quota.unit.used_by()
+                && !does(action)
+            {
                 if self.from == Provenance::Route {
-                    cx.fault(
-                        at,
-                        format!("the quota \"{name}\" counts tokens, which only llm routes use"),
-                        "count requests here",
+                    let unit = quota.unit.spoken();
+                    let message = format!(
+                        "the quota \"{name}\" counts {unit}, which only {action} routes use"
                     );
+                    cx.fault(at, message, "count requests here");
                 }
                 continue;
             }
             for dimension in &quota.by {
                 let (lacking, hint) = match dimension {
-                    Dimension::Consumer | Dimension::Team if !self.authenticated => {
+                    Dimension::Organisation | Dimension::Consumer | Dimension::Team
+                        if !self.authenticated =>
+                    {
                         ("finds out who calls", "add the policy key_auth")
                     }
-                    Dimension::Model if !llm => ("names a model", "use it on llm routes"),
+                    Dimension::Model if !does("llm") => ("names a model", "use it on llm routes"),
+                    Dimension::Provider if !does("llm") => {
+                        ("asks a provider", "use it on llm routes")
+                    }
                     _ => continue,
                 };
                 let by = dimension.spoken();

@@ -14,6 +14,7 @@ pub mod listeners;
 pub mod models;
 pub mod platform;
 pub mod policies;
+pub mod prices;
 pub mod providers;
 pub mod quotas;
 pub mod routes;
@@ -59,6 +60,9 @@ pub struct Document {
     /// Policies that every route gets. Platform section.
     #[serde(default)]
     pub policies: Option<policies::Policies>,
+    /// What models cost, for quotas of money. Platform section.
+    #[serde(default)]
+    pub prices: Option<prices::Prices>,
     /// Groups of endpoints that requests are forwarded to.
     #[serde(default)]
     pub upstreams: Vec<upstreams::Upstream>,

@@ -66,20 +66,107 @@ pub struct Secret {
 
 /// Where quotas are counted.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Store {
-    /// The name quotas refer to.
-    pub name: Name,
-    /// `memory`: counted in this process, forgotten when it restarts.
-    pub kind: StoreKind,
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Store {
+    /// Counted in this process, and forgotten when it restarts.
+    Memory {
+        /// The name quotas refer to.
+        name: Name,
+    },
+    /// Counted in a file of `server.data_dir`, which outlives restarts and is handed over on an
+    /// upgrade. For one gateway; several need `redis`.
+    Local {
+        /// The name quotas refer to.
+        name: Name,
+    },
+    /// Counted in Redis 7 or Valkey, by all gateways of a fleet together.
+    Redis(Box<Redis>),
 }
 
-/// The kinds of store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StoreKind {
-    /// Counted in this process, forgotten when it restarts.
-    Memory,
+impl Store {
+    /// The name quotas refer to.
+    pub fn name(&self) -> &Name {
+        match self {
+            Self::Memory { name } | Self::Local { name } => name,
+            Self::Redis(redis) => &redis.name,
+        }
+    }
+}
+
+/// A store in Redis.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RedisStore")]
+pub struct Redis {
+    /// The name quotas refer to.
+    pub name: Name,
+    /// `HOST:PORT` of the server; of one or more sentinels; of one or more nodes of the cluster.
+    pub addresses: Vec<String>,
+    /// How the servers work together.
+    #[serde(default)]
+    pub topology: Topology,
+    /// The number of the database; only 0 in a cluster.
+    #[serde(default)]
+    pub database: u8,
+    /// The user of Redis' access control list.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// Its password.
+    #[serde(default)]
+    pub password: Option<SecretRef>,
+    /// Speaks TLS, and to whom.
+    #[serde(default)]
+    pub tls: Option<RedisTls>,
+    /// What keys begin with; fleets that share a server need different ones.
+    #[serde(default = "prefix")]
+    pub prefix: Name,
+    /// How long a decision waits for the store at most.
+    #[serde(default = "timeout")]
+    pub timeout: Duration,
+    /// How long a gateway may be silent before its leases are taken to be lost.
+    #[serde(default = "lease")]
+    pub lease: Duration,
+}
+
+fn prefix() -> Name {
+    crate::config::units::Name("weir".to_owned())
+}
+
+const fn timeout() -> Duration {
+    Duration(std::time::Duration::from_millis(100))
+}
+
+const fn lease() -> Duration {
+    Duration(std::time::Duration::from_secs(10))
+}
+
+/// How the servers work together.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(rename = "RedisTopology")]
+pub enum Topology {
+    /// One server.
+    #[default]
+    Standalone,
+    /// Sentinels know which of several is the master.
+    Sentinel {
+        /// What they call it.
+        master: String,
+    },
+    /// Redis Cluster: keys are spread over masters.
+    Cluster,
+}
+
+/// TLS to Redis.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RedisTls {
+    /// PEM file of the authorities trusted; the system's, if not said.
+    pub ca: Option<String>,
+    /// PEM file of the certificate presented.
+    pub client_cert: Option<String>,
+    /// PEM file of its key.
+    pub client_key: Option<String>,
 }
 
 /// A team, and what it owns.

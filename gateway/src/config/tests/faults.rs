@@ -1,14 +1,8 @@
 //! Faults of meaning.
 
-use super::{expect, faults, good};
+use super::{expect, expect_after, faults, good};
 
 const UPSTREAM: &str = "upstreams: [{ name: orders, endpoints: [{ address: 127.0.0.1:1 }] }]\n";
-
-fn expect_after(before: &str, table: &[(&str, &str)]) {
-    for (more, line) in table {
-        assert_eq!(faults(&format!("{before}{more}")), [*line], "{more}");
-    }
-}
 
 #[test]
 fn references_resolve_or_suggest() {
@@ -190,43 +184,6 @@ fn templates_name_what_the_route_captures() {
             "routes[0].publish.topic: \"a b\" is no topic; topics are letters, digits, \".\", \"_\" and \"-\", at most 249"
         ]
     );
-}
-
-#[test]
-fn quotas_count_only_what_a_route_knows() {
-    let quota = |unit: &str, by: &str| {
-        format!(
-            "stores: [{{ name: s, kind: memory }}]\nquotas: [{{ name: q, store: s, unit: {unit}, limit: {{ default: 1 }}, window: {{ kind: fixed, every: day }}, by: [{by}] }}]\n"
-        )
-    };
-    let route = "routes: [{ name: a, respond: {}, policies: [{ kind: quota, quotas: [q] }] }]";
-    expect_after(
-        &quota("requests", "team"),
-        &[(
-            route,
-            "routes[0].policies[0]: the quota \"q\" counts by team, and nothing on this route finds out who calls; add the policy key_auth",
-        )],
-    );
-    expect_after(
-        &quota("requests", "model"),
-        &[(
-            route,
-            "routes[0].policies[0]: the quota \"q\" counts by model, and nothing on this route names a model; use it on llm routes",
-        )],
-    );
-    expect_after(
-        &quota("tokens", ""),
-        &[(
-            route,
-            "routes[0].policies[0]: the quota \"q\" counts tokens, which only llm routes use; count requests here",
-        )],
-    );
-    // where every route gets it, a quota of tokens is left out on those without
-    let loaded = good(&format!(
-        "{}policies: {{ enforced: [{{ kind: quota, quotas: [q] }}] }}\nroutes: [{{ name: a, respond: {{}} }}]",
-        quota("tokens", "")
-    ));
-    assert!(loaded.config.routes[0].policies.is_empty());
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod examples;
 mod faults;
 mod files;
 mod policies;
+mod quotas;
 mod reference;
 mod secrets;
 mod shape;
@@ -44,5 +45,12 @@ fn good(more: &str) -> Loaded {
 fn expect(table: &[(&str, &str)]) {
     for (more, line) in table {
         assert_eq!(faults(more), [*line], "{more}");
+    }
+}
+
+/// As [`expect`], each after `before`.
+fn expect_after(before: &str, table: &[(&str, &str)]) {
+    for (more, line) in table {
+        assert_eq!(faults(&format!("{before}{more}")), [*line], "{more}");
     }
 }

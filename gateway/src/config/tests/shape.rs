@@ -99,10 +99,6 @@ fn the_variant_that_was_meant_is_judged() {
 fn what_is_not_built_yet_is_refused_by_name() {
     expect(&[
         (
-            "stores: [{ name: a, kind: redis }]",
-            "stores[0].kind: \"redis\" is not built yet; use kind memory",
-        ),
-        (
             "providers: [{ name: a, dialect: anthropic, base_url: 'http://a' }]",
             "providers[0].dialect: \"anthropic\" is not built yet; use dialect openai",
         ),
@@ -123,11 +119,11 @@ fn what_is_not_built_yet_is_refused_by_name() {
         "routes[0].grpc: \"grpc\" is not built yet; use forward, which passes gRPC through"
     );
     let found = faults(
-        "stores: [{ name: s, kind: memory }]\nquotas: [{ name: a, store: s, unit: money, limit: { default: 1 }, window: { kind: fixed, every: day } }]",
+        "stores: [{ name: s, kind: memory }]\nquotas: [{ name: a, store: s, unit: graphql_cost, limit: { default: 1 }, window: { kind: fixed, every: day } }]",
     );
     assert_eq!(
         found,
-        ["quotas[0].unit: \"money\" is not built yet; use unit requests or tokens"]
+        ["quotas[0].unit: \"graphql_cost\" is not built yet; use unit requests"]
     );
 }
 

@@ -1,18 +1,17 @@
 //! What makes two keys one, and what does not.
 
 use super::*;
-use crate::quota::{Limit, Period};
+use crate::quota::Limit;
+use crate::quota::{Period, Zone};
 
 fn quota(name: &str, by: &[By]) -> Quota {
+    let day = Window::Fixed {
+        every: Period::Day(Zone::UTC),
+    };
+    let of_tokens = crate::quota::tests::quota(name, 1, day, by);
     Quota {
-        name: name.into(),
         unit: Unit::Requests,
-        limit: Limit {
-            default: 1,
-            overrides: Default::default(),
-        },
-        window: Window::Fixed { every: Period::Day },
-        by: by.to_vec(),
+        ..Quota::clone(&of_tokens)
     }
 }
 
@@ -143,4 +142,36 @@ fn another_name_unit_or_window_is_another_count() {
             &subject
         )
     ));
+}
+
+#[test]
+fn all_who_share_a_count_share_a_book_and_trees_lie_together() {
+    let hashing = RandomState::new();
+    let name = |by: &[By], subject: &Subject<'_>| {
+        let quota = quota("q", by);
+        Sought::new(&quota, subject, &hashing).name()
+    };
+    let member = |consumer| Subject {
+        organisation: Some("acme"),
+        team: Some("shop"),
+        consumer: Some(consumer),
+        ..Subject::default()
+    };
+    let alone = |consumer| Subject {
+        consumer: Some(consumer),
+        ..Subject::default()
+    };
+    for by in [&[][..], &[By::Organisation], &[By::Team], &[By::Route]] {
+        assert_eq!(name(by, &alone("a")), name(by, &alone("b")), "{by:?}");
+        assert_eq!(name(by, &member("a")), name(by, &member("b")), "{by:?}");
+    }
+    assert_ne!(
+        name(&[By::Consumer], &alone("a")),
+        name(&[By::Consumer], &alone("b"))
+    );
+    let root = |by: &[By]| name(by, &member("a")).1;
+    for by in [By::Organisation, By::Team, By::Consumer] {
+        assert_eq!(&*root(&[by]), "acme");
+    }
+    assert_eq!(&*root(&[By::Route]), "q*");
 }

@@ -1,7 +1,7 @@
 //! Reserve, settle, release, drop and refuse, one caller at a time.
 
 use super::*;
-use crate::quota::{Ledger, Period, Refusal};
+use crate::quota::{Period, Refusal, Zone};
 
 const HOUR: Window = Window::Fixed {
     every: Period::Hour,
@@ -31,10 +31,10 @@ fn settling_replaces_the_bound_and_says_what_came_of_it() {
     let reservation = ledger.reserve(&claims, at(0)).expect("room");
     let left: Vec<_> = reservation
         .states()
-        .map(|(quota, state)| (quota.name.to_string(), state.remaining))
+        .map(|hold| (hold.quota.name.to_string(), hold.state.remaining))
         .collect();
     assert_eq!(left, [("q".to_owned(), 40), ("r".to_owned(), 9)]);
-    let settled = reservation.settle(|quota| used(if &*quota.name == "q" { 75 } else { 1 }));
+    let settled = reservation.settle(|quota, _| used(if &*quota.name == "q" { 75 } else { 1 }));
     let told: Vec<_> = settled
         .iter()
         .map(|s| (&*s.quota.name, s.bound, s.used.amount, s.overrun))
@@ -59,7 +59,7 @@ fn a_dropped_reservation_pays_in_full_and_a_released_one_nothing() {
     ledger
         .reserve(&[claim(&q, "a", 30)], at(0))
         .expect("room")
-        .release();
+        .settle(|_, _| used(0));
     assert_eq!(remaining(&ledger, &q, "a", 0), 70);
 }
 
@@ -69,13 +69,13 @@ fn a_reservation_outlives_the_ledger_and_a_panic_amid_settling() {
     let (q, r) = (quota("q", 100, HOUR, &[]), quota("r", 100, HOUR, &[]));
     let claims = [claim(&q, "a", 30), claim(&r, "a", 30)];
     let reservation = ledger.reserve(&claims, at(0)).expect("room");
-    let settling = std::panic::AssertUnwindSafe(|| reservation.settle(|_| panic!("a bug")));
+    let settling = std::panic::AssertUnwindSafe(|| reservation.settle(|_, _| panic!("a bug")));
     assert!(std::panic::catch_unwind(settling).is_err());
     assert_eq!(remaining(&ledger, &q, "a", 0), 70);
     assert_eq!(remaining(&ledger, &r, "a", 0), 70);
     let reservation = ledger.reserve(&claims, at(0)).expect("room");
     drop(ledger);
-    assert_eq!(reservation.settle(|_| used(40))[1].overrun, 10);
+    assert_eq!(reservation.settle(|_, _| used(40))[1].overrun, 10);
 }
 
 #[test]
@@ -104,8 +104,8 @@ fn claims_on_one_count_add_up() {
     assert_eq!((refusal.requested, refusal.never), (120, true));
     let both = [claim(&q, "a", 60), claim(&q, "b", 40)];
     let reservation = ledger.reserve(&both, at(0)).expect("room");
-    assert!(reservation.states().all(|(_, state)| state.remaining == 0));
-    let _ = reservation.settle(|_| used(40));
+    assert!(reservation.states().all(|hold| hold.state.remaining == 0));
+    let _ = reservation.settle(|_, _| used(40));
     assert_eq!(remaining(&ledger, &q, "a", 0), 20);
     let most = [claim(&q, "a", u64::MAX), claim(&q, "b", u64::MAX)];
     assert!(refused(&ledger, &most, 0).never);
@@ -119,7 +119,7 @@ fn a_refusal_says_when_to_come_back() {
         ledger
             .reserve(&[claim(quota, "a", bound)], at(now))
             .expect("room")
-            .settle(|_| used(bound))
+            .settle(|_, _| used(bound))
     };
     take(&hourly, 100, 0);
     take(&sliding, 70, 600);
@@ -175,7 +175,7 @@ fn debt_is_carried_over_a_month_that_ends_in_a_leap_day() {
         "q",
         100,
         Window::Fixed {
-            every: Period::Month,
+            every: Period::Month(Zone::UTC),
         },
         &[],
     );
@@ -183,7 +183,7 @@ fn debt_is_carried_over_a_month_that_ends_in_a_leap_day() {
     let reservation = ledger
         .reserve(&[claim(&q, "a", 100)], leap_day)
         .expect("room");
-    let _ = reservation.settle(|_| used(130));
+    let _ = reservation.settle(|_, _| used(130));
     let refusal = ledger
         .reserve(&[claim(&q, "a", 71)], leap_day)
         .expect_err("full");
@@ -235,7 +235,7 @@ fn nothing_claimed_is_granted() {
         .reserve(&[], at(0))
         .expect("nothing to refuse");
     assert_eq!(reservation.states().len(), 0);
-    assert!(reservation.settle(|_| used(1)).is_empty());
+    assert!(reservation.settle(|_, _| used(1)).is_empty());
 }
 
 #[test]
@@ -263,10 +263,10 @@ fn idle_keys_are_forgotten_and_held_ones_are_not() {
             .expect("room")
     };
     let held = ask(u32::MAX, 0);
-    let _ = ask(u32::MAX - 1, 0).settle(|_| used(3_600));
+    let _ = ask(u32::MAX - 1, 0).settle(|_, _| used(3_600));
     for minute in 0..50 {
         for address in 0..2_000 {
-            let _ = ask(minute * 2_000 + address, u64::from(minute) * 60).settle(|_| used(1));
+            let _ = ask(minute * 2_000 + address, u64::from(minute) * 60).settle(|_, _| used(1));
         }
     }
     assert!(
@@ -278,7 +278,7 @@ fn idle_keys_are_forgotten_and_held_ones_are_not() {
     let debtor = client((u32::MAX - 1).to_be_bytes().into());
     assert_eq!(ledger.state(&q, &debtor, at(now)).debt, 3_600 - 49);
     // the overrun of a held reservation still finds its account, 49 windows later
-    let _ = held.settle(|_| used(100));
+    let _ = held.settle(|_, _| used(100));
     let late = client(u32::MAX.to_be_bytes().into());
     assert!(ledger.state(&q, &late, at(now)).debt > 0);
 }

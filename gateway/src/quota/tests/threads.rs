@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 
 use super::*;
-use crate::quota::{Ledger, Period};
+use crate::quota::{Period, Zone};
 
 const THREADS: u64 = 8;
-const DAY: Window = Window::Fixed { every: Period::Day };
+const DAY: Window = Window::Fixed {
+    every: Period::Day(Zone::UTC),
+};
 
 #[test]
 fn a_limit_is_admitted_exactly() {
@@ -18,7 +20,7 @@ fn a_limit_is_admitted_exactly() {
             scope.spawn(|| {
                 for _ in 0..5_000 {
                     if let Ok(reservation) = ledger.reserve(&[claim(&q, "a", 1)], at(0)) {
-                        let _ = reservation.settle(|_| used(1));
+                        let _ = reservation.settle(|_, _| used(1));
                         admitted.fetch_add(1, Relaxed);
                     }
                 }
@@ -60,7 +62,7 @@ fn all_or_nothing_under_contention() {
                     if let Ok(reservation) = ledger.reserve(&claims, at(0)) {
                         mine += 1;
                         if attempt % 2 == 0 {
-                            let _ = reservation.settle(|_| used(1));
+                            let _ = reservation.settle(|_, _| used(1));
                         } else {
                             drop(reservation);
                         }
@@ -106,7 +108,7 @@ fn sweeps_lose_nothing_that_is_held() {
                     let stranger = format!("{thread}-{round}");
                     let claims = [claim(churn, &stranger, 1), claim(hot, "all", 2)];
                     let reservation = ledger.reserve(&claims, at(round)).expect("room");
-                    let _ = reservation.settle(|_| used(1));
+                    let _ = reservation.settle(|_, _| used(1));
                 }
             });
         }

@@ -1,0 +1,14 @@
+//! Who is told how a store fares: for figures, of which the ledger itself knows nothing.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Told of one store. Whatever it does must be quick: requests wait for it.
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// A decision was made: at once, by what this process held already, or only after the store
+    /// was asked.
+    fn decided(&self, waited: bool);
+
+    /// The store answered an entry of one or more keys, or failed to, after so long.
+    fn entered(&self, took: Duration, failed: bool);
+}

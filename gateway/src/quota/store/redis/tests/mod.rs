@@ -1,0 +1,5 @@
+//! Tests against a real server.
+
+mod script;
+mod server;
+mod store;
