@@ -22,7 +22,9 @@ pub(crate) struct GatewayError {
     /// When trying again may help, if that is known.
     pub(crate) retry_after: Option<Duration>,
     /// The path of the member of the body that is to blame.
-    pub(crate) param: Option<String>,
+    pub(crate) param: Option<Box<str>>,
+    /// A further member of the error object, with figures for programs.
+    pub(crate) member: Option<Box<(&'static str, serde_json::Value)>>,
     /// Header fields the answer needs, as `Allow` or `WWW-Authenticate`.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -36,6 +38,7 @@ impl GatewayError {
             source: None,
             retry_after: None,
             param: None,
+            member: None,
             headers: Vec::new(),
         }
     }
@@ -61,7 +64,7 @@ impl GatewayError {
     }
 
     /// Names the member of the body that is to blame.
-    pub(crate) fn param(mut self, path: impl Into<String>) -> Self {
+    pub(crate) fn param(mut self, path: impl Into<Box<str>>) -> Self {
         self.param = Some(path.into());
         self
     }

@@ -74,6 +74,8 @@ pub struct Policy<'a> {
     pub name: &'a Name,
     /// How much it grants per window, in its own unit.
     pub quota: u64,
+    /// What it counts, as the draft's `qu`; requests, if `None`.
+    pub unit: Option<&'a str>,
     /// How long a window is, in seconds; `None` if it has none.
     pub window: Option<u64>,
 }
@@ -93,29 +95,30 @@ pub struct Remaining<'a> {
 /// a comma before it if `out` holds a member already. Numbers beyond what a
 /// structured field can hold are written as the greatest it can.
 pub fn write_policy(out: &mut String, policy: &Policy<'_>) {
-    write_member(out, policy.name, ("q", policy.quota), ("w", policy.window));
+    begin_member(out, policy.name);
+    write_parameter(out, "q", policy.quota);
+    if let Some(unit) = policy.unit {
+        write!(out, ";qu=\"{unit}\"").expect("writing to a String cannot fail");
+    }
+    if let Some(window) = policy.window {
+        write_parameter(out, "w", window);
+    }
 }
 
 /// Appends `remaining` as a member of a `RateLimit` value to `out`, likewise.
 pub fn write_remaining(out: &mut String, remaining: &Remaining<'_>) {
-    let Remaining { name, reset, .. } = *remaining;
-    write_member(out, name, ("r", remaining.remaining), ("t", reset));
+    begin_member(out, remaining.name);
+    write_parameter(out, "r", remaining.remaining);
+    if let Some(reset) = remaining.reset {
+        write_parameter(out, "t", reset);
+    }
 }
 
-fn write_member(
-    out: &mut String,
-    name: &Name,
-    (amount_key, amount): (&str, u64),
-    (time_key, time): (&str, Option<u64>),
-) {
+fn begin_member(out: &mut String, name: &Name) {
     if !out.is_empty() {
         out.push_str(", ");
     }
     out.push_str(&name.quoted);
-    write_parameter(out, amount_key, amount);
-    if let Some(time) = time {
-        write_parameter(out, time_key, time);
-    }
 }
 
 fn write_parameter(out: &mut String, key: &str, value: u64) {
@@ -133,14 +136,15 @@ mod tests {
             Name::new("daily").expect("a good name"),
         );
         let mut policy = String::new();
-        let quota = |name, quota, window| Policy {
+        let quota = |name, quota, unit, window| Policy {
             name,
             quota,
+            unit,
             window,
         };
-        write_policy(&mut policy, &quota(&burst, 100, Some(60)));
-        write_policy(&mut policy, &quota(&daily, 1000, None));
-        assert_eq!(policy, r#""burst";q=100;w=60, "daily";q=1000"#);
+        write_policy(&mut policy, &quota(&burst, 100, None, Some(60)));
+        write_policy(&mut policy, &quota(&daily, 1000, Some("tokens"), None));
+        assert_eq!(policy, r#""burst";q=100;w=60, "daily";q=1000;qu="tokens""#);
 
         let mut rate = String::new();
         let left = |name, remaining, reset| Remaining {
@@ -160,6 +164,7 @@ mod tests {
         let policy = Policy {
             name: &name,
             quota: u64::MAX,
+            unit: None,
             window: Some(1),
         };
         write_policy(&mut out, &policy);

@@ -179,22 +179,19 @@ async fn a_name_the_provider_knows_too_leaves_the_body_as_it_came() {
 }
 
 #[tokio::test]
-async fn a_silent_provider_is_charged_by_estimate_and_never_less_than_real() {
+async fn what_a_silent_provider_used_is_counted() {
     let reply = Reply::completion(&["twelve bytes"], 0, 0).without_usage();
     let (_provider, gateway, public) = answering(reply).await;
     assert_eq!(post(public, ask()).await.status, 200);
     let line = gateway
         .wait_for_log(|line| line["weir.route"] == "chat")
         .await;
-    assert_eq!(line["gen_ai"]["provenance"], "estimated");
-    // "Hello" and "twelve bytes" are some four tokens.
-    let used = line["weir.quotas"][0]["used"].as_u64().unwrap();
-    assert!(used >= 4, "{line}");
-    assert!(
-        used <= line["weir.quotas"][0]["reserved"].as_u64().unwrap(),
-        "{line}"
-    );
-    assert_eq!(line["weir.quotas"][0]["provenance"], "estimated");
+    assert_eq!(line["gen_ai"]["provenance"], "counted");
+    assert_eq!(line["gen_ai"]["usage.input_tokens"], 8);
+    // "twelve bytes"
+    assert_eq!(line["gen_ai"]["usage.output_tokens"], 3);
+    assert_eq!(line["weir.quotas"][0]["used"], 8 + 3);
+    assert_eq!(line["weir.quotas"][0]["provenance"], "counted");
 }
 
 #[tokio::test]

@@ -159,16 +159,17 @@ async fn what_was_settled_is_left_out_of_what_remains() {
 }
 
 #[tokio::test]
-async fn a_silent_provider_is_charged_by_estimate() {
+async fn what_a_silent_provider_used_is_counted() {
     let reply = Reply::completion(&["Hel", "lo there"], 0, 0).without_usage();
     let (_provider, gateway, public) = answering(reply).await;
     let answer = post(public, &ask("")).await;
     assert_eq!((answer.status, answer.broken), (200, None));
     let line = line(&gateway).await;
-    assert_eq!(line["gen_ai"]["provenance"], "estimated");
-    assert_eq!(line["gen_ai"]["usage.output_tokens"], "Hello there".len());
-    let used = line["weir.quotas"][0]["used"].as_u64().unwrap();
-    assert_eq!(used, ask("").len() as u64 + "Hello there".len() as u64);
+    assert_eq!(line["gen_ai"]["provenance"], "counted");
+    assert_eq!(line["gen_ai"]["usage.output_tokens"], 2);
+    assert_eq!(line["gen_ai"]["usage.input_tokens"], 8);
+    assert_eq!(line["weir.quotas"][0]["used"], 10);
+    assert_eq!(line["weir.quotas"][0]["provenance"], "counted");
 }
 
 #[tokio::test]

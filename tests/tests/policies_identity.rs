@@ -275,8 +275,8 @@ async fn a_quota_that_refuses_takes_nothing_from_the_others() {
 
 #[tokio::test]
 async fn a_request_that_fails_later_has_been_counted_and_is_told_so() {
-    let (upstream, _gateway, public) =
-        start("{ kind: key_auth }, { kind: quota, quotas: [each] }", QUOTA).await;
+    let policies = "{ kind: key_auth }, { kind: quota, quotas: [each, together] }";
+    let (upstream, _gateway, public) = start(policies, QUOTA).await;
     upstream.stop().await;
     let answer = ask(public, "/", &["X-Api-Key: new-key"]).await;
     assert_eq!(

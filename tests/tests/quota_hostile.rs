@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use weir_telemetry::Code;
+use weir_tests::metered::quota;
 use weir_tests::openai::{Provider, Reply};
-use weir_tests::{Gateway, wire};
+use weir_tests::{Gateway, metered, wire};
 
 const JSON: &str = "Content-Type: application/json";
 const MIB: usize = 1 << 20;
@@ -23,7 +24,7 @@ stores: [{{ name: ledger, kind: memory }}]
 providers: [{{ name: mock, dialect: openai, base_url: "{}" }}]
 models: [{{ name: smart, targets: [{{ provider: mock, model: smart }}] }}]
 quotas:
-  - {{ name: small, store: ledger, unit: tokens, limit: {{ default: 20000 }}, window: {{ kind: fixed, every: month }}, by: [route] }}
+  - {{ name: small, store: ledger, unit: tokens, limit: {{ default: 5000 }}, window: {{ kind: fixed, every: month }}, by: [route] }}
   - {{ name: large, store: ledger, unit: tokens, limit: {{ default: 500000000 }}, window: {{ kind: fixed, every: month }}, by: [route] }}
 routes:
   - name: hostile
@@ -133,4 +134,26 @@ async fn hostile_prompts_are_survived_and_disturb_nobody() {
 
     over.store(true, Ordering::Relaxed);
     assert!(good.await.unwrap() >= 10);
+}
+
+#[tokio::test]
+async fn sums_of_absurd_limits_stay_numbers() {
+    let provider = Provider::start(Reply::Hang).await;
+    let quotas = quota("watched", "tokens", "10", ", enforce: false");
+    let gateway = metered::gateway(&provider, &quotas, "watched").await;
+    let public = gateway.addr("public");
+    let most = u64::MAX / 10;
+    let body = metered::ask(&format!(r#","max_tokens":{most},"n":{most}"#));
+    let calls: Vec<_> = (0..3)
+        .map(|_| {
+            let body = body.clone();
+            tokio::spawn(async move { metered::post(public, "ann", body).await })
+        })
+        .collect();
+    // All are let in and held open together.
+    provider.upstream().wait_for_requests(3).await;
+    provider.set(Reply::completion(&["Hi"], 1, 1));
+    let answer = metered::post(public, "bob", metered::ask("")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    calls.iter().for_each(tokio::task::JoinHandle::abort);
 }

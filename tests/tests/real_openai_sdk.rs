@@ -84,7 +84,7 @@ routes:
         "not found model_not_found model",
         "bad request request_body_invalid messages",
         "authentication credential_invalid",
-        "rate limit quota_exhausted \"tokens\";q=2000;w=2678400",
+        "rate limit quota_exhausted \"tokens\";q=2000;qu=\"tokens\";w=2678400",
     ];
     assert_eq!(said, expected, "{}", run.stderr);
 }

@@ -17,6 +17,7 @@ use crate::config::routes::Route;
 use crate::config::routes::action as config;
 use crate::config::template::Variable;
 use crate::config::upstreams::Balance;
+use crate::price;
 use crate::proxy::Reply;
 use crate::routing::PathRewrite;
 use crate::runtime::Parts;
@@ -100,6 +101,8 @@ fn hash_key(upstream: &str, parts: &Parts<'_>) -> Option<crate::config::template
 fn llm(action: &config::Llm, parts: &Parts<'_>) -> Llm {
     let mut providers: HashMap<Arc<str>, Arc<Provider>> = HashMap::new();
     let mut models = HashMap::new();
+    let prices = &parts.config.prices;
+    let catalogue = price::Catalogue::new(prices.builtin, &prices.entries);
     for name in &action.models {
         let model = parts.config.models.iter().find(|m| m.name == *name);
         let target = &model.expect("`check` resolved every model").target;
@@ -108,12 +111,15 @@ fn llm(action: &config::Llm, parts: &Parts<'_>) -> Llm {
             .or_insert_with(|| Arc::new(provider(&target.provider, parts)))
             .clone();
         let provider_model = target.model.clone();
+        let vendor = provider.authority.to_str().ok().and_then(price::vendor_of);
+        let prices = catalogue.schedule(&target.provider, vendor, &target.model);
         models.insert(
             name.clone(),
             Model {
                 name: name.clone(),
                 provider_model,
                 provider,
+                prices,
             },
         );
     }

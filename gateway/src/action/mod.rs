@@ -10,7 +10,10 @@ pub(crate) mod template;
 
 use std::sync::Arc;
 
+use weir_telemetry::Code;
+
 use crate::error::GatewayError;
+use crate::policy::quota::{self, Bound};
 use crate::proxy::{Downstream, Request};
 use crate::runtime::{Dialect, Route};
 
@@ -40,6 +43,14 @@ impl Action {
         }
     }
 
+    /// Whether it has a cost of its own, and charges that itself: see [`quota::charge`].
+    fn charges(&self) -> bool {
+        match self {
+            Action::Llm(_) | Action::Publish(_) => true,
+            Action::Forward(_) | Action::Respond(_) | Action::Redirect(_) => false,
+        }
+    }
+
     /// The dialect in which its callers read errors.
     pub(crate) fn dialect(&self) -> Dialect {
         match self {
@@ -50,16 +61,30 @@ impl Action {
 }
 
 /// Runs a route's action.
+///
+/// Quotas that waited for what only the action knows are charged whatever becomes of it: by an
+/// action that has a cost of its own once it knows that, and else as for one request. An error of
+/// the action's own gives way to a refusal.
 pub(crate) async fn run(
     route: &Arc<Route>,
     request: &mut Request,
     down: &mut Downstream,
 ) -> Result<(), GatewayError> {
-    match &route.action {
+    if !route.action.charges() {
+        quota::charge(request, &down.head().headers, Bound::default()).await?;
+    }
+    let ran = match &route.action {
         Action::Forward(action) => action.run(request, down).await,
         Action::Llm(action) => action.run(request, down).await,
         Action::Publish(action) => action.run(request, down).await,
         Action::Respond(action) => action.run(request, down).await,
         Action::Redirect(action) => action.run(request, down).await,
+    };
+    match &ran {
+        Err(error) if error.code != Code::ClientDisconnected => {
+            quota::charge(request, &down.head().headers, Bound::default()).await?;
+        }
+        _ => {}
     }
+    ran
 }

@@ -151,6 +151,7 @@ fn refused(refusal: &Refusal) -> Response<Body> {
         kind: refusal.kind,
         param: refusal.param,
         code: refusal.code,
+        extra: None,
     };
     error::write(&mut body, &object);
     whole(refusal.status, body)

@@ -208,7 +208,7 @@ fn problem_body(request: &Request, error: &GatewayError) -> Vec<u8> {
         code: error.code.slug(),
         request_id: Some(request.record.request_id.as_str()),
         trace_id: Some(&request.record.trace.trace_id_hex()),
-        extra: &[],
+        extra: error.member.as_deref().map_or(&[], std::slice::from_ref),
     }
     .to_json()
 }
@@ -227,6 +227,7 @@ fn openai_body(error: &GatewayError) -> Vec<u8> {
         kind,
         param: error.param.as_deref().filter(|p| !p.is_empty()),
         code: Some(error.code.slug()),
+        extra: error.member.as_deref().map(|(name, value)| (*name, value)),
     };
     openai::error::write(&mut body, &object);
     body

@@ -9,8 +9,8 @@ use weir_telemetry::metrics;
 use weir_telemetry::record::Record;
 
 use crate::gateway::Gateway;
-use crate::policy::quota::Quotas;
-use crate::quota::{Reservation, Used};
+use crate::policy::quota::{Held, Quotas, Usage};
+use crate::price::Price;
 use crate::routing::Captures;
 use crate::runtime::{Consumer, Route, Snapshot};
 use crate::wire::Handle;
@@ -76,12 +76,12 @@ pub(crate) struct Request {
     pub(crate) max_body: u64,
     /// Quotas that wait for what only the action knows.
     pub(crate) deferred_quotas: Option<Arc<Quotas>>,
-    /// What was set aside for it, and where each quota's figures go.
-    pub(crate) reservation: Option<(Reservation, Vec<Arc<metrics::Quota>>)>,
-    /// The most tokens its prompt can be, once that is known.
-    pub(crate) prompt_bound: Option<u64>,
-    /// The tokens it used, once that is known.
-    pub(crate) tokens_used: Option<Used>,
+    /// What was set aside for it.
+    pub(crate) held: Option<Held>,
+    /// What the model it asks costs, where that is known.
+    pub(crate) price: Option<Price>,
+    /// What it used, once that is known.
+    pub(crate) usage: Option<Usage>,
     /// Header fields for whatever answer goes out, an error's included.
     pub(crate) answer_headers: Vec<(HeaderName, HeaderValue)>,
     /// One for each attempt in the record.

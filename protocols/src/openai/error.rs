@@ -1,7 +1,7 @@
 //! OpenAI's error object, as its client libraries expect it in the body of a
 //! failed answer and in a broken stream. Knows no error codes.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// What stands in an error object.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -15,6 +15,16 @@ pub struct Error<'a> {
     pub param: Option<&'a str>,
     /// The stable code, for programs.
     pub code: Option<&'a str>,
+    /// A member beyond those of the API, which its clients pass over: its name, and what it says.
+    #[serde(flatten, serialize_with = "member")]
+    pub extra: Option<(&'a str, &'a serde_json::Value)>,
+}
+
+fn member<S: Serializer>(
+    extra: &Option<(&str, &serde_json::Value)>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(*extra)
 }
 
 /// Appends the error object to `out`, in JSON on one line.
@@ -38,6 +48,7 @@ mod tests {
             kind: "invalid_request_error",
             param: None,
             code: Some("quota_exhausted"),
+            extra: None,
         };
         write(&mut out, &error);
         assert_eq!(
@@ -47,5 +58,11 @@ mod tests {
                 r#""param":null,"code":"quota_exhausted"}}"#
             )
         );
+        out.clear();
+        let figures = serde_json::json!({ "remaining": 3 });
+        let extra = Some(("quota", &figures));
+        write(&mut out, &Error { extra, ..error });
+        let text = String::from_utf8_lossy(&out);
+        assert!(text.ends_with(r#","quota":{"remaining":3}}}"#), "{text}");
     }
 }

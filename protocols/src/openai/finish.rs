@@ -13,15 +13,29 @@ const LONGEST: usize = 64;
 /// It costs one scan and no parse. Inside a JSON string every quote is escaped, so the key in
 /// quotes cannot be part of one; a key written with escapes is missed, and no provider writes one.
 pub fn reason(data: &[u8]) -> Option<&str> {
+    reasons(data).next()
+}
+
+/// As [`reason`], of every choice that has one.
+pub fn reasons(data: &[u8]) -> impl Iterator<Item = &str> {
     static KEY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
-    KEY.find_iter(data).find_map(|at| {
+    KEY.find_iter(data).filter_map(|at| {
         let value = data[at + KEY.needle().len()..].trim_ascii_start();
-        let value = value.strip_prefix(b":")?.trim_ascii_start();
-        let word = value.strip_prefix(b"\"")?;
-        let end = memchr::memchr2(b'"', b'\\', &word[..word.len().min(LONGEST + 1)])?;
-        let plain = word[end] == b'"';
-        std::str::from_utf8(&word[..end]).ok().filter(|_| plain)
+        opening(value.strip_prefix(b":")?.trim_ascii_start())
     })
+}
+
+/// A short word, given the JSON string that it is.
+pub(super) fn word(json: &str) -> Option<&str> {
+    opening(json.as_bytes())
+}
+
+/// The short word that `json` begins with.
+fn opening(json: &[u8]) -> Option<&str> {
+    let word = json.strip_prefix(b"\"")?;
+    let end = memchr::memchr2(b'"', b'\\', &word[..word.len().min(LONGEST + 1)])?;
+    let plain = word[end] == b'"';
+    std::str::from_utf8(&word[..end]).ok().filter(|_| plain)
 }
 
 #[cfg(test)]
@@ -34,6 +48,7 @@ mod tests {
             {"index":0,"message":{"content":"\"finish_reason\":\"no\""},"finish_reason":"length"},
             {"index":1,"finish_reason":"stop"}],"usage":null}"#;
         assert_eq!(reason(body), Some("length"));
+        assert_eq!(reasons(body).collect::<Vec<_>>(), ["length", "stop"]);
         let spaced = br#"{"choices": [{"delta": {}, "finish_reason" : "stop"}]}"#;
         assert_eq!(reason(spaced), Some("stop"));
     }

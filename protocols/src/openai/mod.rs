@@ -3,8 +3,10 @@
 //! provider, no price and no quota; unknown members pass unseen.
 
 pub mod chat;
+pub mod ending;
 pub mod error;
 pub mod finish;
 mod json;
 pub mod model_list;
+pub mod output;
 pub mod usage;

@@ -1,15 +1,30 @@
 //! `llm`: has a language model answer, under whatever quotas the route has.
 //!
 //! The request is read by borrowing and edited at byte ranges, never re-serialised; the answer
-//! passes through while [`answer`] looks for what it used.
+//! passes through while what it uses is looked for.
+//!
+//! | Module | Knows |
+//! |---|---|
+//! | `bound` | what is reserved before a call, and what the provider is told to keep to |
+//! | `budget` | what is reserved, and how more is |
+//! | `answer` | an answer's head; `whole` and `stream` its body |
+//! | `count`, `spend` | tokens, and what they come to in every unit |
+//! | `learned` | how long answers turned out before |
+//! | `note` | what is written down of a call |
 
 mod answer;
 mod bound;
+mod budget;
 mod count;
+mod learned;
+mod note;
+mod spend;
+mod stream;
+mod whole;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HeaderMap};
@@ -19,7 +34,11 @@ use weir_protocols::openai::model_list;
 use weir_telemetry::record;
 use weir_telemetry::{Code, Metrics};
 
+pub(crate) use learned::Learned;
+
 use crate::error::GatewayError;
+use crate::policy::quota::{Bound, charge};
+use crate::price;
 use crate::proxy::head::{self, Length, Target};
 use crate::proxy::{Downstream, Reply, Request, reply};
 use crate::upstream::{self, Body, Call, Upstream};
@@ -32,6 +51,8 @@ pub(crate) struct Model {
     pub(crate) provider_model: Arc<str>,
     /// Who answers.
     pub(crate) provider: Arc<Provider>,
+    /// What it costs, over time.
+    pub(crate) prices: price::Schedule,
 }
 
 /// A provider that speaks OpenAI's dialect.
@@ -79,18 +100,6 @@ impl Llm {
         request: &mut Request,
         down: &mut Downstream,
     ) -> Result<(), GatewayError> {
-        let served = self.serve(request, down).await;
-        if let Err(error) = &served {
-            bound::without_model(request, Some(error))?;
-        }
-        served
-    }
-
-    async fn serve(
-        &self,
-        request: &mut Request,
-        down: &mut Downstream,
-    ) -> Result<(), GatewayError> {
         let head = down.head();
         let path = head.uri.path();
         if path.ends_with("/models") {
@@ -101,7 +110,7 @@ impl Llm {
                     error.header(http::header::ALLOW, HeaderValue::from_static("GET, HEAD"))
                 );
             }
-            bound::without_model(request, None)?;
+            charge(request, &down.head().headers, Bound::default()).await?;
             return reply::answer(request, down, self.list()).await;
         }
         if !path.ends_with("/chat/completions") {
@@ -143,13 +152,14 @@ impl Llm {
             .ok_or_else(|| self.unknown(&chat.model))?;
         self.note(request, model, chat.stream);
 
-        let output = bound::reserve(request, &chat, &model.name).await?;
+        request.price = model.prices.price(SystemTime::now()).copied();
+        let granted = bound::reserve(request, &down.head().headers, &chat, model).await?;
         let mut splice = Splice::new(body.clone());
         splice
             .with_model(&chat, &model.provider_model)
             .with_usage_requested(&chat);
-        if let Some(output) = output {
-            splice.with_max_tokens(&chat, output, model.provider.limit_field());
+        if let Some(limit) = granted.limit {
+            splice.with_max_tokens(&chat, limit, model.provider.limit_field());
         }
         let edited = splice.finish();
 
@@ -181,11 +191,10 @@ impl Llm {
         let wishes = answer::Wishes {
             stream: chat.stream,
             usage: chat.include_usage,
+            choices: chat.n,
+            budget: granted.budget,
         };
-        let prompt = request
-            .prompt_bound
-            .unwrap_or_else(|| bound::by_bytes(&chat));
-        answer::pass(request, down, answered, &mut call.body, wishes, prompt).await
+        answer::pass(request, down, answered, &mut call.body, wishes).await
     }
 
     fn note(&self, request: &mut Request, model: &Model, stream: bool) {

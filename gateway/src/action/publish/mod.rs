@@ -1,4 +1,5 @@
-//! `publish`: makes a request a Kafka record, and answers with what the broker said, no more.
+//! `publish`: makes a request a Kafka record, and answers with what the broker said, no more. What
+//! the record takes up is charged before it is sent.
 
 mod producer;
 mod watch;
@@ -14,7 +15,9 @@ use weir_telemetry::{Code, Metrics, metrics, trace};
 use crate::action::template;
 use crate::config::routes::{action as config, owns_topic};
 use crate::error::GatewayError;
+use crate::policy::quota::{Bound, Usage, charge};
 use crate::proxy::{Downstream, Reply, Request, reply};
+use crate::quota::{self, Amounts, Unit};
 
 pub(crate) use producer::Producer;
 use producer::{Acknowledged, Outgoing};
@@ -42,9 +45,36 @@ impl Publish {
         let headers = self.headers(request, down, span_id);
         down.limit(self.config.max_body)?;
         let body = down.read_whole().await?;
+        let outgoing = Outgoing {
+            topic: &topic,
+            key: key.as_deref(),
+            payload: &body,
+            headers,
+        };
+        let size = outgoing.size();
+        let bound = Bound {
+            amounts: Amounts::default().with(Unit::KafkaBytes, size),
+            ..Bound::default()
+        };
+        charge(request, &down.head().headers, bound).await?;
 
-        let begun = Instant::now();
+        self.note(
+            request,
+            &topic,
+            span_id,
+            body.len() + key.as_ref().map_or(0, String::len),
+        );
+        // Should nobody learn what became of it, it counts as written.
+        request.usage = Some(written(size, quota::Provenance::Estimated));
+        let Acknowledged { partition, offset } = self.send(request, outgoing, size).await?;
         request.topic_metrics = Some(self.series(&topic));
+        let body =
+            serde_json::json!({ "topic": &*topic, "partition": partition, "offset": offset });
+        reply::answer(request, down, Reply::json(StatusCode::OK, body.to_string())).await
+    }
+
+    fn note(&self, request: &mut Request, topic: &Arc<str>, span_id: [u8; 8], bytes: usize) {
+        request.topic_metrics = Some(self.series(topic));
         request.record.kafka = Some(Box::new(Kafka {
             cluster: self.config.cluster.clone(),
             topic: topic.clone(),
@@ -52,17 +82,27 @@ impl Publish {
             started: request.began.elapsed(),
             partition: None,
             offset: None,
-            bytes: (body.len() + key.as_ref().map_or(0, String::len)) as u64,
+            bytes: bytes as u64,
             took: std::time::Duration::ZERO,
         }));
-        let outgoing = Outgoing {
-            topic: &topic,
-            key: key.as_deref(),
-            payload: &body,
-            headers,
-        };
+    }
+
+    /// Hands a record of so many bytes to the producer, and writes down what came of it.
+    async fn send(
+        &self,
+        request: &mut Request,
+        outgoing: Outgoing<'_>,
+        size: u64,
+    ) -> Result<Acknowledged, GatewayError> {
+        let begun = Instant::now();
         let sent = self.producer.send(outgoing, self.config.timeout).await;
         request.waits.upstream += begun.elapsed();
+        match &sent {
+            Ok(_) => request.usage = Some(written(size, quota::Provenance::Counted)),
+            Err(error) if error.code == Code::KafkaOutcomeUnknown => {}
+            // Every other one says for certain that it was not written.
+            Err(_) => request.usage = Some(Usage::nothing()),
+        }
         if let Some(kafka) = &mut request.record.kafka {
             kafka.took = begun.elapsed();
             if let Ok(Acknowledged { partition, offset }) = &sent {
@@ -70,11 +110,7 @@ impl Publish {
                 kafka.offset = Some(*offset);
             }
         }
-        let Acknowledged { partition, offset } = sent?;
-        request.topic_metrics = Some(self.series(&topic));
-        let body =
-            serde_json::json!({ "topic": &*topic, "partition": partition, "offset": offset });
-        reply::answer(request, down, Reply::json(StatusCode::OK, body.to_string())).await
+        sent
     }
 
     /// The figures of a topic. Callers may choose its name, so one that no broker has taken a
@@ -135,6 +171,14 @@ impl Publish {
             }
         }
         headers
+    }
+}
+
+/// A record of so many bytes was written, or may have been.
+fn written(size: u64, provenance: quota::Provenance) -> Usage {
+    Usage {
+        amounts: Amounts::default().with(Unit::KafkaBytes, size),
+        provenance,
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::OwnedHeaders;
+use rdkafka::message::{Headers as _, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use weir_telemetry::Code;
 
@@ -48,6 +48,18 @@ pub(super) struct Outgoing<'a> {
     pub(super) key: Option<&'a str>,
     pub(super) payload: &'a [u8],
     pub(super) headers: OwnedHeaders,
+}
+
+impl Outgoing<'_> {
+    /// Its key, its value, and the names and values of its headers, in bytes.
+    pub(super) fn size(&self) -> u64 {
+        let headers = self.headers.iter().map(|header| {
+            let value = header.value.map_or(0, <[u8]>::len);
+            header.key.len() + value
+        });
+        let key = self.key.map_or(0, str::len);
+        (key + self.payload.len() + headers.sum::<usize>()) as u64
+    }
 }
 
 /// What the broker said.

@@ -9,14 +9,25 @@ use super::{Metered, Policed, Quotas, needs_action};
 use crate::config::policies::PolicyConfig;
 use crate::config::quotas as config;
 use crate::config::routes::Route;
-use crate::quota::{By, Limit, Period, Quota, Unit, Window};
+use crate::quota::{
+    By, Limit, Narrowed, OnExhausted, OnStoreFailure, Period, Quota, Store, Window,
+};
 use crate::runtime::Parts;
 
-/// The definitions, by name.
-pub(crate) fn definitions(quotas: &[Arc<config::Quota>]) -> HashMap<Arc<str>, Arc<Quota>> {
+/// The definitions, by name, each counted in its one of `stores`.
+pub(crate) fn definitions(
+    quotas: &[Arc<config::Quota>],
+    stores: &HashMap<Arc<str>, Store>,
+) -> HashMap<Arc<str>, Arc<Quota>> {
+    let of = |quota: &config::Quota| {
+        let store = stores
+            .get(&quota.store)
+            .expect("`check` resolved every store");
+        Arc::new(definition(quota, store.clone()))
+    };
     quotas
         .iter()
-        .map(|quota| (quota.name.clone(), Arc::new(definition(quota))))
+        .map(|quota| (quota.name.clone(), of(quota)))
         .collect()
 }
 
@@ -51,46 +62,67 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Policed {
     }
 }
 
-fn definition(quota: &config::Quota) -> Quota {
+fn definition(quota: &config::Quota, store: Store) -> Quota {
+    let config::Narrowed {
+        routes,
+        models,
+        consumers,
+    } = quota.narrowed.clone();
     Quota {
         name: quota.name.clone(),
-        unit: match quota.unit {
-            config::Unit::Requests => Unit::Requests,
-            config::Unit::Tokens => Unit::Tokens,
-        },
+        store,
+        unit: quota.unit.into(),
         limit: Limit {
             default: quota.limit,
-            overrides: quota
-                .overrides
-                .iter()
-                .map(|(k, v)| (k.to_string(), *v))
-                .collect(),
+            overrides: quota.overrides.clone(),
         },
-        window: match quota.window {
-            config::Window::Fixed(every) => Window::Fixed {
-                every: period(every),
-            },
-            config::Window::Sliding(every) => Window::Sliding { every },
-        },
+        window: window(quota),
         by: quota.by.iter().map(dimension).collect(),
+        narrowed: Narrowed {
+            routes,
+            models,
+            consumers,
+        },
+        enforce: quota.enforce,
+        on_exhausted: match quota.on_exhausted {
+            config::OnExhausted::Refuse => OnExhausted::Refuse,
+            config::OnExhausted::Cut => OnExhausted::Cut,
+            config::OnExhausted::Finish => OnExhausted::Finish,
+        },
+        on_store_failure: match quota.on_store_failure {
+            config::OnStoreFailure::Deny => OnStoreFailure::Deny,
+            config::OnStoreFailure::Allow => OnStoreFailure::Allow,
+        },
     }
 }
 
-fn period(every: config::Every) -> Period {
-    match every {
-        config::Every::Minute => Period::Minute,
-        config::Every::Hour => Period::Hour,
-        config::Every::Day => Period::Day,
-        config::Every::Month => Period::Month,
+fn window(quota: &config::Quota) -> Window {
+    match quota.window {
+        config::Window::Fixed(every, zone) => Window::Fixed {
+            every: match every {
+                config::Every::Minute => Period::Minute,
+                config::Every::Hour => Period::Hour,
+                config::Every::Day => Period::Day(zone),
+                config::Every::Month => Period::Month(zone),
+            },
+        },
+        config::Window::Sliding(every) => Window::Sliding { every },
+        config::Window::TokenBucket { every, burst } => {
+            Window::token_bucket(quota.limit, every, burst)
+        }
+        config::Window::Held => Window::Held,
     }
 }
 
 fn dimension(dimension: &config::Dimension) -> By {
     match dimension {
-        config::Dimension::Consumer => By::Consumer,
+        config::Dimension::Organisation => By::Organisation,
         config::Dimension::Team => By::Team,
+        config::Dimension::Consumer => By::Consumer,
         config::Dimension::Route => By::Route,
-        config::Dimension::ClientAddress => By::ClientAddress,
         config::Dimension::Model => By::Model,
+        config::Dimension::Provider => By::Provider,
+        config::Dimension::ClientAddress => By::ClientAddress,
+        config::Dimension::Header(name) => By::Header(name.clone()),
     }
 }

@@ -1,28 +1,35 @@
 //! `quota`: reserves before the action, settles when the request is over.
 //!
 //! What is counted per request is reserved here. Where one of the quotas needs what only the
-//! action knows (tokens, the model), all of them wait for the action, so that they are still
-//! taken all or nothing.
+//! action knows (tokens, the model, the size of a record), all of them wait for the action, so
+//! that they are still taken all or nothing.
 
 mod build;
+mod flow;
+mod refuse;
+mod settle;
+mod tell;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use http::{HeaderName, HeaderValue};
+use http::HeaderMap;
 use weir_protocols::rate_limit;
+use weir_telemetry::metrics;
+use weir_telemetry::metrics::quota::Decision;
 use weir_telemetry::record::QuotaUse;
-use weir_telemetry::{Code, metrics};
 
 pub(crate) use build::{build, definitions};
+pub(crate) use flow::{Outlook, cut, left, top_up};
+pub(crate) use settle::{Usage, declare, settle};
 
 use super::{Policy, RequestCx, Verdict};
 use crate::error::GatewayError;
 use crate::proxy::Request;
-use crate::quota::{By, Claim, Provenance, Quota, Refusal, Subject, Unit, Used};
+use crate::quota::{Amounts, By, Claim, Quota, Refused, Reservation, Subject, Unit};
+use crate::runtime::{Consumer, Route, Snapshot};
 
 /// One quota of a route, with what is written of it.
 pub(crate) struct Metered {
@@ -34,6 +41,14 @@ pub(crate) struct Metered {
 /// The quotas of one policy, in the order written.
 pub(crate) struct Quotas(Vec<Metered>);
 
+/// What a request holds of its quotas.
+pub(crate) struct Held {
+    /// All of them, reserved together.
+    pub(crate) reservation: Reservation,
+    /// Where each one's figures go.
+    metrics: Vec<Arc<metrics::Quota>>,
+}
+
 /// The policy.
 pub(crate) struct Policed {
     quotas: Arc<Quotas>,
@@ -41,12 +56,14 @@ pub(crate) struct Policed {
 }
 
 /// What one request may use at most.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Bound<'a> {
-    /// In tokens, where the action spends any.
-    pub(crate) tokens: u64,
+    /// Of each unit that the action uses; requests count themselves.
+    pub(crate) amounts: Amounts,
     /// The model asked for.
     pub(crate) model: Option<&'a str>,
+    /// The provider that is to answer.
+    pub(crate) provider: Option<&'a str>,
 }
 
 #[async_trait]
@@ -55,261 +72,137 @@ impl Policy for Policed {
         if self.deferred {
             cx.request.deferred_quotas = Some(self.quotas.clone());
         } else {
-            let bound = Bound {
-                tokens: 0,
-                model: None,
-            };
-            self.quotas
-                .reserve(cx.request, bound)
-                .map_err(|refusal| self.quotas.refused(&refusal))?;
+            let reserved = self
+                .quotas
+                .reserve(cx.request, &cx.head.headers, Bound::default())
+                .await;
+            reserved.map_err(|refused| self.quotas.refused(&refused))?;
         }
         Ok(Verdict::Continue)
     }
 }
 
 impl Quotas {
-    /// Whether one of them counts tokens.
-    pub(crate) fn count_tokens(&self) -> bool {
-        self.0.iter().any(|m| m.quota.unit == Unit::Tokens)
-    }
-
     /// Takes the bound from every quota, or from none. A refusal is not counted yet: the action may
     /// have a smaller bound to try; the last one goes to [`refused`](Self::refused).
-    pub(crate) fn reserve(&self, request: &mut Request, bound: Bound<'_>) -> Result<(), Refusal> {
+    pub(crate) async fn reserve(
+        &self,
+        request: &mut Request,
+        headers: &HeaderMap,
+        bound: Bound<'_>,
+    ) -> Result<(), Refused> {
         let consumer = request.consumer.clone();
         let route = request.route.clone();
+        let snapshot = request.snapshot.clone();
         let subject = Subject {
-            consumer: consumer.as_ref().map(|c| &*c.name),
-            team: consumer.as_ref().and_then(|c| c.team.as_deref()),
-            route: route.as_ref().map(|r| &*r.name),
+            headers: Some(headers),
             client: Some(request.client()),
-            model: bound.model,
+            ..subject(consumer.as_deref(), route.as_deref(), &snapshot, bound)
         };
-        let claims: Vec<_> = self
-            .0
+        let counting: Vec<&Metered> = self.covering(&subject).collect();
+        let claims: Vec<_> = counting
             .iter()
             .map(|m| Claim {
                 quota: &m.quota,
                 subject,
-                bound: amount(m.quota.unit, bound),
+                bound: amount(m.quota.unit, &bound.amounts),
             })
             .collect();
-        let reservation = request.gateway.ledger.reserve(&claims, SystemTime::now())?;
-        let team = request.record.team.clone();
-        for (metered, claim) in self.0.iter().zip(&claims) {
-            metered.metrics.decided(true);
-            metered
-                .metrics
-                .units(team.as_deref().unwrap_or_default())
-                .reserved(claim.bound);
+        let holder = Arc::from(request.record.request_id.as_str());
+        let gateway = request.gateway.clone();
+        let reservation = gateway.ledger.reserve(&claims, Some(&holder)).await?;
+        drop(claims);
+        self.note(request, &counting, &reservation);
+        tell::tell(request, &counting, &reservation);
+        request.held = Some(Held {
+            reservation,
+            metrics: counting.iter().map(|m| m.metrics.clone()).collect(),
+        });
+        // A request that is let in counts, whatever becomes of it.
+        if counting.iter().any(|m| m.quota.unit == Unit::Requests) {
+            declare(request, Usage::nothing());
+        }
+        Ok(())
+    }
+
+    fn covering(&self, subject: &Subject<'_>) -> impl Iterator<Item = &Metered> {
+        self.0
+            .iter()
+            .filter(|metered| metered.quota.narrowed.covers(subject))
+    }
+
+    fn note(&self, request: &mut Request, counting: &[&Metered], reservation: &Reservation) {
+        let team = request.record.team.clone().unwrap_or_default();
+        for (metered, hold) in counting.iter().zip(reservation.states()) {
+            let decision = match (hold.over, metered.quota.enforce) {
+                (false, _) => Decision::Allowed,
+                (true, false) => Decision::NotEnforced,
+                (true, true) => Decision::Unseen,
+            };
+            metered.metrics.decided(decision);
+            metered.metrics.units(&team).reserved(hold.bound());
             request.record.quotas.push(QuotaUse {
                 quota: metered.quota.name.clone(),
                 unit: metered.quota.unit.as_str(),
-                reserved: claim.bound,
+                reserved: hold.bound(),
                 used: 0,
                 provenance: "estimated",
             });
         }
-        self.tell(request, &reservation);
-        request.reservation = Some((
-            reservation,
-            self.0.iter().map(|m| m.metrics.clone()).collect(),
-        ));
-        Ok(())
-    }
-
-    /// `RateLimit` and `RateLimit-Policy` for the answer, whatever it will be.
-    fn tell(&self, request: &mut Request, reservation: &crate::quota::Reservation) {
-        let mut fields = RateLimit::default();
-        for (metered, (_, state)) in self.0.iter().zip(reservation.states()) {
-            fields.add(metered, state.limit, state.remaining, state.reset);
-        }
-        request.answer_headers.extend(fields.into_headers());
-    }
-
-    /// Counts a refusal that is final; what its caller is told.
-    pub(crate) fn refused(&self, refusal: &Refusal) -> GatewayError {
-        let metered = self.0.iter().find(|m| m.quota.name == refusal.quota.name);
-        if let Some(metered) = metered {
-            metered.metrics.decided(false);
-        }
-        let Refusal {
-            quota,
-            limit,
-            remaining,
-            requested,
-            ..
-        } = refusal;
-        let (name, unit) = (&quota.name, quota.unit);
-        let public = if refusal.never {
-            format!(
-                "This request needs {requested} {unit}, and the limit of the quota \"{name}\" is \
-                 {limit}. Make it smaller: waiting cannot help."
-            )
-        } else {
-            format!(
-                "The quota \"{name}\" has {remaining} of {limit} {unit} left, and this request \
-                 needs {requested}. That much is sure to be free in {} s.",
-                seconds_up(refusal.retry_after)
-            )
-        };
-        let mut error = GatewayError::public(Code::QuotaExhausted, public).source(refusal);
-        if !refusal.never {
-            error = error.retry_after(refusal.retry_after);
-        }
-        let mut fields = RateLimit::default();
-        if let Some(metered) = metered {
-            fields.add(
-                metered,
-                refusal.limit,
-                refusal.remaining,
-                refusal.retry_after,
-            );
-        }
-        error.headers.extend(fields.into_headers());
-        error
     }
 }
 
-/// The two header fields, member by member.
-#[derive(Default)]
-struct RateLimit {
-    policy: String,
-    remaining: String,
-}
-
-impl RateLimit {
-    fn add(&mut self, metered: &Metered, limit: u64, remaining: u64, reset: Duration) {
-        let name = &metered.name;
-        let window = Some(metered.quota.window.seconds());
-        rate_limit::write_policy(
-            &mut self.policy,
-            &rate_limit::Policy {
-                name,
-                quota: limit,
-                window,
-            },
-        );
-        let reset = Some(seconds_up(reset));
-        rate_limit::write_remaining(
-            &mut self.remaining,
-            &rate_limit::Remaining {
-                name,
-                remaining,
-                reset,
-            },
-        );
-    }
-
-    fn into_headers(self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-        [
-            (RATE_LIMIT_POLICY, self.policy),
-            (RATE_LIMIT, self.remaining),
-        ]
-        .into_iter()
-        .filter_map(|(name, text)| Some((name, HeaderValue::try_from(text).ok()?)))
+/// What `request` counts for, as far as whom it names goes.
+fn subject<'a>(
+    consumer: Option<&'a Consumer>,
+    route: Option<&'a Route>,
+    snapshot: &'a Snapshot,
+    bound: Bound<'a>,
+) -> Subject<'a> {
+    let team = consumer.and_then(|consumer| consumer.team.as_deref());
+    Subject {
+        organisation: team.and_then(|team| snapshot.organisation(team)),
+        team,
+        consumer: consumer.map(|consumer| &*consumer.name),
+        route: route.map(|route| &*route.name),
+        model: bound.model,
+        provider: bound.provider,
+        client: None,
+        headers: None,
     }
 }
 
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-
-/// Settles what the request reserved, with what the action found it used.
-pub(crate) fn settle(request: &mut Request) {
-    let Some((reservation, metrics)) = request.reservation.take() else {
-        return;
+/// Charges what an action is about to use to the quotas that waited for it; nothing if none did.
+///
+/// This is the hook for whatever an action has a cost of its own for. It calls this once it knows
+/// the most that it will use, before it uses any, and writes into [`Request::usage`] what it came
+/// to, as soon as that is known: when the request is over, that replaces the bound. An action that
+/// never calls it is charged as one that used nothing but a request.
+pub(crate) async fn charge(
+    request: &mut Request,
+    headers: &HeaderMap,
+    bound: Bound<'_>,
+) -> Result<(), GatewayError> {
+    let Some(quotas) = request.deferred_quotas.take() else {
+        return Ok(());
     };
-    let sent = request
-        .record
-        .attempts
-        .iter()
-        .any(|attempt| attempt.bytes_sent > 0);
-    let tokens = request.tokens_used.or((!sent).then_some(NOTHING));
-    let uses = &mut request.record.quotas;
-    let settled = reservation.settle(|quota| match quota.unit {
-        Unit::Requests => Used {
-            amount: 1,
-            provenance: Provenance::Counted,
-        },
-        Unit::Tokens => {
-            let bound = uses
-                .iter()
-                .find(|use_| use_.quota == quota.name)
-                .map_or(0, |use_| use_.reserved);
-            tokens_within(tokens, bound)
-        }
-    });
-    let team = request.record.team.as_deref().unwrap_or_default();
-    for (settled, metrics) in settled.iter().zip(&metrics) {
-        if let Some(use_) = uses
-            .iter_mut()
-            .find(|use_| use_.quota == settled.quota.name)
-        {
-            use_.used = settled.used.amount;
-            use_.provenance = provenance(settled.used.provenance);
-        }
-        // What is beyond the bound is counted as debt there, as the ledger keeps it.
-        metrics
-            .units(team)
-            .settled(settled.bound, settled.used.amount);
-        if settled.overrun > 0 {
-            let (name, unit) = (&settled.quota.name, settled.quota.unit);
-            log::debug!(
-                "quota \"{name}\": {} {unit} used, {} reserved: {} are debt",
-                settled.used.amount,
-                settled.bound,
-                settled.overrun
-            );
-        }
-    }
+    let reserved = quotas.reserve(request, headers, bound).await;
+    reserved.map_err(|refused| quotas.refused(&refused))
 }
 
-/// What a quota in tokens is charged of which `bound` was reserved.
-fn tokens_within(told: Option<Used>, bound: u64) -> Used {
-    match told {
-        // A guess from bytes may be too high, and the provider was held to the bound: a guess makes
-        // no debt.
-        Some(Used {
-            amount,
-            provenance: Provenance::Estimated,
-        }) => Used {
-            amount: amount.min(bound),
-            provenance: Provenance::Estimated,
-        },
-        Some(used) => used,
-        // Something went upstream and nobody said what it cost: it counts in full.
-        None => Used {
-            amount: bound,
-            provenance: Provenance::Estimated,
-        },
-    }
-}
-
-const NOTHING: Used = Used {
-    amount: 0,
-    provenance: Provenance::Counted,
-};
-
-fn amount(unit: Unit, bound: Bound<'_>) -> u64 {
+fn amount(unit: Unit, amounts: &Amounts) -> u64 {
     match unit {
-        Unit::Requests => 1,
-        Unit::Tokens => bound.tokens,
+        Unit::Requests | Unit::ConcurrentRequests => 1,
+        _ => amounts.get(unit),
     }
 }
 
+/// Whether only the action knows what is to be reserved.
 fn needs_action(quota: &Quota) -> bool {
-    quota.unit == Unit::Tokens || quota.by.contains(&By::Model)
-}
-
-/// The provenance as telemetry writes it.
-pub(crate) fn provenance(provenance: Provenance) -> &'static str {
-    match provenance {
-        Provenance::Provider => "provider",
-        Provenance::Counted => "counted",
-        Provenance::Estimated => "estimated",
-    }
-}
-
-fn seconds_up(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+    !matches!(quota.unit, Unit::Requests | Unit::ConcurrentRequests)
+        || quota
+            .by
+            .iter()
+            .any(|by| matches!(by, By::Model | By::Provider))
+        || !quota.narrowed.models.is_empty()
 }

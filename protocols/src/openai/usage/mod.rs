@@ -1,12 +1,9 @@
-//! What a provider says was used, and an estimate for when it says nothing.
+//! What a provider says was used.
 //! Reads answers; knows no price and no quota.
-
-mod output;
 
 use std::sync::LazyLock;
 
 use memchr::memmem::{Finder, FinderRev};
-pub use output::content_bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

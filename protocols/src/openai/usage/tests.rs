@@ -118,39 +118,3 @@ fn done_is_done() {
     assert!(is_done(b"[DONE]") && is_done(b" [DONE]\n"));
     assert!(!is_done(b"[done]") && !is_done(b"") && !is_done(b"\"[DONE]\""));
 }
-
-#[test]
-fn output_is_counted_unescaped() {
-    let count = |data: &str| content_bytes(data.as_bytes());
-    assert_eq!(
-        count(r#"{"choices":[{"index":0,"delta":{"content":"Hallo"}}]}"#),
-        5
-    );
-    assert_eq!(
-        count(r#"{"choices":[{"delta":{"content":"\u00e4\n"}}]}"#),
-        3
-    );
-    assert_eq!(
-        count(r#"{"choices":[{"delta":{"reasoning_content":"ab"}},{"delta":{"refusal":"c"}}]}"#),
-        3
-    );
-    assert_eq!(
-        count(
-            r#"{"choices":[{"delta":{"content":null,"tool_calls":[
-                {"index":0,"id":"call_1","function":{"name":"f","arguments":"{\"a\":1}"}},
-                {"index":1,"function":{"arguments":"xy"}}]}}]}"#
-        ),
-        1 + 7 + 2
-    );
-    assert_eq!(count(r#"{"choices":[{"delta":{"content":["part"]}}]}"#), 8);
-    for nothing in [
-        r#"{"choices":[]}"#,
-        r#"{"choices":null}"#,
-        r#"{"choices":[{"delta":{}}],"usage":null}"#,
-        r#"{"error":{"message":"overloaded"}}"#,
-        "[DONE]",
-        "{",
-    ] {
-        assert_eq!(count(nothing), 0, "{nothing}");
-    }
-}
