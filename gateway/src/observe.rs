@@ -1,13 +1,17 @@
-//! Telemetry started from what the configuration says of it.
+//! Telemetry started from what the configuration says of it, and told by what knows none.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use weir_telemetry::access_log::Output;
 use weir_telemetry::export::{Resolved, Settings};
 use weir_telemetry::recorder::{Limits, Recorder};
 use weir_telemetry::trace::Sampler;
-use weir_telemetry::{AccessLog, Exporter, Metrics, Telemetry};
+use weir_telemetry::{AccessLog, Exporter, Metrics, Telemetry, metrics};
 
 use crate::config::Config;
 use crate::config::telemetry as config;
+use crate::quota::Observer;
 
 /// Starts the writers and exporters.
 pub(crate) fn start(config: &Config) -> Result<Telemetry, String> {
@@ -30,6 +34,24 @@ pub(crate) fn start(config: &Config) -> Result<Telemetry, String> {
         slow_after: config.telemetry.slow_after.into(),
         metrics,
     })
+}
+
+/// Counts how the store of this name fares.
+pub(crate) fn store(metrics: &Metrics, name: &str) -> Arc<dyn Observer> {
+    Arc::new(Counted(metrics.store(name)))
+}
+
+#[derive(Debug)]
+struct Counted(Arc<metrics::Store>);
+
+impl Observer for Counted {
+    fn decided(&self, waited: bool) {
+        self.0.decided(waited);
+    }
+
+    fn entered(&self, took: Duration, failed: bool) {
+        self.0.entered(took, failed);
+    }
 }
 
 /// What decides on traces that begin under this configuration.

@@ -152,10 +152,37 @@ metrics! {
     // Quotas.
     QUOTA_DECISIONS "weir_quota_decisions_total" Counter "{decision}"
         ["quota" "decision"] &[],
-        "Decisions of a quota: allowed or refused.";
+        "Decisions of a quota: allowed, refused, not_enforced (would be refused), cut (an answer, allowed before, that was ended for want of room), and while its store does not answer unseen (let through) or unavailable (refused).";
     QUOTA_UNITS "weir_quota_units_total" Counter "{unit}"
         ["quota" "weir_team" "state"] &[],
         "Units of a quota that were reserved, settled, refunded or became debt.";
+    QUOTA_LIMIT "weir_quota_limit" Gauge "{unit}"
+        ["quota"] &[],
+        "What one key of a quota may use in a window, unless an override says otherwise.";
+    QUOTA_ENFORCED "weir_quota_enforced" Gauge "1"
+        ["quota"] &[],
+        "Whether a quota refuses anything (1) or only tells what it would refuse (0).";
+    QUOTA_KEYS "weir_quota_keys" Gauge "{key}"
+        ["quota"] &[],
+        "Keys of a quota that this process knows and that are in use.";
+    QUOTA_STANDING "weir_quota_standing" Gauge "{unit}"
+        ["quota" "state"] &[],
+        "Units of a quota over the keys that this process knows: used, reserved (or kept to be), debt, and credit (given back by hand).";
+    QUOTA_FULLEST "weir_quota_fullest_ratio" Gauge "1"
+        ["quota"] &[],
+        "The share of its limit that is used, reserved or owed in the fullest key of a quota; above 1 while more is owed than one window holds.";
+    QUOTA_STORE_DURATION "weir_quota_store_duration_seconds" Histogram "s"
+        ["store"] LATENCY,
+        "Time a store took to enter what one or more keys used and ask for, failures included.";
+    QUOTA_STORE_FAILURES "weir_quota_store_failures_total" Counter "{entry}"
+        ["store"] &[],
+        "Entries that a store failed to make.";
+    QUOTA_STORE_DECISIONS "weir_quota_store_decisions_total" Counter "{decision}"
+        ["store" "waited"] &[],
+        "Decisions on quotas of a store: made at once from a lease (waited is false), or after the store was asked (true).";
+    QUOTA_STORE_KEEPER "weir_quota_store_keeper" Gauge "1"
+        ["store"] &[],
+        "Whether this process keeps the file of a local store (1), or enters through another process or waits for it (0).";
 
     // Language models.
     LLM_TOKENS "weir_llm_tokens_total" Counter "{token}"
@@ -186,6 +213,9 @@ metrics! {
     CONFIG_LAST_RELOAD_TIMESTAMP "weir_config_last_reload_timestamp_seconds" Gauge "s"
         [] &[],
         "When a configuration was last loaded successfully, in Unix time.";
+    ADMIN_CHANGES "weir_admin_changes_total" Counter "{change}"
+        ["action" "result"] &[],
+        "Changes made by hand on the admin address (quota_grant, quota_reset, store_rebuild), and those that failed.";
     BUILD_INFO "weir_build_info" Gauge "1"
         ["version"] &[],
         "Always 1; the label says which version runs.";

@@ -118,6 +118,8 @@ codes! {
         "The client's address may not use this route.";
     QuotaExhausted "quota_exhausted" 429 Policy true "http_request_denied"
         "A quota this request falls under has nothing left in its window.";
+    QuotaStoreUnavailable "quota_store_unavailable" 503 Gateway true "proxy_internal_error"
+        "The store of a quota did not answer, and the quota lets nothing through unseen.";
     ConnectionLimit "connection_limit" 503 Gateway true "connection_limit_reached"
         "The gateway is at its own limit of connections or streams.";
     Draining "draining" 503 Gateway true "destination_unavailable"

@@ -54,7 +54,9 @@ fn upstreams(gateway: &Gateway) -> String {
 /// What there is, for who asks for something else.
 pub(super) fn index(admin: bool) -> &'static str {
     if admin {
-        "there are /metrics /healthz /readyz /config /upstreams /requests /requests/{id}\n"
+        "there are /metrics /healthz /readyz /config /upstreams /requests /requests/{id} /quotas \
+         /quotas/{name} /quotas/{name}/{key}, and for POST /quotas/{name}/{key}/grant \
+         /quotas/{name}/{key}/reset /stores/{name}/rebuild\n"
     } else {
         "there are /metrics /healthz /readyz\n"
     }

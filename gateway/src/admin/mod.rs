@@ -1,9 +1,15 @@
-//! The two addresses for operators: `metrics`, read-only, and `admin`, everything else.
+//! The two addresses for operators: `metrics`, read-only, and `admin`, everything else. What
+//! changes anything is a POST to `admin`.
 //!
 //! They serve plain HTTP/1.1 through the same guard as traffic, and share nothing with its way:
 //! what they show must work when that does not.
 
 mod answers;
+mod audit;
+mod body;
+mod figures;
+mod problem;
+mod quotas;
 mod ready;
 
 use std::net::SocketAddr;
@@ -12,8 +18,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{Method, StatusCode};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{Method, StatusCode, Uri};
 use pingora_core::apps::ServerApp;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
@@ -21,6 +27,7 @@ use pingora_core::server::ShutdownWatch;
 use pingora_http::ResponseHeader;
 use subtle::ConstantTimeEq as _;
 
+use self::quotas::Change;
 use crate::config::{Config, Secret};
 use crate::gateway::Gateway;
 use crate::server::guard::{self, Allowance, Opening};
@@ -42,6 +49,7 @@ pub(crate) fn addresses(config: &Config) -> impl Iterator<Item = (&'static str, 
 pub(crate) struct App {
     gateway: Arc<Gateway>,
     admin: bool,
+    looks: figures::Looks,
 }
 
 /// An answer.
@@ -75,6 +83,7 @@ impl App {
         App {
             gateway,
             admin: name == ADMIN,
+            looks: figures::Looks::default(),
         }
     }
 
@@ -91,7 +100,7 @@ impl App {
             session.set_keepalive(None);
         }
         let _open = self.gateway.drain.begin();
-        let answer = self.answer(&session);
+        let answer = self.answer(&mut session).await;
         write(&mut session, answer).await.ok()?;
         session
             .finish()
@@ -100,25 +109,63 @@ impl App {
             .map(|reusable| reusable.into_parts())
     }
 
-    fn answer(&self, session: &ServerSession) -> Answer {
+    async fn answer(&self, session: &mut ServerSession) -> Answer {
         let head = session.req_header();
-        if self.admin && !self.authorized(head.headers.get(AUTHORIZATION).map(|v| v.as_bytes())) {
+        let authorization = head.headers.get(AUTHORIZATION).map(|v| v.as_bytes());
+        if self.admin && !self.authorized(authorization) {
             return Answer::text(
                 StatusCode::UNAUTHORIZED,
                 "this address wants its bearer token\n",
             );
         }
-        if head.method != Method::GET && head.method != Method::HEAD {
-            return Answer::text(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here\n");
+        let (method, uri) = (head.method.clone(), head.uri.clone());
+        let change = self.admin.then(|| Change::of(uri.path())).flatten();
+        match (method, change) {
+            (Method::GET | Method::HEAD, _) => self.show(&uri).await,
+            (Method::POST, Some(change)) => self.change(session, &change).await,
+            (_, Some(_)) => {
+                Answer::text(StatusCode::METHOD_NOT_ALLOWED, "POST makes this change\n")
+            }
+            (_, None) => Answer::text(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here\n"),
         }
-        let path = head.uri.path();
-        answers::common(&self.gateway, path)
-            .or_else(|| {
-                self.admin
-                    .then(|| answers::admin(&self.gateway, path))
-                    .flatten()
-            })
-            .unwrap_or_else(|| Answer::text(StatusCode::NOT_FOUND, answers::index(self.admin)))
+    }
+
+    async fn show(&self, uri: &Uri) -> Answer {
+        let path = uri.path();
+        if path == "/metrics" {
+            self.looks.refresh(&self.gateway).await;
+        }
+        if let Some(answer) = answers::common(&self.gateway, path) {
+            return answer;
+        }
+        if self.admin {
+            if let Some(answer) = answers::admin(&self.gateway, path) {
+                return answer;
+            }
+            if let Some(answer) = quotas::show(&self.gateway, uri).await {
+                return answer;
+            }
+        }
+        Answer::text(StatusCode::NOT_FOUND, answers::index(self.admin))
+    }
+
+    async fn change(&self, session: &mut ServerSession, change: &Change) -> Answer {
+        let peer = session.client_addr().and_then(|peer| peer.as_inet());
+        let person = audit::Person {
+            peer: peer.copied(),
+            token: self.has_token(),
+        };
+        match body::read(session).await {
+            Ok(body) => change.make(&self.gateway, person, &body).await,
+            Err(problem) => problem.into(),
+        }
+    }
+
+    /// Whether callers have to show a token, and so have shown it.
+    fn has_token(&self) -> bool {
+        let snapshot = self.gateway.snapshot();
+        let admin = snapshot.loaded.config.admin.as_ref();
+        admin.is_some_and(|admin| admin.token.is_some())
     }
 
     fn authorized(&self, presented: Option<&[u8]>) -> bool {
@@ -147,6 +194,10 @@ async fn write(session: &mut ServerSession, answer: Answer) -> Result<(), pingor
     head.insert_header(CONTENT_LENGTH, answer.body.len())?;
     if answer.status == StatusCode::UNAUTHORIZED {
         head.insert_header(WWW_AUTHENTICATE, "Bearer realm=\"weir admin\"")?;
+    }
+    if answer.status == StatusCode::METHOD_NOT_ALLOWED {
+        let change = Change::of(session.req_header().uri.path());
+        head.insert_header(ALLOW, change.map_or("GET, HEAD", |_| "POST"))?;
     }
     let bodiless = session.req_header().method == Method::HEAD;
     session.write_response_header(Box::new(head)).await?;

@@ -12,10 +12,12 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{self, Fault, Faults, Loaded};
 
+mod admin;
 mod check;
 mod demo;
 mod diff;
 mod key;
+mod quota;
 mod route;
 mod run;
 mod schema;
@@ -46,6 +48,9 @@ enum Command {
     /// Makes API keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Shows and changes how quotas stand in a running gateway
+    #[command(subcommand)]
+    Quota(quota::Command),
     /// Prints the JSON Schema of the configuration
     Schema,
     /// Serves a demonstration, with everything it calls inside
@@ -107,6 +112,7 @@ fn dispatch(command: Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
         Command::Route(arguments) => route::run(&arguments, terminal),
         Command::Diff(arguments) => diff::run(&arguments, terminal),
         Command::Key(command) => key::run(&command, terminal),
+        Command::Quota(command) => quota::run(&command, terminal),
         Command::Schema => schema::run(terminal),
         Command::Demo => demo::run(),
     }

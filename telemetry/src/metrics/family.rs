@@ -5,8 +5,8 @@ use crate::catalogue::{self, Kind, Metric};
 use parking_lot::Mutex;
 use prometheus::core::Collector;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
 use std::collections::HashSet;
 
@@ -60,6 +60,7 @@ fn opts(metric: &Metric) -> Opts {
 
 vector!(Counter, IntCounterVec, IntCounter, |metric| opts(metric));
 vector!(Gauge, IntGaugeVec, IntGauge, |metric| opts(metric));
+vector!(Gauge, GaugeVec, Gauge, |metric| opts(metric));
 vector!(Histogram, HistogramVec, Histogram, |metric| {
     HistogramOpts::from(opts(metric)).buckets(metric.buckets.to_vec())
 });
@@ -86,6 +87,8 @@ pub(super) struct Family<V> {
 
 pub(super) type Counters = Family<IntCounterVec>;
 pub(super) type Gauges = Family<IntGaugeVec>;
+/// Of what may be a fraction, or more than `i64` holds.
+pub(super) type Figures = Family<GaugeVec>;
 pub(super) type Histograms = Family<HistogramVec>;
 
 impl<V: Vector> Family<V> {

@@ -12,9 +12,11 @@ mod family;
 mod listener;
 mod model;
 mod process;
-mod quota;
+pub mod quota;
 mod route;
 mod slots;
+pub mod standing;
+mod store;
 mod topic;
 mod upstream;
 
@@ -22,11 +24,13 @@ pub use listener::Listener;
 pub use model::Model;
 pub use quota::{Quota, Units};
 pub use route::Route;
+pub use standing::Standing;
+pub use store::Store;
 pub use topic::Topic;
 pub use upstream::Upstream;
 
 use cache::Cache;
-use family::{Counters, Gauges, Histograms, Overflow};
+use family::{Counters, Figures, Gauges, Histograms, Overflow};
 use prometheus::{IntCounter, IntGauge, Registry, TextEncoder};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -95,6 +99,16 @@ struct Families {
     refused: Counters,
     quota_decisions: Counters,
     quota_units: Counters,
+    quota_limit: Figures,
+    quota_enforced: Figures,
+    quota_keys: Figures,
+    quota_standing: Figures,
+    quota_fullest: Figures,
+    store_duration: Histograms,
+    store_failures: Counters,
+    store_decisions: Counters,
+    store_keeper: Figures,
+    admin_changes: Counters,
     llm_tokens: Counters,
     llm_duration: Histograms,
     llm_first_chunk: Histograms,
@@ -167,6 +181,22 @@ impl Metrics {
         Arc::new(Quota::resolve(&self.families, name))
     }
 
+    /// Where a quota stands, for as long as the result is kept.
+    pub fn standing(&self, quota: &str) -> Standing {
+        Standing::resolve(&self.families, quota)
+    }
+
+    /// A store that quotas are counted in.
+    pub fn store(&self, name: &str) -> Arc<Store> {
+        Arc::new(Store::resolve(&self.families, name))
+    }
+
+    /// Somebody changed something by hand, or tried to in vain.
+    pub fn changed_by_hand(&self, action: &str, ok: bool) {
+        let result = if ok { "ok" } else { "failed" };
+        self.families.admin_changes.with(&[action, result]).inc();
+    }
+
     /// A model, as callers name it, at a provider, for a team. The team is
     /// known only once the caller is, so this may be asked per request: it
     /// hashes the names and takes a shared lock, no more.
@@ -216,6 +246,7 @@ impl Families {
         let overflow = Overflow::register(registry);
         let counters = |metric| Counters::register(registry, metric, budget, &overflow);
         let gauges = |metric| Gauges::register(registry, metric, budget, &overflow);
+        let figures = |metric| Figures::register(registry, metric, budget, &overflow);
         let histograms = |metric| Histograms::register(registry, metric, budget, &overflow);
         let dropped = counters(&c::TELEMETRY_DROPPED);
         let reloads = counters(&c::CONFIG_RELOADS);
@@ -254,6 +285,16 @@ impl Families {
             refused: counters(&c::REQUESTS_REFUSED),
             quota_decisions: counters(&c::QUOTA_DECISIONS),
             quota_units: counters(&c::QUOTA_UNITS),
+            quota_limit: figures(&c::QUOTA_LIMIT),
+            quota_enforced: figures(&c::QUOTA_ENFORCED),
+            quota_keys: figures(&c::QUOTA_KEYS),
+            quota_standing: figures(&c::QUOTA_STANDING),
+            quota_fullest: figures(&c::QUOTA_FULLEST),
+            store_duration: histograms(&c::QUOTA_STORE_DURATION),
+            store_failures: counters(&c::QUOTA_STORE_FAILURES),
+            store_decisions: counters(&c::QUOTA_STORE_DECISIONS),
+            store_keeper: figures(&c::QUOTA_STORE_KEEPER),
+            admin_changes: counters(&c::ADMIN_CHANGES),
             llm_tokens: counters(&c::LLM_TOKENS),
             llm_duration: histograms(&c::GEN_AI_OPERATION_DURATION),
             llm_first_chunk: histograms(&c::LLM_FIRST_CHUNK_DURATION),

@@ -5,33 +5,68 @@ use super::cache::Cache;
 use prometheus::IntCounter;
 use std::sync::Arc;
 
+/// What a quota decides about a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It fits, and passes.
+    Allowed,
+    /// It does not, and is refused.
+    Refused,
+    /// It does not, and passes: the quota is not enforced.
+    NotEnforced,
+    /// It began, and its answer was ended where no more was to be had.
+    Cut,
+    /// The store did not answer: it passes, to be counted later.
+    Unseen,
+    /// The store did not answer: it is refused.
+    Unavailable,
+}
+
+impl Decision {
+    /// Each one, in the order of their numbers.
+    const ALL: [Self; 6] = [
+        Self::Allowed,
+        Self::Refused,
+        Self::NotEnforced,
+        Self::Cut,
+        Self::Unseen,
+        Self::Unavailable,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Refused => "refused",
+            Self::NotEnforced => "not_enforced",
+            Self::Cut => "cut",
+            Self::Unseen => "unseen",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// The series of one quota.
 pub struct Quota {
     families: Arc<Families>,
     name: Box<str>,
-    allowed: IntCounter,
-    refused: IntCounter,
+    decisions: [IntCounter; Decision::ALL.len()],
     units: Cache<Units>,
 }
 
 impl Quota {
     pub(super) fn resolve(families: &Arc<Families>, name: &str) -> Self {
         Self {
-            allowed: families.quota_decisions.with(&[name, "allowed"]),
-            refused: families.quota_decisions.with(&[name, "refused"]),
+            decisions: Decision::ALL
+                .map(|decision| families.quota_decisions.with(&[name, decision.as_str()])),
             units: Cache::new(super::SERIES_BUDGET),
             families: Arc::clone(families),
             name: name.into(),
         }
     }
 
-    /// The quota let a request pass, or did not.
-    pub fn decided(&self, allowed: bool) {
-        if allowed {
-            self.allowed.inc();
-        } else {
-            self.refused.inc();
-        }
+    /// The quota decided about a request.
+    pub fn decided(&self, decision: Decision) {
+        self.decisions[decision as usize].inc();
     }
 
     /// The units a team moves. May be asked per request: it hashes the name

@@ -3,7 +3,10 @@
 use crate::sample::{self, ms};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use weir_telemetry::catalogue::{self, Kind};
+use weir_telemetry::metrics::quota::Decision;
+use weir_telemetry::metrics::standing::{Figures, Standing};
 use weir_telemetry::{Code, Handles, Metrics, Protocol, Recorder, Telemetry, metrics};
 
 fn telemetry(metrics: &Metrics) -> Telemetry {
@@ -16,8 +19,8 @@ fn telemetry(metrics: &Metrics) -> Telemetry {
     }
 }
 
-/// Do everything once that writes a metric.
-fn exercise(metrics: &Metrics) {
+/// Does everything once that writes a metric; what is returned keeps its series.
+fn exercise(metrics: &Metrics) -> Standing {
     let listener = metrics.listener("public");
     let route = metrics.route("chat", "shop", &["quota"]);
     let model = metrics.model("smart", "openai", "shop");
@@ -50,12 +53,20 @@ fn exercise(metrics: &Metrics) {
     upstream.ejected();
     upstream.breaker_open(true);
     let quota = metrics.quota("team-tokens");
-    quota.decided(true);
+    quota.decided(Decision::Allowed);
     let units = quota.units("shop");
     units.reserved(100);
     units.settled(100, 42);
+    let store = metrics.store("ledger");
+    store.decided(true);
+    store.entered(Duration::ZERO, true);
+    store.keeps(true);
+    metrics.changed_by_hand("quota_grant", true);
     metrics.config_loaded(true);
     metrics.draining(true);
+    let standing = metrics.standing("team-tokens");
+    standing.is(&Figures::default());
+    standing
 }
 
 /// The label names of every sample of one metric.
@@ -79,7 +90,7 @@ fn labels_of(text: &str, sample: &str) -> BTreeSet<String> {
 #[test]
 fn every_metric_of_the_catalogue_appears_with_its_labels() {
     let metrics = Metrics::with_series_budget(200);
-    exercise(&metrics);
+    let _standing = exercise(&metrics);
     for n in 0..201 {
         metrics.upstream(&format!("many-{n}"));
     }
@@ -98,7 +109,7 @@ fn every_metric_of_the_catalogue_appears_with_its_labels() {
 #[test]
 fn nothing_is_written_that_the_catalogue_does_not_name() {
     let metrics = Metrics::new();
-    exercise(&metrics);
+    let _standing = exercise(&metrics);
     let known: BTreeSet<_> = catalogue::ALL
         .iter()
         .map(|metric| metric.name)
@@ -149,7 +160,7 @@ fn value(text: &str, series: &str) -> f64 {
 #[test]
 fn figures_are_those_of_the_record() {
     let metrics = Metrics::new();
-    exercise(&metrics);
+    let _standing = exercise(&metrics);
     let text = metrics.encode();
     for (series, expected) in [
         (
