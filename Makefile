@@ -5,7 +5,7 @@ TIME ?= 600
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # What `make test` builds and runs: everything, real servers included.
-TESTED := --workspace --features weir-tests/real-servers
+TESTED := --workspace --features weir-tests/real-servers,weir/real-servers
 
 .PHONY: help deps build demo test soak bench lint fmt clean
 .DEFAULT_GOAL := help
@@ -36,6 +36,7 @@ bench: ## measure beside nginx and a bare Pingora proxy
 	@scripts/deps.sh bench
 	cargo build --locked --profile dist -p weir -p weir-bench
 	$(TARGET)/dist/weir-bench run --out bench/README.md
+	cargo bench --locked --profile dist -p weir-bench --bench ledger
 
 lint: ## check format, lints, licences, sources and advisories
 	@scripts/deps.sh lint
