@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use weir_telemetry::access_log::Output;
 use weir_telemetry::export::{Resolved, Settings};
+use weir_telemetry::metrics::store::Fault;
 use weir_telemetry::recorder::{Limits, Recorder};
 use weir_telemetry::trace::Sampler;
 use weir_telemetry::{AccessLog, Exporter, Metrics, Telemetry, metrics};
 
 use crate::config::Config;
 use crate::config::telemetry as config;
-use crate::quota::Observer;
+use crate::quota::{Observer, Unfit};
 
 /// Starts the writers and exporters.
 pub(crate) fn start(config: &Config) -> Result<Telemetry, String> {
@@ -51,6 +52,18 @@ impl Observer for Counted {
 
     fn entered(&self, took: Duration, failed: bool) {
         self.0.entered(took, failed);
+    }
+
+    fn unfit(&self, faults: &[Unfit]) {
+        let faults: Vec<Fault> = faults.iter().copied().map(fault).collect();
+        self.0.unfit(&faults);
+    }
+}
+
+const fn fault(unfit: Unfit) -> Fault {
+    match unfit {
+        Unfit::Evict => Fault::Eviction,
+        Unfit::Volatile => Fault::Persistence,
     }
 }
 

@@ -183,6 +183,9 @@ metrics! {
     QUOTA_STORE_KEEPER "weir_quota_store_keeper" Gauge "1"
         ["store"] &[],
         "Whether this process keeps the file of a local store (1), or enters through another process or waits for it (0).";
+    QUOTA_STORE_FAULTS "weir_quota_store_faults" Gauge "1"
+        ["store" "fault"] &[],
+        "Whether the servers of a redis store, as far as they could last be asked, may forget what is counted (1): because they evict keys (eviction) or do not append to a file (persistence).";
 
     // Language models.
     LLM_TOKENS "weir_llm_tokens_total" Counter "{token}"

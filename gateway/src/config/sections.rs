@@ -54,6 +54,7 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
         teams,
     } = platform;
     check_addresses(cx, files, &listeners, metrics, admin.as_ref());
+    stores::check_limits(cx, &stores, &counted);
     Some(Config {
         listeners,
         metrics,

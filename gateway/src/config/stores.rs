@@ -1,14 +1,28 @@
 //! `stores`, checked.
 
+use std::net::Ipv6Addr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::check::{Checker, Item};
+use openssl::x509::X509;
+
+use super::check::{At, Checker, Item};
 use super::platform::Server;
+use super::quotas::{Quota, Unit, Window};
 use super::raw::platform as raw;
 pub use super::raw::platform::Topology;
 use super::secret::Secret;
+use super::tls;
+use crate::price::Dollars;
+
+/// How long a lease may be: what gateways say ten times a second must have time to arrive, and
+/// what a dead one held should not be missing for long.
+const LEASE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
+
+/// The greatest number that Redis' scripts count exactly.
+const EXACT: u64 = (1 << 53) - 1;
 
 /// Where quotas are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,13 +113,52 @@ fn check_redis(
     journal: PathBuf,
 ) -> Option<Redis> {
     let at = &item.at;
+    let addresses = check_addresses(cx, at, raw);
+    if raw.topology == Topology::Cluster && raw.database != 0 {
+        cx.fault(
+            &at.key("database"),
+            "a cluster has only database 0",
+            "leave it out",
+        );
+    }
+    if raw.username.is_some() && raw.password.is_none() {
+        cx.fault(
+            &at.key("username"),
+            "there is no password for this user",
+            "name the secret that holds it under `password`",
+        );
+    }
+    let password = match &raw.password {
+        Some(secret) => {
+            let at = at.key("password").key("secret");
+            Some(cx.reveal(&at, &secret.secret.0, item.team.as_ref())?)
+        }
+        None => None,
+    };
+    let tls = match &raw.tls {
+        Some(tls) => Some(check_tls(cx, item, tls)?),
+        None => None,
+    };
+    check_times(cx, at, raw);
+    Some(Redis {
+        addresses,
+        topology: raw.topology.clone(),
+        database: raw.database,
+        username: raw.username.clone(),
+        password,
+        tls,
+        prefix: raw.prefix.0.clone(),
+        timeout: raw.timeout.0,
+        lease: raw.lease.0,
+        journal,
+    })
+}
+
+/// The addresses that are good.
+fn check_addresses(cx: &mut Checker<'_>, at: &At, raw: &raw::Redis) -> Vec<(String, u16)> {
     let mut addresses = Vec::new();
     for (index, text) in raw.addresses.iter().enumerate() {
-        let split = text.rsplit_once(':');
-        let address = split.and_then(|(host, port)| {
-            let host = host.trim_matches(['[', ']']);
-            (!host.is_empty()).then_some((host.to_owned(), port.parse().ok()?))
-        });
+        let address = address(text);
         if address.is_none() {
             let message = format!("\"{text}\" is no host and port");
             cx.fault(
@@ -122,49 +175,102 @@ fn check_redis(
         let hint = "name one, or say under `topology` how they work together";
         cx.fault(&at.key("addresses"), message, hint);
     }
-    if raw.topology == Topology::Cluster && raw.database != 0 {
+    if let Topology::Sentinel { master } = &raw.topology
+        && master.is_empty()
+    {
         cx.fault(
-            &at.key("database"),
-            "a cluster has only database 0",
-            "leave it out",
+            &at.key("topology").key("master"),
+            "the master has no name",
+            "give the one of `sentinel monitor` in the sentinels' configuration",
         );
     }
-    let password = match &raw.password {
-        Some(secret) => {
-            let at = at.key("password").key("secret");
-            Some(cx.reveal(&at, &secret.secret.0, item.team.as_ref())?)
+    addresses
+}
+
+/// A host, which may be an IPv6 address in brackets, and a port.
+fn address(text: &str) -> Option<(String, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let port: u16 = port.parse().ok().filter(|port| *port > 0)?;
+    let bracketed = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    let is_good = match bracketed {
+        Some(host) => host.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            let of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+            !host.is_empty() && host.chars().all(of_name)
         }
-        None => None,
     };
-    let tls = match &raw.tls {
-        Some(tls) => Some(check_tls(cx, item, tls)?),
-        None => None,
+    is_good.then(|| (bracketed.unwrap_or(host).to_owned(), port))
+}
+
+fn check_times(cx: &mut Checker<'_>, at: &At, raw: &raw::Redis) {
+    if !LEASE.contains(&raw.lease.0) {
+        cx.fault(
+            &at.key("lease"),
+            format!("a lease of {} is none that gateways can keep", raw.lease),
+            "give 1s to 10m: what a dead gateway held is missing for so long",
+        );
+    } else if raw.timeout >= raw.lease {
+        cx.fault(
+            &at.key("timeout"),
+            format!(
+                "a decision would wait for {}, as long as a lease lasts",
+                raw.timeout
+            ),
+            "make it shorter; 100ms is usual",
+        );
+    }
+}
+
+/// Checks that what is counted in Redis is counted exactly there.
+pub(super) fn check_limits(cx: &mut Checker<'_>, stores: &[Store], quotas: &[(At, Arc<Quota>)]) {
+    let is_redis = |name: &str| {
+        let mut stores = stores.iter();
+        stores.any(|store| *store.name == *name && matches!(store.kind, Kind::Redis(_)))
     };
-    Some(Redis {
-        addresses,
-        topology: raw.topology.clone(),
-        database: raw.database,
-        username: raw.username.clone(),
-        password,
-        tls,
-        prefix: raw.prefix.0.clone(),
-        timeout: raw.timeout.0,
-        lease: raw.lease.0,
-        journal,
-    })
+    for (at, quota) in quotas.iter().filter(|(_, quota)| is_redis(&quota.store)) {
+        let overrides = quota.overrides.iter().map(|(key, limit)| {
+            let at = at.key("limit").key("overrides").key(key);
+            (at, *limit)
+        });
+        let burst = match quota.window {
+            Window::TokenBucket { burst, .. } => Some((at.key("window").key("burst"), burst)),
+            _ => None,
+        };
+        let default = (at.key("limit").key("default"), quota.limit);
+        // A burst that is not said is the limit, of which enough is said.
+        let burst = burst.filter(|(_, burst)| *burst != quota.limit);
+        let all = std::iter::once(default).chain(overrides).chain(burst);
+        for (at, _) in all.filter(|(_, amount)| *amount > EXACT) {
+            let most = match quota.unit {
+                Unit::Money => format!("{} dollars", Dollars(EXACT)),
+                _ => EXACT.to_string(),
+            };
+            let message = format!("Redis counts exactly up to {most}");
+            cx.fault(
+                &at,
+                message,
+                "lower it, or count in a store of another kind",
+            );
+        }
+    }
 }
 
 fn check_tls(cx: &mut Checker<'_>, item: &Item<raw::Store>, raw: &raw::RedisTls) -> Option<Tls> {
     let at = item.at.key("tls");
-    let mut read = |key: &str, file: &Option<String>| match file {
-        Some(file) => cx.read(&at.key(key), file).map(Some),
-        None => Some(None),
+    let pem = |chain: Vec<X509>| -> Vec<u8> {
+        let each = chain.iter().filter_map(|one| one.to_pem().ok());
+        each.flatten().collect()
     };
-    let ca = read("ca", &raw.ca)?;
-    let cert = read("client_cert", &raw.client_cert)?;
-    let key = read("client_key", &raw.client_key)?;
-    let identity = match (cert, key) {
-        (Some(cert), Some(key)) => Some((cert, key)),
+    let ca = match &raw.ca {
+        Some(file) => Some(pem(tls::authorities(cx, &at.key("ca"), file)?)),
+        None => None,
+    };
+    let identity = match (&raw.client_cert, &raw.client_key) {
+        (Some(cert), Some(key)) => {
+            let (cert_at, key_at) = (at.key("client_cert"), at.key("client_key"));
+            let (chain, key) = tls::pair(cx, (&cert_at, cert), (&key_at, key))?;
+            Some((pem(chain), key.private_key_to_pem_pkcs8().ok()?))
+        }
         (None, None) => None,
         _ => {
             let message = "client_cert and client_key belong together";

@@ -67,6 +67,9 @@ pub(super) trait Books: Send + Sync + fmt::Debug {
     /// are kept by somebody who may forget.
     fn rebuild(&self) {}
 
+    /// Tells somebody how fit their servers are, where there are any.
+    fn observe(&self, _observer: &Arc<dyn Observer>) {}
+
     /// The clock that books go by.
     fn now(&self) -> Micros {
         since_epoch(SystemTime::now())
@@ -162,7 +165,9 @@ impl Leases {
 
     /// Tells somebody how the store fares, unless somebody is told already.
     pub(super) fn observe(&self, observer: Arc<dyn Observer>) {
-        let _ = self.observer.set(observer);
+        if self.observer.set(Arc::clone(&observer)).is_ok() {
+            self.books.observe(&observer);
+        }
     }
 
     /// A decision was made on accounts of this store.

@@ -40,7 +40,7 @@ pub use change::{Change, Unchanged};
 pub use definition::{By, Limit, Narrowed, OnExhausted, OnStoreFailure, Quota, Subject};
 pub use key::Values;
 pub use ledger::{Claim, Ledger};
-pub use observer::Observer;
+pub use observer::{Observer, Unfit};
 pub use refusal::{Refusal, Refused, Unavailable};
 pub use reservation::{Provenance, Reservation, Used};
 pub use spenders::{Spender, Spent};

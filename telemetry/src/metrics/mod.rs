@@ -16,7 +16,7 @@ pub mod quota;
 mod route;
 mod slots;
 pub mod standing;
-mod store;
+pub mod store;
 mod topic;
 mod upstream;
 
@@ -108,6 +108,7 @@ struct Families {
     store_failures: Counters,
     store_decisions: Counters,
     store_keeper: Figures,
+    store_faults: Figures,
     admin_changes: Counters,
     llm_tokens: Counters,
     llm_duration: Histograms,
@@ -294,6 +295,7 @@ impl Families {
             store_failures: counters(&c::QUOTA_STORE_FAILURES),
             store_decisions: counters(&c::QUOTA_STORE_DECISIONS),
             store_keeper: figures(&c::QUOTA_STORE_KEEPER),
+            store_faults: figures(&c::QUOTA_STORE_FAULTS),
             admin_changes: counters(&c::ADMIN_CHANGES),
             llm_tokens: counters(&c::LLM_TOKENS),
             llm_duration: histograms(&c::GEN_AI_OPERATION_DURATION),

@@ -51,10 +51,40 @@ impl Store {
         }
     }
 
+    /// These are the faults of the store's servers, and no others. Never said of other stores.
+    pub fn unfit(&self, faults: &[Fault]) {
+        for fault in Fault::ALL {
+            let labels = [&*self.name, fault.as_str()];
+            let gauge: Gauge = self.families.store_faults.with(&labels);
+            gauge.set(f64::from(u8::from(faults.contains(&fault))));
+        }
+    }
+
     /// Whether this process keeps the store's file. Never said of other stores.
     pub fn keeps(&self, keeps: bool) {
         let gauge: Gauge = self.families.store_keeper.with(&[&self.name]);
         gauge.set(f64::from(u8::from(keeps)));
+    }
+}
+
+/// What makes a store's servers unfit to keep counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// They forget keys when memory runs short.
+    Eviction,
+    /// They forget all when they restart.
+    Persistence,
+}
+
+impl Fault {
+    /// Each one.
+    const ALL: [Self; 2] = [Self::Eviction, Self::Persistence];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Eviction => "eviction",
+            Self::Persistence => "persistence",
+        }
     }
 }
 
@@ -86,5 +116,20 @@ mod tests {
         one.keeps(true);
         let text = metrics.encode();
         assert!(text.contains("weir_quota_store_keeper{store=\"one\"} 1\n"));
+        assert!(!text.contains("weir_quota_store_faults{"));
+        one.unfit(&[Fault::Persistence]);
+        let text = metrics.encode();
+        let of = |fault| format!("weir_quota_store_faults{{fault=\"{fault}\",store=\"one\"}}");
+        assert!(
+            text.contains(&format!("{} 1\n", of("persistence"))),
+            "{text}"
+        );
+        assert!(text.contains(&format!("{} 0\n", of("eviction"))), "{text}");
+        one.unfit(&[]);
+        assert!(
+            metrics
+                .encode()
+                .contains(&format!("{} 0\n", of("persistence")))
+        );
     }
 }

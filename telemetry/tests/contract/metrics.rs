@@ -61,6 +61,7 @@ fn exercise(metrics: &Metrics) -> Standing {
     store.decided(true);
     store.entered(Duration::ZERO, true);
     store.keeps(true);
+    store.unfit(&[]);
     metrics.changed_by_hand("quota_grant", true);
     metrics.config_loaded(true);
     metrics.draining(true);

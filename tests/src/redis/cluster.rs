@@ -1,6 +1,6 @@
 //! A cluster of two masters without replicas: half of the slots each.
 
-use super::{Redis, ports};
+use super::{Builder, Redis, ports};
 use crate::wait;
 
 /// How many slots a cluster has.
@@ -18,6 +18,14 @@ impl Cluster {
     /// # Panics
     /// If one does not come up.
     pub async fn start() -> Cluster {
+        Cluster::with(|node| node).await
+    }
+
+    /// Starts nodes to which more is said.
+    ///
+    /// # Panics
+    /// If one does not come up.
+    pub async fn with(more: impl Fn(Builder) -> Builder) -> Cluster {
         let mut nodes = Vec::new();
         let mut buses = Vec::new();
         for _ in 0..2 {
@@ -26,7 +34,7 @@ impl Cluster {
             let node = Redis::builder()
                 .args(&["--cluster-enabled", "yes", "--cluster-port", &bus])
                 .args(&["--cluster-node-timeout", "3000"]);
-            nodes.push(node.start().await);
+            nodes.push(more(node).start().await);
             buses.push(bus);
         }
         let half = (SLOTS / 2).to_string();

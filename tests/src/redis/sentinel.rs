@@ -22,17 +22,25 @@ impl Watched {
     /// # Panics
     /// If one does not come up.
     pub async fn start() -> Watched {
-        let master = Redis::start().await;
+        Watched::with(|server| server, "").await
+    }
+
+    /// Starts servers to which more is said, and sentinels with these lines besides.
+    ///
+    /// # Panics
+    /// If one does not come up.
+    pub async fn with(more: impl Fn(Builder) -> Builder, lines: &str) -> Watched {
+        let master = more(Redis::builder()).start().await;
         let port = master.port.to_string();
         let follows = ["--replicaof", "127.0.0.1", &port];
-        let replica = Redis::builder().args(&follows).start().await;
+        let replica = more(Redis::builder()).args(&follows).start().await;
         let mut sentinels = Vec::new();
         for _ in 0..3 {
             let builder = Builder {
                 file: Some(format!(
                     "sentinel monitor {MASTER} 127.0.0.1 {port} 2\n\
                      sentinel down-after-milliseconds {MASTER} 1000\n\
-                     sentinel failover-timeout {MASTER} 6000\n"
+                     sentinel failover-timeout {MASTER} 6000\n{lines}"
                 )),
                 ..Builder::new(&[])
             };
@@ -116,15 +124,18 @@ impl Watched {
     /// Whether every sentinel knows the others, and the replica has all that the master has.
     fn is_complete(&self) -> bool {
         let knows = |sentinel: &Redis| {
-            let said = sentinel.command(&["SENTINEL", "MASTER", MASTER]);
+            let said = sentinel.try_command(&["SENTINEL", "MASTER", MASTER]);
+            let said = said.unwrap_or_default();
             let said: Vec<&str> = said.lines().collect();
             let has = |key, value| said.chunks(2).any(|pair| *pair == [key, value]);
             has("num-other-sentinels", "2") && has("num-slaves", "1") && has("flags", "master")
         };
-        let follows = |server: &Redis| {
-            let said = server.command(&["INFO", "replication"]);
+        let follows = |server: &&Redis| {
+            // One that takes all from another is not to be spoken to for a moment.
+            let said = server.try_command(&["INFO", "replication"]);
+            let said = said.unwrap_or_default();
             said.contains("role:slave") && said.contains("master_link_status:up")
         };
-        self.sentinels.iter().all(knows) && self.servers.iter().filter(|s| follows(s)).count() == 1
+        self.sentinels.iter().all(knows) && self.servers.iter().filter(follows).count() == 1
     }
 }

@@ -12,6 +12,7 @@ mod quotas;
 mod reference;
 mod secrets;
 mod shape;
+mod stores;
 
 /// The least that is accepted.
 const LEAST: &str = "

@@ -67,6 +67,15 @@ impl Store {
         Self::shared(name, Leases::new(Arc::new(books), servers.lease, receipts))
     }
 
+    /// Looks whether a store could be used on those servers, and changes nothing there; says what
+    /// should be otherwise.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub async fn examine(servers: &Arc<stores::Redis>) -> Result<Vec<String>, Arc<str>> {
+        redis::examine(servers).await
+    }
+
     fn new(name: &str, kind: Kind) -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         Self {

@@ -6,16 +6,18 @@ use std::time::Duration;
 use redis::{RedisResult, Script, Value, cmd};
 
 use super::clock::Clock;
+use super::condition::Bulletin;
 use super::connect::Connection;
 use super::entry::{self, Reply};
 use super::journal::Journal;
+use super::renew::Anew;
 use crate::quota::book::{Book, Terms};
 use crate::quota::leases::{Asked, Wanted};
 use crate::quota::store::wire::{Answered, Kept, read, write};
-use crate::quota::window::Micros;
+use crate::quota::window::{Micros, micros};
 
 static ENTER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("enter.lua")));
-static PUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("put.lua")));
+pub(super) static PUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("put.lua")));
 
 /// How often a book that others change meanwhile is read again.
 const TRIES: usize = 32;
@@ -43,6 +45,10 @@ pub(super) struct Shelf {
     pub(super) clock: Arc<Clock>,
     /// How long to wait for an answer where nobody waits for the decision.
     pub(super) patience: Duration,
+    /// How long a holder may be silent.
+    pub(super) lease: Duration,
+    /// Where the servers' faults are told.
+    pub(super) bulletin: Arc<Bulletin>,
 }
 
 impl Shelf {
@@ -116,13 +122,27 @@ impl Shelf {
         .collect()
     }
 
-    /// Brings a book back as it was seen.
-    pub(super) async fn restore(&self, key: &Arc<str>, seen: &Kept) -> Result<(), Arc<str>> {
+    /// Brings a book back as it was seen. Its holders are waited for anew if they could be heard
+    /// at `heard` and not since then.
+    pub(super) async fn restore(
+        &self,
+        key: &Arc<str>,
+        seen: &Kept,
+        heard: Option<Micros>,
+    ) -> Result<(), Arc<str>> {
         let Some(terms) = seen.terms.read() else {
             return Err(format!("{key} is counted by a time zone unknown here").into());
         };
+        let anew = heard.map(|heard| Anew {
+            heard,
+            until: self.clock.now().saturating_add(micros(self.lease)),
+        });
+        let of = |book: &Book| anew.map_or_else(|| Ok(book.clone()), |anew| anew.wait(book));
+        let seen = of(&seen.book)?;
         self.change(key, terms, |book, now| {
-            book.merge(terms, now, &seen.book);
+            *book = of(book)?;
+            book.merge(terms, now, &seen);
+            Ok(())
         })
         .await
         .map(|_| ())
@@ -134,7 +154,7 @@ impl Shelf {
         &self,
         key: &Arc<str>,
         terms: Terms,
-        change: impl Fn(&mut Book, Micros),
+        change: impl Fn(&mut Book, Micros) -> Result<(), Arc<str>>,
     ) -> Result<(Book, Micros), Arc<str>> {
         let name = self.name(key);
         for _ in 0..TRIES {
@@ -147,7 +167,7 @@ impl Shelf {
                 true => Book::default(),
                 false => read::<Kept>(&before)?.book,
             };
-            change(&mut book, now);
+            change(&mut book, now)?;
             let until = book.blank_at(terms, now);
             let kept = Kept {
                 until,

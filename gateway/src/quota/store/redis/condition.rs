@@ -1,6 +1,11 @@
 //! What servers say of themselves: who they are, and whether what they are told stays told.
 
 use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::quota::observer::{Observer, Unfit};
 
 /// The servers as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +25,15 @@ pub(super) enum Fault {
     Evicts(String),
     /// It does not append what it is told to a file.
     Volatile,
+}
+
+impl Fault {
+    const fn kind(&self) -> Unfit {
+        match self {
+            Self::Evicts(_) => Unfit::Evict,
+            Self::Volatile => Unfit::Volatile,
+        }
+    }
 }
 
 impl fmt::Display for Fault {
@@ -65,6 +79,53 @@ impl Condition {
             identity: identities.join(","),
             faults,
             is_replica,
+        }
+    }
+}
+
+/// Passes on what changes about the servers' faults: to the log, and to who wants to know.
+#[derive(Debug, Default)]
+pub(super) struct Bulletin {
+    told: Mutex<Told>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    /// None before the servers could first be asked.
+    faults: Option<Vec<Fault>>,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl Bulletin {
+    /// Somebody wants to know, from what is known already on.
+    pub(super) fn observe(&self, observer: &Arc<dyn Observer>) {
+        let mut told = self.told.lock();
+        told.observer = Some(Arc::clone(observer));
+        told.publish();
+    }
+
+    /// The servers of this store were asked.
+    pub(super) fn hear(&self, store: &str, condition: &Condition) {
+        let mut told = self.told.lock();
+        if told.faults.as_ref() == Some(&condition.faults) {
+            return;
+        }
+        for fault in &condition.faults {
+            log::warn!("store {store}: Redis: {fault}");
+        }
+        if condition.faults.is_empty() && told.faults.is_some() {
+            log::info!("store {store}: Redis keeps what is counted");
+        }
+        told.faults = Some(condition.faults.clone());
+        told.publish();
+    }
+}
+
+impl Told {
+    fn publish(&self) {
+        if let (Some(observer), Some(faults)) = (&self.observer, &self.faults) {
+            let kinds: Vec<Unfit> = faults.iter().map(Fault::kind).collect();
+            observer.unfit(&kinds);
         }
     }
 }

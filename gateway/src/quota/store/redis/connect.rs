@@ -1,8 +1,13 @@
 //! Reaching the servers: one, the one that sentinels name, or a cluster's.
+//!
+//! Knows nothing of what they are asked.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
@@ -10,9 +15,10 @@ use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
 use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, ConnectionInfo,
     FromRedisValue, IntoConnectionInfo as _, RedisConnectionInfo, RedisResult, ScriptInvocation,
-    TlsCertificates, TlsMode, Value, cmd,
+    TlsCertificates, TlsMode, cmd,
 };
 
+use super::sentinels::Sentinels;
 use crate::config::stores::{Redis, Topology};
 
 /// How long the way to a server may take.
@@ -27,30 +33,43 @@ pub(super) enum Connection {
     Cluster(ClusterConnection),
 }
 
+/// What is found at the end of the way.
+pub(super) struct Found {
+    pub(super) connection: Connection,
+    /// Comes to an end when these are not the right servers any more; says why.
+    pub(super) over: BoxFuture<'static, Arc<str>>,
+}
+
 /// Finds the servers and connects to them.
 ///
 /// # Errors
 /// Why none can be used, without passwords.
-pub(super) async fn connect(servers: &Redis) -> Result<Connection, Arc<str>> {
+pub(super) async fn connect(servers: &Arc<Redis>) -> Result<Found, Arc<str>> {
     install_cryptography();
-    let why = match &servers.topology {
+    let at = |why: String| -> Arc<str> { format!("Redis at {why}").into() };
+    let (connection, over) = match &servers.topology {
         Topology::Standalone => {
             let (host, port) = &servers.addresses[0];
-            match connect_to(servers, host, *port).await {
-                Ok(connection) => return Ok(Connection::One(connection)),
-                Err(e) => format!("{host}:{port}: {e}"),
-            }
+            let connection = connect_to(servers, host, *port).await;
+            let connection = connection.map_err(|e| at(format!("{host}:{port}: {e}")))?;
+            (Connection::One(connection), pending().boxed())
         }
-        Topology::Sentinel { master } => match connect_to_master(servers, master).await {
-            Ok(connection) => return Ok(Connection::One(connection)),
-            Err(why) => why,
-        },
-        Topology::Cluster => match connect_to_cluster(servers).await {
-            Ok(connection) => return Ok(Connection::Cluster(connection)),
-            Err(e) => format!("the cluster: {e}"),
-        },
+        Topology::Sentinel { master: name } => {
+            let mut sentinels = Sentinels::new(servers, name);
+            let master = sentinels.ask().await.map_err(at)?;
+            let connection = connect_to(servers, &master.host, master.port).await;
+            let connection =
+                connection.map_err(|e| at(format!("{}:{}: {e}", master.host, master.port)))?;
+            let over = sentinels.elect_another(master).boxed();
+            (Connection::One(connection), over)
+        }
+        Topology::Cluster => {
+            let connection = connect_to_cluster(servers).await;
+            let connection = connection.map_err(|e| at(format!("the cluster: {e}")))?;
+            (Connection::Cluster(connection), pending().boxed())
+        }
     };
-    Err(format!("Redis at {why}").into())
+    Ok(Found { connection, over })
 }
 
 /// The client's TLS library leaves the choice of its cryptography to the process.
@@ -111,33 +130,13 @@ fn certificates(servers: &Redis) -> Option<TlsCertificates> {
     })
 }
 
-/// Asks one sentinel after the other for the master, and believes a server that says it is one.
-async fn connect_to_master(servers: &Redis, name: &str) -> Result<MultiplexedConnection, String> {
-    let mut whys = Vec::new();
-    for (host, port) in &servers.addresses {
-        let found = async {
-            // Sentinels have users of their own; they are asked without one.
-            let mut sentinel = open(servers, info(servers, host, *port)?).await?;
-            let mut question = cmd("SENTINEL");
-            question.arg("get-master-addr-by-name").arg(name);
-            let master: Option<(String, u16)> = question.query_async(&mut sentinel).await?;
-            let Some((host, port)) = master else {
-                return Ok(None);
-            };
-            let mut master = connect_to(servers, &host, port).await?;
-            let role: Vec<Value> = cmd("ROLE").query_async(&mut master).await?;
-            let is_master =
-                matches!(role.first(), Some(Value::BulkString(role)) if role == b"master");
-            Ok(is_master.then_some(master))
-        };
-        let found: RedisResult<Option<MultiplexedConnection>> = found.await;
-        match found {
-            Ok(Some(master)) => return Ok(master),
-            Ok(None) => whys.push(format!("{host}:{port}: it knows no master {name:?}")),
-            Err(e) => whys.push(format!("{host}:{port}: {e}")),
-        }
-    }
-    Err(whys.join("; "))
+/// Sentinels have users of their own; they are asked without one.
+pub(super) async fn to_sentinel(
+    servers: &Redis,
+    host: &str,
+    port: u16,
+) -> RedisResult<MultiplexedConnection> {
+    open(servers, info(servers, host, port)?).await
 }
 
 async fn connect_to_cluster(servers: &Redis) -> RedisResult<ClusterConnection> {

@@ -1,25 +1,27 @@
 //! The way to the servers, kept open: connected, recovered and probed by a task of its own, so that
 //! a decision finds it ready or knows at once that it is not.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::books::Shelf;
 use super::clock::Clock;
-use super::condition::Condition;
-use super::connect::connect;
+use super::condition::{Bulletin, Condition};
+use super::connect::{Found, connect};
 use super::journal::{Journal, WRITE_EVERY};
 use super::recover;
 use crate::config::stores::Redis;
+use crate::quota::window::Micros;
 
 /// How often the servers are looked at.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
 /// How long an answer may take that no decision waits for.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long to wait before the servers are tried again, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
@@ -31,25 +33,36 @@ enum Way {
     Open(Arc<Shelf>),
 }
 
-/// What makes the way doubtful.
+/// What makes the way doubtful. Where it was found is told: once that is not the way any more,
+/// there is nothing to doubt.
 pub(super) enum Doubt {
     /// Something was sent and came to nothing.
-    Broken,
+    Broken(Weak<Shelf>),
     /// A book has forgotten something.
-    Lost,
+    Lost(Weak<Shelf>),
     /// An operator wants everything brought back.
     Rebuild,
+}
+
+/// Why a way is not what it was.
+struct End {
+    why: Arc<str>,
+    /// Whether everything has to be brought back, on the same servers too.
+    lost: bool,
 }
 
 /// The way.
 pub(super) struct Link {
     way: watch::Receiver<Way>,
     doubts: mpsc::Sender<Doubt>,
+    /// Where the servers' faults are told.
+    pub(super) bulletin: Arc<Bulletin>,
 }
 
 impl Link {
     /// Begins to open it.
     pub(super) fn open(store: &Arc<str>, servers: Arc<Redis>, clock: Arc<Clock>) -> Self {
+        let bulletin = Arc::<Bulletin>::default();
         let closed = Way::Closed("Redis is being connected to".into());
         let (tell, way) = watch::channel(closed);
         let (doubts, doubted) = mpsc::channel(16);
@@ -57,6 +70,7 @@ impl Link {
             store: Arc::clone(store),
             servers,
             clock,
+            bulletin: Arc::clone(&bulletin),
             tell,
             doubted,
         };
@@ -64,7 +78,11 @@ impl Link {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(keeper.keep());
         }
-        Self { way, doubts }
+        Self {
+            way,
+            doubts,
+            bulletin,
+        }
     }
 
     /// The books, if they can be reached until the deadline.
@@ -88,11 +106,22 @@ impl Link {
     }
 }
 
+/// A way that is open.
+struct Begun {
+    shelf: Arc<Shelf>,
+    epoch: u64,
+    /// Who the servers are.
+    servers: String,
+    /// Ends when they are not the right ones any more.
+    over: BoxFuture<'static, Arc<str>>,
+}
+
 /// Who keeps the way open.
 struct Keeper {
     store: Arc<str>,
     servers: Arc<Redis>,
     clock: Arc<Clock>,
+    bulletin: Arc<Bulletin>,
     tell: watch::Sender<Way>,
     doubted: mpsc::Receiver<Doubt>,
 }
@@ -103,19 +132,19 @@ impl Keeper {
             return;
         };
         let mut wait = RETRY.0;
-        // An epoch in which something was found to be lost.
-        let mut lost = None;
+        // An epoch in which something was found to be lost; when the servers were last reached.
+        let (mut lost, mut heard) = (None, None);
         while !self.tell.is_closed() {
-            let why: Arc<str> = match self.begin(&journal, lost.take()).await {
-                Ok((shelf, epoch, condition)) => {
+            let why: Arc<str> = match self.begin(&journal, lost, heard).await {
+                Ok(mut begun) => {
                     wait = RETRY.0;
                     log::info!("store {}: Redis is ready", self.store);
-                    self.tell.send_replace(Way::Open(Arc::clone(&shelf)));
-                    let (doubt, why) = self.stay(&shelf, epoch, condition).await;
-                    if matches!(doubt, Doubt::Lost | Doubt::Rebuild) {
-                        lost = Some(epoch);
-                    }
-                    why
+                    let shelf = Arc::clone(&begun.shelf);
+                    self.tell.send_replace(Way::Open(shelf));
+                    let end = self.stay(&mut begun).await;
+                    lost = end.lost.then_some(begun.epoch);
+                    heard = Some(self.clock.heard());
+                    end.why
                 }
                 Err(why) => why,
             };
@@ -160,9 +189,11 @@ impl Keeper {
         &self,
         journal: &Arc<Journal>,
         lost: Option<u64>,
-    ) -> Result<(Arc<Shelf>, u64, Condition), Arc<str>> {
+        heard: Option<Micros>,
+    ) -> Result<Begun, Arc<str>> {
         let connected = timeout(PATIENCE, connect(&self.servers)).await;
-        let connection = connected.map_err(|_| "Redis cannot be connected to in time")??;
+        let Found { connection, over } =
+            connected.map_err(|_| "Redis cannot be connected to in time")??;
         let shelf = Arc::new(Shelf {
             store: Arc::clone(&self.store),
             prefix: self.servers.prefix.as_str().into(),
@@ -170,46 +201,60 @@ impl Keeper {
             journal: Arc::clone(journal),
             clock: Arc::clone(&self.clock),
             patience: PATIENCE,
+            lease: self.servers.lease,
+            bulletin: Arc::clone(&self.bulletin),
         });
         let condition = look(&shelf).await?;
-        for fault in &condition.faults {
-            log::warn!("store {}: Redis: {fault}", self.store);
-        }
-        let epoch = recover::recover(&shelf, &condition, lost).await?;
-        Ok((shelf, epoch, condition))
+        let epoch = recover::recover(&shelf, &condition, lost, heard).await?;
+        Ok(Begun {
+            shelf,
+            epoch,
+            servers: condition.identity,
+            over,
+        })
     }
 
     /// Until the way is not what it was.
-    async fn stay(&mut self, shelf: &Shelf, epoch: u64, begun: Condition) -> (Doubt, Arc<str>) {
+    async fn stay(&mut self, begun: &mut Begun) -> End {
+        let end = |why: &str, lost| End {
+            why: why.into(),
+            lost,
+        };
         loop {
             tokio::select! {
-                () = self.tell.closed() => return (Doubt::Broken, "the store is not used any more".into()),
+                why = &mut begun.over => return End { why, lost: false },
+                () = self.tell.closed() => return end("the store is not used any more", false),
                 doubt = self.doubted.recv() => match doubt {
-                    Some(Doubt::Lost) => return (Doubt::Lost, "Redis has forgotten something".into()),
+                    Some(Doubt::Lost(at) | Doubt::Broken(at))
+                        if !std::ptr::eq(at.as_ptr(), &*begun.shelf) => continue,
+                    Some(Doubt::Lost(_)) => return end("Redis has forgotten something", true),
                     Some(Doubt::Rebuild) => {
-                        return (Doubt::Rebuild, "an operator has everything brought back".into());
+                        return end("an operator has everything brought back", true);
                     }
                     // Was it the servers?
-                    Some(Doubt::Broken) => {}
-                    None => return (Doubt::Broken, "the store is not used any more".into()),
+                    Some(Doubt::Broken(_)) => {}
+                    None => return end("the store is not used any more", false),
                 },
                 () = sleep(PROBE_EVERY) => {}
             }
-            let condition = match look(shelf).await {
-                Ok(condition) => condition,
-                Err(why) => return (Doubt::Broken, why),
-            };
-            if condition.identity != begun.identity {
-                return (
-                    Doubt::Broken,
-                    "other servers answer for Redis than before".into(),
-                );
+            if let Err(why) = begun.are_as_they_were().await {
+                return End { why, lost: false };
             }
-            match recover::ask(shelf, &condition, None, false).await {
-                Ok(now) if now.number == epoch => {}
-                Ok(_) => return (Doubt::Broken, "Redis may have forgotten something".into()),
-                Err(why) => return (Doubt::Broken, why),
-            }
+        }
+    }
+}
+
+impl Begun {
+    /// Looks at the servers.
+    async fn are_as_they_were(&mut self) -> Result<(), Arc<str>> {
+        let condition = look(&self.shelf).await?;
+        if condition.identity != self.servers {
+            return Err("other servers answer for Redis than before".into());
+        }
+        let now = recover::ask(&self.shelf, &condition, None, false).await?;
+        match now.number == self.epoch {
+            true => Ok(()),
+            false => Err("Redis may have forgotten something".into()),
         }
     }
 }
@@ -217,6 +262,7 @@ impl Keeper {
 async fn look(shelf: &Shelf) -> Result<Condition, Arc<str>> {
     let answers = shelf.wait(shelf.connection.info()).await?;
     let condition = Condition::of(&answers);
+    shelf.bulletin.hear(&shelf.store, &condition);
     if condition.is_replica {
         return Err("Redis: it is a replica, and takes no writes".into());
     }
@@ -224,7 +270,7 @@ async fn look(shelf: &Shelf) -> Result<Condition, Arc<str>> {
 }
 
 /// Writes the journal for as long as it is used.
-async fn write(journal: std::sync::Weak<Journal>, store: Arc<str>) {
+async fn write(journal: Weak<Journal>, store: Arc<str>) {
     loop {
         sleep(WRITE_EVERY).await;
         let Some(journal) = journal.upgrade() else {

@@ -10,9 +10,12 @@ mod clock;
 mod condition;
 mod connect;
 mod entry;
+mod examine;
 mod journal;
 mod link;
 mod recover;
+mod renew;
+mod sentinels;
 #[cfg(test)]
 #[cfg(feature = "real-servers")]
 mod tests;
@@ -26,6 +29,8 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+pub(super) use self::examine::examine;
+
 use self::books::Failure;
 use self::clock::Clock;
 use self::link::{Doubt, Link};
@@ -33,6 +38,7 @@ use super::wire::{Answered, Kept};
 use crate::config::stores;
 use crate::quota::book::Standing;
 use crate::quota::leases::{Amend, Asked, Books, Wanted};
+use crate::quota::observer::Observer;
 use crate::quota::window::Micros;
 
 /// At most so many books are entered by one call of the script, which lets nobody else in.
@@ -105,12 +111,12 @@ impl Redis {
         entered.map_err(|failure| match failure {
             Failure::Slow(why) => why,
             Failure::Broken(why) => {
-                self.link.doubt(Doubt::Broken);
+                self.link.doubt(Doubt::Broken(Arc::downgrade(&shelf)));
                 why
             }
             Failure::Lost(key, why) => {
                 self.forgetful.lock().insert(key);
-                self.link.doubt(Doubt::Lost);
+                self.link.doubt(Doubt::Lost(Arc::downgrade(&shelf)));
                 why
             }
         })
@@ -145,6 +151,7 @@ impl Books for Redis {
         let (book, now) = shelf
             .change(&amend.key, amend.terms, |book, now| {
                 book.amend(amend.terms, now, &amend.amendment);
+                Ok(())
             })
             .await?;
         Ok(book.standing(amend.terms, now))
@@ -162,6 +169,10 @@ impl Books for Redis {
 
     fn rebuild(&self) {
         self.link.doubt(Doubt::Rebuild);
+    }
+
+    fn observe(&self, observer: &Arc<dyn Observer>) {
+        self.link.bulletin.observe(observer);
     }
 
     fn now(&self) -> Micros {

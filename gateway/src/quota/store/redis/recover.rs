@@ -4,7 +4,8 @@
 //! did (after a restart, a failover or a restore each has a name of its own), when the epoch itself
 //! is gone, and when a book is found that has forgotten an entry. A gateway that meets an epoch it
 //! does not know brings back every book in its journal before it enters anything; and in the pause
-//! that a new epoch begins with nobody is granted anything, so that all can.
+//! that a new epoch begins with nobody is granted anything, so that all can. It changes as well
+//! when nobody could reach the servers for so long that leases may be over which were being spent.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -22,6 +23,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What that may be stretched to by gateways that have much to bring back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Of a lease, how much may pass with nobody reaching the servers; at least [`SHORTEST_GAP`].
+const GAP: u32 = 3;
+
+/// Some of the looks at the servers may be late or go astray.
+const SHORTEST_GAP: Duration = Duration::from_secs(2);
 
 /// How many books are brought back at a time.
 const AT_ONCE: usize = 64;
@@ -53,7 +60,8 @@ pub(super) async fn ask(
         .arg(micros(LONGEST_PAUSE))
         .arg(first)
         .arg(lost.map(|epoch| epoch.to_string()).unwrap_or_default())
-        .arg(if busy { "busy" } else { "" });
+        .arg(if busy { "busy" } else { "" })
+        .arg(micros((shelf.lease / GAP).max(SHORTEST_GAP)));
     let sent = shelf.clock.local();
     let (now, number, ready) = shelf.wait(shelf.connection.invoke(&call)).await?;
     shelf.clock.hear(sent, now);
@@ -61,16 +69,17 @@ pub(super) async fn ask(
 }
 
 /// Brings back what is known here if the epoch is not, and returns once something may be granted
-/// in it.
+/// in it. `heard` is when the servers could last be reached, if they could before.
 pub(super) async fn recover(
     shelf: &Shelf,
     servers: &Condition,
     lost: Option<u64>,
+    heard: Option<Micros>,
 ) -> Result<u64, Arc<str>> {
     let mut epoch = ask(shelf, servers, lost, false).await?;
     loop {
         if shelf.journal.epoch()? != Some(epoch.number) {
-            bring_back(shelf, servers).await?;
+            bring_back(shelf, servers, heard).await?;
             shelf.journal.set_epoch(epoch.number)?;
         }
         if epoch.ready <= epoch.now {
@@ -82,7 +91,11 @@ pub(super) async fn recover(
 }
 
 /// Brings back every book in the journal.
-async fn bring_back(shelf: &Shelf, servers: &Condition) -> Result<(), Arc<str>> {
+async fn bring_back(
+    shelf: &Shelf,
+    servers: &Condition,
+    heard: Option<Micros>,
+) -> Result<(), Arc<str>> {
     shelf.journal.write()?;
     shelf.journal.inherit()?;
     let (mut from, mut count) = (Some(String::new()), 0_usize);
@@ -91,7 +104,7 @@ async fn bring_back(shelf: &Shelf, servers: &Condition) -> Result<(), Arc<str>> 
         for some in books.chunks(AT_ONCE) {
             let mut restoring = Vec::with_capacity(some.len());
             for (key, kept) in some {
-                restoring.push(shelf.restore(key, kept));
+                restoring.push(shelf.restore(key, kept, heard));
             }
             futures_util::future::try_join_all(restoring).await?;
         }

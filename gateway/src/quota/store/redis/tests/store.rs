@@ -176,6 +176,39 @@ async fn an_emptied_server_is_told_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn servers_nobody_reached_for_long_begin_an_epoch() {
+    let server = Server::start(&[]);
+    let one = Node::new(&server, "a", 1_000, MONTH);
+    drop(one.reserved(300).await.settle(|_, _| used(300)));
+    let mut connection = server.connect();
+    let mut epoch = |set: Option<u64>| -> u64 {
+        if let Some(asked) = set {
+            let mut set = redis::cmd("HSET");
+            set.arg("weir:epoch").arg("asked").arg(asked);
+            let _: u64 = set.query(&mut connection).unwrap();
+        }
+        let mut get = redis::cmd("HGET");
+        get.arg("weir:epoch").arg("epoch");
+        get.query(&mut connection).unwrap()
+    };
+    let before = epoch(None);
+    // It is looked at every second, which is no gap.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(epoch(None), before);
+    // As if the last look was in 1970.
+    let mut now = epoch(Some(1));
+    for _ in 0..1_000 {
+        if now != before {
+            break;
+        }
+        pause().await;
+        now = epoch(None);
+    }
+    assert_eq!(now, before + 1);
+    one.stands(|s| s.settled == 300).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_gateway_brings_back_what_the_one_before_knew() {
     let mut server = Server::start(&[]);
     let first = Node::new(&server, "a", 1_000, MONTH);
