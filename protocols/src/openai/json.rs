@@ -36,6 +36,24 @@ pub(super) fn members<'a, E>(text: &'a str, on: OnMember<'_, 'a, E>) -> Result<(
     settle(walked, fault)
 }
 
+/// The raw values of `keys` in the object `text`. `None` if it is no object, or one of them stands
+/// in it twice: two readers could take two different values.
+pub(super) fn pick<'a, const N: usize>(
+    text: &'a str,
+    keys: [&str; N],
+) -> Option<[Option<&'a str>; N]> {
+    let mut values = [None; N];
+    members(text, &mut |key, value| {
+        let found = keys.iter().position(|known| *known == key);
+        match found.and_then(|index| values[index].replace(value)) {
+            None => Ok(()),
+            Some(_) => Err(()),
+        }
+    })
+    .ok()?;
+    Some(values)
+}
+
 /// Calls `on` for every member of every object in the array `text`, with the
 /// object's index, and with `None` once after an object's last member.
 pub(super) fn objects<'a, E>(text: &'a str, on: OnObjects<'_, 'a, E>) -> Result<(), Stop<E>> {
@@ -123,7 +141,7 @@ impl<'a, E> Visitor<'a> for Object<'_, 'a, E> {
 }
 
 /// A key, borrowed unless it is written with escapes.
-struct Key;
+pub(super) struct Key;
 
 impl<'a> DeserializeSeed<'a> for Key {
     type Value = Cow<'a, str>;

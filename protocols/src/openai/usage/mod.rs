@@ -1,11 +1,14 @@
 //! What a provider says was used.
 //! Reads answers; knows no price and no quota.
 
+mod report;
+
 use std::sync::LazyLock;
 
 use memchr::memmem::{Finder, FinderRev};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+
+use self::report::Report;
+use super::json;
 
 /// Tokens used, as the provider reports them. An explicit zero is a value;
 /// a missing number is not made one.
@@ -41,11 +44,11 @@ pub struct ChunkUsage {
 /// stands before it, and whether that is JSON is not looked at; where it stands
 /// elsewhere the whole answer is parsed, and is `None` if it is not JSON.
 pub fn from_completion(body: &[u8]) -> Option<Usage> {
-    if let Some(usage) = outermost_at_end(body) {
-        return read(usage);
+    if let Some(Report(usage)) = outermost_at_end(body) {
+        return usage;
     }
-    let answer: Answer<'_> = object(body)?;
-    read(answer.usage?)
+    let [usage] = json::pick(std::str::from_utf8(body).ok()?, ["usage"])?;
+    read(usage?)
 }
 
 /// The `usage` of one chunk of a streamed answer, given the event's data.
@@ -56,12 +59,13 @@ pub fn from_chunk(data: &[u8]) -> Option<ChunkUsage> {
     if !may_hold_usage(data) {
         return None;
     }
-    let answer: Answer<'_> = object(data)?;
-    let usage = read(answer.usage?)?;
+    let data = std::str::from_utf8(data).ok()?;
+    let [usage, choices] = json::pick(data, ["usage", "choices"])?;
+    let usage = read(usage?)?;
     // An absent list is no empty list: such a chunk is not OpenAI's report.
-    let only = answer.choices.is_some_and(|choices| {
-        let inner = choices.get().as_bytes();
-        inner.starts_with(b"[") && inner[1..].trim_ascii_start().starts_with(b"]")
+    let only = choices.is_some_and(|choices| {
+        let list = choices.strip_prefix('[').map(str::trim_ascii_start);
+        list.is_some_and(|list| list.starts_with(']'))
     });
     Some(ChunkUsage { usage, only })
 }
@@ -76,34 +80,24 @@ pub fn is_done(data: &[u8]) -> bool {
 ///
 /// Inside a JSON string every quote is escaped, so a key in quotes that follows
 /// no backslash is a key. The document is taken to be JSON up to there.
-fn outermost_at_end(body: &[u8]) -> Option<&RawValue> {
+fn outermost_at_end(body: &[u8]) -> Option<Report> {
     static KEY: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(b"\"usage\""));
     let at = KEY.rfind(body)?;
     if at > 0 && body[at - 1] == b'\\' {
         return None;
     }
-    let value = body[at + KEY.needle().len()..]
-        .trim_ascii_start()
-        .strip_prefix(b":")?;
-    let mut values = serde_json::Deserializer::from_slice(value).into_iter::<&RawValue>();
+    let after = std::str::from_utf8(&body[at + KEY.needle().len()..]).ok()?;
+    let value = after.trim_ascii_start().strip_prefix(':')?;
+    let mut values = serde_json::Deserializer::from_str(value).into_iter::<Report>();
     let usage = values.next()?.ok()?;
     let rest = value[values.byte_offset()..].trim_ascii_start();
-    match rest {
-        [b'}', end @ ..] => end.trim_ascii_start().is_empty().then_some(usage),
-        [b',', ..] => closes_document(&rest[1..]).then_some(usage),
+    match rest.split_at_checked(1)? {
+        ("}", end) => end.trim_ascii_start().is_empty().then_some(usage),
+        // The rest of the outermost object, and of the document.
+        (",", members) => json::pick(&format!("{{{members}"), []).map(|[]| usage),
         _ => None,
     }
 }
-
-/// Whether `members` are the rest of the outermost object, and of the document.
-fn closes_document(members: &[u8]) -> bool {
-    let document: Vec<u8> = [b"{", members].concat();
-    serde_json::from_slice::<Members>(&document).is_ok()
-}
-
-/// An object nobody reads.
-#[derive(Deserialize)]
-struct Members {}
 
 /// Whether the key `usage` stands anywhere with a value other than `null`.
 /// A key written with escapes is missed; no provider writes one.
@@ -117,58 +111,8 @@ fn may_hold_usage(data: &[u8]) -> bool {
     })
 }
 
-#[derive(Deserialize)]
-struct Answer<'a> {
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    choices: Option<&'a RawValue>,
-}
-
-/// Reads an object. Left to itself, serde takes an array for one as well, its
-/// elements for the members in the order they are declared in.
-fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
-    let is_object = json.trim_ascii_start().starts_with(b"{");
-    is_object.then(|| serde_json::from_slice(json).ok())?
-}
-
-fn read(raw: &RawValue) -> Option<Usage> {
-    #[derive(Deserialize)]
-    struct Report<'a> {
-        prompt_tokens: u64,
-        completion_tokens: u64,
-        #[serde(borrow)]
-        total_tokens: Option<&'a RawValue>,
-        #[serde(borrow)]
-        prompt_tokens_details: Option<&'a RawValue>,
-        #[serde(borrow)]
-        completion_tokens_details: Option<&'a RawValue>,
-    }
-    #[derive(Deserialize)]
-    struct Details {
-        cached_tokens: Option<u64>,
-        reasoning_tokens: Option<u64>,
-    }
-    // Details and total are extras: a provider's odd idea of them must not
-    // cost the two numbers that are billed.
-    let details = |raw: Option<&RawValue>| -> Option<Details> { object(raw?.get().as_bytes()) };
-    let report: Report<'_> = object(raw.get().as_bytes())?;
-    Some(Usage {
-        prompt_tokens: report.prompt_tokens,
-        completion_tokens: report.completion_tokens,
-        total_tokens: report
-            .total_tokens
-            .and_then(|total| total.get().parse().ok())
-            .unwrap_or_else(|| {
-                report
-                    .prompt_tokens
-                    .saturating_add(report.completion_tokens)
-            }),
-        cached_tokens: details(report.prompt_tokens_details)
-            .and_then(|details| details.cached_tokens),
-        reasoning_tokens: details(report.completion_tokens_details)
-            .and_then(|details| details.reasoning_tokens),
-    })
+fn read(report: &str) -> Option<Usage> {
+    serde_json::from_str::<Report>(report).ok()?.0
 }
 
 #[cfg(test)]

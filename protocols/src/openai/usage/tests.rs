@@ -33,6 +33,7 @@ fn zero_is_a_value_and_missing_is_none() {
         br#"{"usage":{"prompt_tokens":5,"total_tokens":5}}"#,
         br#"{"usage":{"prompt_tokens":-1,"completion_tokens":1}}"#,
         br#"{"usage":{"prompt_tokens":1.5,"completion_tokens":1}}"#,
+        br#"{"usage":{"prompt_tokens":1,"prompt_tokens":2,"completion_tokens":1}}"#,
         br#"{"usage":"much"}"#,
         br#"{"usage":[5,5]}"#,
         br#"[{"prompt_tokens":5,"completion_tokens":5},[]]"#,
@@ -78,9 +79,15 @@ fn usage_is_found_wherever_it_stands_at_the_top_and_nowhere_else() {
 #[test]
 fn odd_details_do_not_cost_the_numbers() {
     let body = br#"{"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":"3",
-        "prompt_tokens_details":[],"completion_tokens_details":null}}"#;
+        "prompt_tokens_details":[{"a":[1]}],"completion_tokens_details":null,
+        "a":[[],{"b":1}],"b":{"c":{}},"c":-1,"d":1.5e300,"e":"\u00e9","f":true}}"#;
     let usage = from_completion(body).expect("usage");
     assert_eq!((usage.total_tokens, usage.cached_tokens), (3, None));
+    let body = br#"{"usage":{"prompt_tokens":1,"completion_tokens":2,
+        "prompt_tokens_details":{"cached_tokens":null,"x":{"cached_tokens":7}},
+        "completion_tokens_details":{"cached_tokens":7,"reasoning_tokens":"5"}}}"#;
+    let usage = from_completion(body).expect("usage");
+    assert_eq!((usage.cached_tokens, usage.reasoning_tokens), (None, None));
 }
 
 #[test]
