@@ -3,7 +3,7 @@
 //! and structured fields (RFC 9651) write them. Knows nothing of how a quota
 //! is counted.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// The field that states a quota's policy.
 pub const POLICY_FIELD: &str = "RateLimit-Policy";
@@ -98,7 +98,9 @@ pub fn write_policy(out: &mut String, policy: &Policy<'_>) {
     begin_member(out, policy.name);
     write_parameter(out, "q", policy.quota);
     if let Some(unit) = policy.unit {
-        write!(out, ";qu=\"{unit}\"").expect("writing to a String cannot fail");
+        for part in [";qu=\"", unit, "\""] {
+            out.push_str(part);
+        }
     }
     if let Some(window) = policy.window {
         write_parameter(out, "w", window);
@@ -122,7 +124,10 @@ fn begin_member(out: &mut String, name: &Name) {
 }
 
 fn write_parameter(out: &mut String, key: &str, value: u64) {
-    write!(out, ";{key}={}", value.min(MAX_INTEGER)).expect("writing to a String cannot fail");
+    let mut digits = itoa::Buffer::new();
+    for part in [";", key, "=", digits.format(value.min(MAX_INTEGER))] {
+        out.push_str(part);
+    }
 }
 
 #[cfg(test)]

@@ -85,7 +85,9 @@ pub(super) async fn reserve<'a>(
     let limit = plan.limit(request, &mut budget, chat.n).await;
     let told = limit.into_iter().chain(plan.wanted).min();
     budget.allowed = told.map(|told| total(told, chat.n));
-    quotas.tell(request);
+    if budget.output > all {
+        quotas.tell(request);
+    }
     Ok(Grant {
         limit,
         budget: Some(budget),
