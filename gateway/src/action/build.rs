@@ -100,7 +100,7 @@ fn hash_key(upstream: &str, parts: &Parts<'_>) -> Option<crate::config::template
 
 fn llm(action: &config::Llm, parts: &Parts<'_>) -> Llm {
     let mut providers: HashMap<Arc<str>, Arc<Provider>> = HashMap::new();
-    let mut models = HashMap::new();
+    let mut models = ahash::HashMap::default();
     let prices = &parts.config.prices;
     let catalogue = price::Catalogue::new(prices.builtin, &prices.entries);
     for name in &action.models {

@@ -14,10 +14,11 @@
 //! still holds is never swept.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, RandomState};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use ahash::RandomState;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::account::{Account, Cell};

@@ -2,9 +2,9 @@
 //! snapshot: found again by their names without building a label or taking an
 //! exclusive lock.
 
+use ahash::RandomState;
 use parking_lot::RwLock;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 struct Entry<T> {

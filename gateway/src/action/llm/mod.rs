@@ -22,7 +22,7 @@ mod spend;
 mod stream;
 mod whole;
 
-use std::collections::HashMap;
+use ahash::HashMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 

@@ -212,8 +212,7 @@ impl Key {
 
 #[cfg(test)]
 mod tests {
-    use std::hash::RandomState;
-
+    use ahash::RandomState;
     use http::HeaderName;
 
     use super::*;
