@@ -72,8 +72,11 @@ impl Account {
     ) -> u64 {
         let mut account = cell.lock();
         let step = account.purse.step_of(ticket);
+        let before = account.purse.receipt(step);
         let overrun = account.close(ticket, used);
-        account.write(step, batch);
+        if account.purse.receipt(step) != before {
+            account.write(step, batch);
+        }
         if let Some(spender) = spender {
             let (window, now) = (account.purse.terms().window, account.purse.now());
             let spenders = account.spenders.get_or_insert_default();

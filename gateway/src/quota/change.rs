@@ -73,7 +73,7 @@ impl Ledger {
                 changed.map_err(Unchanged::Store)
             }
             None => {
-                let cell = self.open(&claim, SystemTime::now());
+                let cell = self.open(&claim, SystemTime::now);
                 let now = quota.store.clock(SystemTime::now());
                 Ok(change_here(&cell, &claim, now, change))
             }

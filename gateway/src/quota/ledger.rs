@@ -125,7 +125,7 @@ impl Ledger {
     ) -> Result<Reservation, Refused> {
         let cells: Vec<_> = claims
             .iter()
-            .map(|claim| self.open(claim, clock()))
+            .map(|claim| self.open(claim, &clock))
             .collect();
         let demands: Vec<_> = claims.iter().map(Claim::demand).collect();
         let take = |desks: &mut [Desk<'_>], over: Vec<bool>| {
@@ -194,13 +194,13 @@ impl Ledger {
     }
 
     /// The account of a claim's key, made if there is none.
-    pub(super) fn open(&self, claim: &Claim<'_>, now: SystemTime) -> Arc<Cell> {
+    pub(super) fn open(&self, claim: &Claim<'_>, clock: impl Fn() -> SystemTime) -> Arc<Cell> {
         let sought = Sought::new(claim.quota, &claim.subject, &self.hashing);
         let mut shard = self.shard(&sought);
         if let Some(cell) = shard.find(&sought) {
             return cell;
         }
-        let now = claim.quota.store.clock(now);
+        let now = claim.quota.store.clock(clock());
         let keeper = claim.quota.store.keeper(|| sought.name());
         let account = Account {
             purse: Purse::new(claim.terms(), now),

@@ -66,12 +66,16 @@ impl Reservation {
     /// while nothing else of a killed process's reservations does.
     pub fn declare(&self, used: impl Fn(&Quota, u64) -> u64) {
         let mut batch = Batch::default();
-        for hold in &self.holds {
+        // What is counted in memory dies with the process, declared or not.
+        let kept = |hold: &&Hold| hold.quota.store.leases().is_some();
+        for hold in self.holds.iter().filter(kept) {
             let mut left = used(&hold.quota, hold.bound());
             for place in &hold.places {
                 let share = left.min(place.bound);
                 left -= share;
-                Account::declare(&place.cell, place.ticket, share, &mut batch);
+                if share > 0 {
+                    Account::declare(&place.cell, place.ticket, share, &mut batch);
+                }
             }
         }
     }

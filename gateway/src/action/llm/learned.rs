@@ -5,10 +5,9 @@
 //! to be: what an answer is bounded by is also what it is limited to, or reserved anew as it flows.
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
+use ahash::RandomState;
 use parking_lot::Mutex;
 
 /// The least and the most that is bounded, in tokens per choice. The most is also what an answer
@@ -36,7 +35,7 @@ type Pair = (Option<Arc<str>>, Arc<str>);
 
 #[derive(Default)]
 struct Shard {
-    pairs: HashMap<Pair, Answers>,
+    pairs: HashMap<Pair, Answers, RandomState>,
     /// Counts uses, to tell the latest from the others.
     now: u64,
 }
@@ -45,7 +44,8 @@ struct Shard {
 struct Answers {
     ring: Vec<u32>,
     next: usize,
-    bound: u64,
+    /// The bound they suggest, once anybody asked.
+    bound: Option<u64>,
     used: u64,
 }
 
@@ -68,7 +68,7 @@ impl Learned {
         let known = shard.pairs.get_mut(&pair);
         known.map_or(FLOOR, |answers| {
             answers.used = now;
-            answers.bound
+            *answers.bound.get_or_insert_with(|| bound(&answers.ring))
         })
     }
 
@@ -84,7 +84,7 @@ impl Learned {
         let answers = shard.pairs.entry(pair).or_insert_with(|| Answers {
             ring: Vec::new(),
             next: 0,
-            bound: FLOOR,
+            bound: None,
             used: now,
         });
         answers.used = now;
@@ -114,7 +114,7 @@ impl Answers {
             self.ring[self.next] = tokens;
             self.next = (self.next + 1) % RING;
         }
-        self.bound = bound(&self.ring);
+        self.bound = None;
     }
 }
 

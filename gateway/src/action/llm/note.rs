@@ -1,6 +1,6 @@
 //! What a call used, written down where it is settled, recorded and learned from.
 
-use weir_protocols::openai::{finish, usage};
+use weir_protocols::openai::usage;
 
 use super::spend;
 use crate::policy::quota::Usage;
@@ -41,12 +41,12 @@ fn note(request: &mut Request, spent: Usage, prompt: u64, output: u64) {
     }
 }
 
-/// Notes why the model stopped, unless that is known or nobody would read it.
-pub(super) fn stopped(request: &mut Request, data: &[u8]) {
+/// Notes why the model stopped, unless that is known: `reason` is not asked for then.
+pub(super) fn stopped<'a>(request: &mut Request, reason: impl FnOnce() -> Option<&'a str>) {
     if let Some(llm) = &mut request.record.llm
         && llm.finish_reason.is_none()
     {
-        llm.finish_reason = finish::reason(data).map(str::to_owned);
+        llm.finish_reason = reason().map(str::to_owned);
     }
 }
 

@@ -57,9 +57,9 @@ pub(super) async fn pass(
     } else if !ok {
         request.usage = Some(Usage::nothing());
     }
-    if ok {
-        note::stopped(request, &document);
-    }
+    let mut reasons = finish::reasons(&document);
+    let reason = reasons.next().filter(|_| ok);
+    note::stopped(request, || reason);
     if let Some(usage) = request.usage {
         quota::declare(request, usage);
     }
@@ -74,8 +74,7 @@ pub(super) async fn pass(
         if told.is_none() {
             count(request, &mut budget, &document, seen.total).await;
         }
-        let mut reasons = finish::reasons(&document).peekable();
-        if reasons.peek().is_some() && reasons.all(note::is_whole) {
+        if reason.is_some_and(note::is_whole) && reasons.all(note::is_whole) {
             note::learn(request, choices);
         }
     }

@@ -50,10 +50,9 @@ pub(crate) async fn top_up(request: &mut Request, more: &Amounts) -> Result<(), 
     };
     let of = |quota: &Quota| more.get(quota.unit);
     gateway.ledger.top_up(&mut held.reservation, of).await?;
-    let team = request.record.team.clone().unwrap_or_default();
-    let each = held.reservation.states().zip(&held.metrics);
-    for ((hold, metrics), use_) in each.zip(&mut request.record.quotas) {
-        metrics.units(&team).reserved(of(&hold.quota));
+    let each = held.reservation.states().zip(&held.series);
+    for ((hold, series), use_) in each.zip(&mut request.record.quotas) {
+        series.units.reserved(of(&hold.quota));
         use_.reserved = hold.bound();
     }
     Ok(())
@@ -73,9 +72,9 @@ pub(crate) fn left(request: &Request) -> impl Iterator<Item = (Unit, u64)> {
 /// An answer was ended because the quota called `name` gave no more.
 pub(crate) fn cut(request: &Request, name: &str) {
     let Some(held) = &request.held else { return };
-    let each = held.reservation.states().zip(&held.metrics);
-    for (_, metrics) in each.filter(|(hold, _)| *hold.quota.name == *name) {
-        metrics.decided(Decision::Cut);
+    let each = held.reservation.states().zip(&held.series);
+    for (_, series) in each.filter(|(hold, _)| *hold.quota.name == *name) {
+        series.quota.decided(Decision::Cut);
     }
 }
 

@@ -46,7 +46,14 @@ pub(crate) struct Held {
     /// All of them, reserved together.
     pub(crate) reservation: Reservation,
     /// Where each one's figures go.
-    metrics: Vec<Arc<metrics::Quota>>,
+    series: Vec<Series>,
+}
+
+/// Where the figures of one quota go.
+struct Series {
+    quota: Arc<metrics::Quota>,
+    /// Those of the caller's team.
+    units: Arc<metrics::Units>,
 }
 
 /// The policy.
@@ -112,11 +119,11 @@ impl Quotas {
         let gateway = request.gateway.clone();
         let reservation = gateway.ledger.reserve(&claims, Some(&holder)).await?;
         drop(claims);
-        self.note(request, &counting, &reservation);
+        let series = note(request, &counting, &reservation);
         tell::tell(request, &counting, &reservation);
         request.held = Some(Held {
             reservation,
-            metrics: counting.iter().map(|m| m.metrics.clone()).collect(),
+            series,
         });
         // A request that is let in counts, whatever becomes of it.
         if counting.iter().any(|m| m.quota.unit == Unit::Requests) {
@@ -130,26 +137,36 @@ impl Quotas {
             .iter()
             .filter(|metered| metered.quota.narrowed.covers(subject))
     }
+}
 
-    fn note(&self, request: &mut Request, counting: &[&Metered], reservation: &Reservation) {
-        let team = request.record.team.clone().unwrap_or_default();
-        for (metered, hold) in counting.iter().zip(reservation.states()) {
-            let decision = match (hold.over, metered.quota.enforce) {
+/// Writes down what was reserved; returns where to write what comes of it.
+fn note(request: &mut Request, counting: &[&Metered], reservation: &Reservation) -> Vec<Series> {
+    let record = &mut request.record;
+    let team = record.team.as_deref().unwrap_or_default();
+    let each = counting.iter().zip(reservation.states());
+    each.map(|(metered, hold)| {
+        let series = Series {
+            quota: metered.metrics.clone(),
+            units: metered.metrics.units(team),
+        };
+        series
+            .quota
+            .decided(match (hold.over, metered.quota.enforce) {
                 (false, _) => Decision::Allowed,
                 (true, false) => Decision::NotEnforced,
                 (true, true) => Decision::Unseen,
-            };
-            metered.metrics.decided(decision);
-            metered.metrics.units(&team).reserved(hold.bound());
-            request.record.quotas.push(QuotaUse {
-                quota: metered.quota.name.clone(),
-                unit: metered.quota.unit.as_str(),
-                reserved: hold.bound(),
-                used: 0,
-                provenance: "estimated",
             });
-        }
-    }
+        series.units.reserved(hold.bound());
+        record.quotas.push(QuotaUse {
+            quota: metered.quota.name.clone(),
+            unit: metered.quota.unit.as_str(),
+            reserved: hold.bound(),
+            used: 0,
+            provenance: "estimated",
+        });
+        series
+    })
+    .collect()
 }
 
 /// What `request` counts for, as far as whom it names goes.

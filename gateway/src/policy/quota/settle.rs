@@ -41,7 +41,7 @@ pub(crate) fn declare(request: &Request, usage: Usage) {
 pub(crate) fn settle(request: &mut Request) {
     let Some(Held {
         reservation,
-        metrics,
+        series,
     }) = request.held.take()
     else {
         return;
@@ -53,8 +53,7 @@ pub(crate) fn settle(request: &mut Request) {
         .any(|attempt| attempt.bytes_sent > 0);
     let usage = request.usage.or((!sent).then(Usage::nothing));
     let settled = reservation.settle(|quota, bound| used(quota.unit, usage, bound));
-    let team = request.record.team.as_deref().unwrap_or_default();
-    for ((settled, metrics), use_) in settled.iter().zip(&metrics).zip(&mut request.record.quotas) {
+    for ((settled, series), use_) in settled.iter().zip(&series).zip(&mut request.record.quotas) {
         *use_ = QuotaUse {
             quota: settled.quota.name.clone(),
             unit: settled.quota.unit.as_str(),
@@ -63,9 +62,7 @@ pub(crate) fn settle(request: &mut Request) {
             provenance: provenance(settled.used.provenance),
         };
         // What is beyond the bound is counted as debt there, as the ledger keeps it.
-        metrics
-            .units(team)
-            .settled(settled.bound, settled.used.amount);
+        series.units.settled(settled.bound, settled.used.amount);
         if settled.overrun > 0 {
             log::debug!(
                 "quota \"{}\": {} {} used, {} reserved: {} are debt",

@@ -1,7 +1,7 @@
 //! Looks at events as they pass.
 
 use bytes::Bytes;
-use weir_protocols::openai::usage;
+use weir_protocols::openai::{finish, usage};
 use weir_protocols::sse::{Event, Splitter, Tail};
 use weir_telemetry::Code;
 
@@ -114,7 +114,7 @@ impl<'a> Scan<'a> {
             self.done = true;
             return true;
         }
-        note::stopped(request, &data);
+        note::stopped(request, || finish::reason(&data));
         if let Some(meter) = &mut self.meter {
             meter.take(&data);
         }
