@@ -24,6 +24,17 @@ impl Book {
         self.pay(terms);
     }
 
+    /// Waits until `until` for whoever was still waited for when holders could last be heard.
+    ///
+    /// A holder goes on spending what it has on lease, and has to say so before the lease is over.
+    /// Where nobody could be heard for that long, everybody gets another one from then on, before
+    /// anybody is granted what others may have spent.
+    pub(in crate::quota) fn wait_anew(&mut self, heard: Micros, until: Micros) {
+        for share in self.shares.iter_mut().filter(|share| share.until > heard) {
+            share.until = share.until.max(until);
+        }
+    }
+
     fn recall(&mut self, share: Share) {
         match self.shares.iter_mut().find(|s| s.holder == share.holder) {
             Some(known) if known.turn >= share.turn => {}
@@ -37,5 +48,52 @@ fn take_greater(own: &mut Marks, seen: &Marks) {
     for (step, mark) in seen.iter() {
         let into = own.at(step);
         into.booked = into.booked.max(mark.booked);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Entry, Mark};
+    use super::*;
+    use crate::quota::window::{SECOND, Window};
+
+    const BEGIN: Micros = 1_800_000_000 * SECOND;
+
+    fn entry(holder: u64) -> Entry {
+        let booked = Mark {
+            booked: 10,
+            settled: 0,
+        };
+        Entry {
+            holder,
+            turn: 1,
+            marks: [(0, booked)].into_iter().collect(),
+            overrun: 0,
+            want: 0,
+            least: 0,
+            ahead: 0,
+            patience: 10 * SECOND,
+        }
+    }
+
+    #[test]
+    fn who_had_a_lease_has_another_and_who_was_gone_has_none() {
+        let terms = Terms {
+            window: Window::Held,
+            limit: 100,
+        };
+        let mut book = Book::default();
+        let _ = book.enter(terms, BEGIN, &entry(1));
+        let _ = book.enter(terms, BEGIN + 9 * SECOND, &entry(2));
+        let heard = BEGIN + 12 * SECOND;
+        let mut early = book.clone();
+        early.wait_anew(heard, BEGIN + SECOND);
+        assert_eq!(early, book, "nobody is waited for less");
+        book.wait_anew(heard, BEGIN + 50 * SECOND);
+        for (at, reserved) in [(49, 10), (50, 0)] {
+            let now = BEGIN + at * SECOND;
+            book.advance(terms, now);
+            assert_eq!(book.standing(terms, now).reserved, reserved);
+        }
     }
 }

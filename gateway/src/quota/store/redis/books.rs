@@ -10,7 +10,6 @@ use super::condition::Bulletin;
 use super::connect::Connection;
 use super::entry::{self, Reply};
 use super::journal::Journal;
-use super::renew::Anew;
 use crate::quota::book::{Book, Terms};
 use crate::quota::leases::{Asked, Wanted};
 use crate::quota::store::wire::{Answered, Kept, read, write};
@@ -133,16 +132,14 @@ impl Shelf {
         let Some(terms) = seen.terms.read() else {
             return Err(format!("{key} is counted by a time zone unknown here").into());
         };
-        let anew = heard.map(|heard| Anew {
-            heard,
-            until: self.clock.now().saturating_add(micros(self.lease)),
-        });
-        let of = |book: &Book| anew.map_or_else(|| Ok(book.clone()), |anew| anew.wait(book));
-        let seen = of(&seen.book)?;
         self.change(key, terms, |book, now| {
-            *book = of(book)?;
+            let mut seen = seen.book.clone();
+            if let Some(heard) = heard {
+                let until = now.saturating_add(micros(self.lease));
+                book.wait_anew(heard, until);
+                seen.wait_anew(heard, until);
+            }
             book.merge(terms, now, &seen);
-            Ok(())
         })
         .await
         .map(|_| ())
@@ -154,7 +151,7 @@ impl Shelf {
         &self,
         key: &Arc<str>,
         terms: Terms,
-        change: impl Fn(&mut Book, Micros) -> Result<(), Arc<str>>,
+        change: impl Fn(&mut Book, Micros),
     ) -> Result<(Book, Micros), Arc<str>> {
         let name = self.name(key);
         for _ in 0..TRIES {
@@ -167,7 +164,7 @@ impl Shelf {
                 true => Book::default(),
                 false => read::<Kept>(&before)?.book,
             };
-            change(&mut book, now)?;
+            change(&mut book, now);
             let until = book.blank_at(terms, now);
             let kept = Kept {
                 until,

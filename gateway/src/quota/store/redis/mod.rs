@@ -14,7 +14,6 @@ mod examine;
 mod journal;
 mod link;
 mod recover;
-mod renew;
 mod sentinels;
 #[cfg(test)]
 #[cfg(feature = "real-servers")]
@@ -151,7 +150,6 @@ impl Books for Redis {
         let (book, now) = shelf
             .change(&amend.key, amend.terms, |book, now| {
                 book.amend(amend.terms, now, &amend.amendment);
-                Ok(())
             })
             .await?;
         Ok(book.standing(amend.terms, now))
