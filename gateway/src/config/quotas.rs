@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::HeaderName;
 
@@ -12,8 +11,7 @@ use super::prices::check_amount;
 use super::raw::Name;
 use super::raw::prices::Amount;
 use super::raw::quotas as raw;
-pub use super::raw::quotas::{Every, OnExhausted, OnStoreFailure, Unit};
-use crate::quota::Zone;
+use crate::quota::{By, Limit, Narrowed, OnExhausted, OnStoreFailure, Period, Unit, Window, Zone};
 
 mod effect;
 
@@ -28,14 +26,12 @@ pub struct Quota {
     pub store: Arc<str>,
     /// What is counted.
     pub unit: Unit,
-    /// For everyone not named in `overrides`; money in nano-dollars.
-    pub limit: u64,
-    /// Other limits, by the value of the first entry of `by`.
-    pub overrides: HashMap<Arc<str>, u64>,
+    /// How much; money in nano-dollars.
+    pub limit: Limit,
     /// Over what time.
     pub window: Window,
     /// Whose use is counted apart; one count for all, if empty.
-    pub by: Vec<Dimension>,
+    pub by: Vec<By>,
     /// Which requests are counted.
     pub narrowed: Narrowed,
     /// Whether anything is refused.
@@ -46,147 +42,87 @@ pub struct Quota {
     pub on_store_failure: OnStoreFailure,
 }
 
-/// Over what time use is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Window {
-    /// Begins anew with every unit of a calendar.
-    Fixed(Every, Zone),
-    /// The time up to now.
-    Sliding(Duration),
-    /// A bucket that the limit flows into.
-    TokenBucket {
-        /// In what time it does.
-        every: Duration,
-        /// What the bucket holds.
-        burst: u64,
-    },
-    /// While it lasts.
-    Held,
-}
-
-/// Which requests are counted: those that every list that is not empty names.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Narrowed {
-    /// Routes; they exist.
-    pub routes: Vec<Arc<str>>,
-    /// Models; they exist.
-    pub models: Vec<Arc<str>>,
-    /// Consumers; they exist.
-    pub consumers: Vec<Arc<str>>,
-}
-
-/// Whose use is counted apart.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Dimension {
-    /// The organisation of the consumer's team.
-    Organisation,
-    /// The consumer's team.
-    Team,
-    /// The consumer.
-    Consumer,
-    /// The route.
-    Route,
-    /// The model asked for.
-    Model,
-    /// The provider that answers.
-    Provider,
-    /// The client's address.
-    ClientAddress,
-    /// The value of a header field.
-    Header(HeaderName),
-}
-
-impl Dimension {
-    /// As it is spoken of.
-    pub fn spoken(&self) -> String {
-        match self {
-            Self::Organisation => "organisation".to_owned(),
-            Self::Team => "team".to_owned(),
-            Self::Consumer => "consumer".to_owned(),
-            Self::Route => "route".to_owned(),
-            Self::Model => "model".to_owned(),
-            Self::Provider => "provider".to_owned(),
-            Self::ClientAddress => "client_address".to_owned(),
-            Self::Header(name) => format!("the header {name}"),
-        }
+/// The only action that uses any of a unit, if not all do.
+pub(super) const fn used_by(unit: Unit) -> Option<&'static str> {
+    match unit {
+        Unit::Requests | Unit::ConcurrentRequests => None,
+        Unit::KafkaBytes => Some("publish"),
+        Unit::Tokens
+        | Unit::InputTokens
+        | Unit::OutputTokens
+        | Unit::CachedTokens
+        | Unit::ReasoningTokens
+        | Unit::Money => Some("llm"),
     }
 }
 
-impl Unit {
-    /// The only action that uses any of it, if not all do.
-    pub const fn used_by(self) -> Option<&'static str> {
-        match self {
-            Self::Requests | Self::ConcurrentRequests => None,
-            Self::KafkaBytes => Some("publish"),
-            _ => Some("llm"),
-        }
-    }
-
-    /// As it is written.
-    pub fn spoken(self) -> &'static str {
-        crate::quota::Unit::from(self).as_str()
-    }
-
-    /// Whether an answer uses it up as it flows.
-    const fn flows(self) -> bool {
-        matches!(
-            self,
-            Self::Tokens | Self::OutputTokens | Self::ReasoningTokens | Self::Money
-        )
+const fn unit(raw: raw::Unit) -> Unit {
+    match raw {
+        raw::Unit::Requests => Unit::Requests,
+        raw::Unit::ConcurrentRequests => Unit::ConcurrentRequests,
+        raw::Unit::Tokens => Unit::Tokens,
+        raw::Unit::InputTokens => Unit::InputTokens,
+        raw::Unit::OutputTokens => Unit::OutputTokens,
+        raw::Unit::CachedTokens => Unit::CachedTokens,
+        raw::Unit::ReasoningTokens => Unit::ReasoningTokens,
+        raw::Unit::Money => Unit::Money,
+        raw::Unit::KafkaBytes => Unit::KafkaBytes,
     }
 }
 
-impl From<Unit> for crate::quota::Unit {
-    fn from(unit: Unit) -> Self {
-        match unit {
-            Unit::Requests => Self::Requests,
-            Unit::ConcurrentRequests => Self::ConcurrentRequests,
-            Unit::Tokens => Self::Tokens,
-            Unit::InputTokens => Self::InputTokens,
-            Unit::OutputTokens => Self::OutputTokens,
-            Unit::CachedTokens => Self::CachedTokens,
-            Unit::ReasoningTokens => Self::ReasoningTokens,
-            Unit::Money => Self::Money,
-            Unit::KafkaBytes => Self::KafkaBytes,
-        }
+const fn on_exhausted(raw: raw::OnExhausted) -> OnExhausted {
+    match raw {
+        raw::OnExhausted::Refuse => OnExhausted::Refuse,
+        raw::OnExhausted::Cut => OnExhausted::Cut,
+        raw::OnExhausted::Finish => OnExhausted::Finish,
+    }
+}
+
+const fn on_store_failure(raw: raw::OnStoreFailure) -> OnStoreFailure {
+    match raw {
+        raw::OnStoreFailure::Deny => OnStoreFailure::Deny,
+        raw::OnStoreFailure::Allow => OnStoreFailure::Allow,
     }
 }
 
 /// Checks one quota.
 pub(super) fn check(cx: &mut Checker<'_>, item: &Item<raw::Quota>) -> Option<Quota> {
     let raw = &item.raw;
+    let unit = unit(raw.unit);
     let store = cx.resolve(&item.at.key("store"), Noun::Store, &raw.store.0, None);
     let by = check_by(cx, item);
     check_overrides(cx, item, by.first());
     let at = item.at.key("limit");
-    let limit = amount(cx, &at.key("default"), raw.unit, &raw.limit.default);
+    let limit = amount(cx, &at.key("default"), unit, &raw.limit.default);
     let mut overrides = HashMap::new();
     for (key, limit) in &raw.limit.overrides {
         let at = at.key("overrides").key(key);
-        if let Some(limit) = amount(cx, &at, raw.unit, limit) {
+        if let Some(limit) = amount(cx, &at, unit, limit) {
             overrides.insert(key.as_str().into(), limit);
         }
     }
-    if raw.on_exhausted != OnExhausted::Refuse && !raw.unit.flows() {
+    if raw.on_exhausted != raw::OnExhausted::Refuse && !unit.flows() {
         cx.fault(
             &item.at.key("on_exhausted"),
             "no answer uses this unit up while it flows",
             "leave it out, or count tokens, output_tokens, reasoning_tokens or money",
         );
     }
-    let window = check_window(cx, item, limit.unwrap_or_default());
+    let window = check_window(cx, item, unit, limit.unwrap_or_default());
     Some(Quota {
         name: raw.name.0.as_str().into(),
         store: store?,
-        unit: raw.unit,
-        limit: limit?,
-        overrides,
+        unit,
+        limit: Limit {
+            default: limit?,
+            overrides,
+        },
         window: window?,
         by,
         narrowed: check_narrowed(cx, item),
         enforce: raw.enforce,
-        on_exhausted: raw.on_exhausted,
-        on_store_failure: raw.on_store_failure,
+        on_exhausted: on_exhausted(raw.on_exhausted),
+        on_store_failure: on_store_failure(raw.on_store_failure),
     })
 }
 
@@ -203,20 +139,20 @@ fn amount(cx: &mut Checker<'_>, at: &At, unit: Unit, amount: &Amount) -> Option<
     whole
 }
 
-fn check_by(cx: &mut Checker<'_>, item: &Item<raw::Quota>) -> Vec<Dimension> {
+fn check_by(cx: &mut Checker<'_>, item: &Item<raw::Quota>) -> Vec<By> {
     let mut by = Vec::new();
     for (index, raw) in item.raw.by.iter().enumerate() {
         let at = item.at.key("by").index(index);
         let dimension = match raw {
-            raw::Dimension::Organisation => Dimension::Organisation,
-            raw::Dimension::Team => Dimension::Team,
-            raw::Dimension::Consumer => Dimension::Consumer,
-            raw::Dimension::Route => Dimension::Route,
-            raw::Dimension::Model => Dimension::Model,
-            raw::Dimension::Provider => Dimension::Provider,
-            raw::Dimension::ClientAddress => Dimension::ClientAddress,
+            raw::Dimension::Organisation => By::Organisation,
+            raw::Dimension::Team => By::Team,
+            raw::Dimension::Consumer => By::Consumer,
+            raw::Dimension::Route => By::Route,
+            raw::Dimension::Model => By::Model,
+            raw::Dimension::Provider => By::Provider,
+            raw::Dimension::ClientAddress => By::ClientAddress,
             raw::Dimension::Header(name) => match HeaderName::try_from(name) {
-                Ok(name) => Dimension::Header(name),
+                Ok(name) => By::Header(name),
                 Err(_) => {
                     let message = format!("\"{name}\" is no name of a header field");
                     cx.fault(&at, message, "write { header: x-tenant }");
@@ -249,9 +185,14 @@ fn check_narrowed(cx: &mut Checker<'_>, item: &Item<raw::Quota>) -> Narrowed {
     }
 }
 
-fn check_window(cx: &mut Checker<'_>, item: &Item<raw::Quota>, limit: u64) -> Option<Window> {
+fn check_window(
+    cx: &mut Checker<'_>,
+    item: &Item<raw::Quota>,
+    unit: Unit,
+    limit: u64,
+) -> Option<Window> {
     let at = item.at.key("window");
-    let held = item.raw.unit == Unit::ConcurrentRequests;
+    let held = unit == Unit::ConcurrentRequests;
     let Some(raw) = &item.raw.window else {
         if held {
             return Some(Window::Held);
@@ -268,31 +209,39 @@ fn check_window(cx: &mut Checker<'_>, item: &Item<raw::Quota>, limit: u64) -> Op
     match raw {
         raw::Window::Fixed { every, time_zone } => {
             let zone = check_zone(cx, &at.key("time_zone"), *every, time_zone.as_deref())?;
-            Some(Window::Fixed(*every, zone))
+            let every = match every {
+                raw::Every::Minute => Period::Minute,
+                raw::Every::Hour => Period::Hour,
+                raw::Every::Day => Period::Day(zone),
+                raw::Every::Month => Period::Month(zone),
+            };
+            Some(Window::Fixed { every })
         }
-        raw::Window::Sliding { every } => Some(Window::Sliding(every.0)),
+        raw::Window::Sliding { every } => Some(Window::Sliding { every: every.0 }),
         raw::Window::TokenBucket { every, burst } => {
             let burst = match burst {
-                Some(burst) => amount(cx, &at.key("burst"), item.raw.unit, burst)?,
+                Some(burst) => amount(cx, &at.key("burst"), unit, burst)?,
                 None => limit,
             };
             if burst == 0 && limit > 0 {
                 let message = "a bucket that holds nothing refuses all";
                 cx.fault(&at.key("burst"), message, "give it at least 1");
             }
-            Some(Window::TokenBucket {
-                every: every.0,
-                burst,
-            })
+            Some(Window::token_bucket(limit, every.0, burst))
         }
     }
 }
 
-fn check_zone(cx: &mut Checker<'_>, at: &At, every: Every, name: Option<&str>) -> Option<Zone> {
+fn check_zone(
+    cx: &mut Checker<'_>,
+    at: &At,
+    every: raw::Every,
+    name: Option<&str>,
+) -> Option<Zone> {
     let Some(name) = name else {
         return Some(Zone::UTC);
     };
-    if matches!(every, Every::Minute | Every::Hour) {
+    if matches!(every, raw::Every::Minute | raw::Every::Hour) {
         let message = "minutes and hours are those of UTC";
         cx.fault(at, message, "leave the time zone out");
         return None;
@@ -310,7 +259,7 @@ fn check_zone(cx: &mut Checker<'_>, at: &At, every: Every, name: Option<&str>) -
 }
 
 /// An override names a value of the first dimension.
-fn check_overrides(cx: &mut Checker<'_>, item: &Item<raw::Quota>, first: Option<&Dimension>) {
+fn check_overrides(cx: &mut Checker<'_>, item: &Item<raw::Quota>, first: Option<&By>) {
     let at = item.at.key("limit").key("overrides");
     if item.raw.limit.overrides.is_empty() {
         return;
@@ -328,12 +277,12 @@ fn check_overrides(cx: &mut Checker<'_>, item: &Item<raw::Quota>, first: Option<
         let at = at.key(key);
         let mut known = |noun| drop(cx.resolve(&at, noun, key, item.team.as_ref()));
         match first {
-            Dimension::Consumer => known(Noun::Consumer),
-            Dimension::Team => known(Noun::Team),
-            Dimension::Route => known(Noun::Route),
-            Dimension::Model => known(Noun::Model),
-            Dimension::Provider => known(Noun::Provider),
-            Dimension::Organisation => {
+            By::Consumer => known(Noun::Consumer),
+            By::Team => known(Noun::Team),
+            By::Route => known(Noun::Route),
+            By::Model => known(Noun::Model),
+            By::Provider => known(Noun::Provider),
+            By::Organisation => {
                 if !organisations.iter().any(|known| **known == **key) {
                     let hint = suggest(key, organisations.iter().map(|known| &**known));
                     cx.fault(
@@ -343,13 +292,13 @@ fn check_overrides(cx: &mut Checker<'_>, item: &Item<raw::Quota>, first: Option<
                     );
                 }
             }
-            Dimension::ClientAddress => {
+            By::ClientAddress => {
                 if key.parse::<std::net::IpAddr>().is_err() {
                     let message = format!("\"{key}\" is no IP address");
                     cx.fault(&at, message, "the first of `by` is client_address");
                 }
             }
-            Dimension::Header(_) => {}
+            By::Header(_) => {}
         }
     }
 }

@@ -10,12 +10,13 @@ use openssl::x509::X509;
 
 use super::check::{At, Checker, Item};
 use super::platform::Server;
-use super::quotas::{Quota, Unit, Window};
+use super::quotas::Quota;
 use super::raw::platform as raw;
 pub use super::raw::platform::Topology;
 use super::secret::Secret;
 use super::tls;
 use crate::price::Dollars;
+use crate::quota::{Unit, Window};
 
 /// How long a lease may be: what gateways say ten times a second must have time to arrive, and
 /// what a dead one held should not be missing for long.
@@ -228,7 +229,7 @@ pub(super) fn check_limits(cx: &mut Checker<'_>, stores: &[Store], quotas: &[(At
         stores.any(|store| *store.name == *name && matches!(store.kind, Kind::Redis(_)))
     };
     for (at, quota) in quotas.iter().filter(|(_, quota)| is_redis(&quota.store)) {
-        let overrides = quota.overrides.iter().map(|(key, limit)| {
+        let overrides = quota.limit.overrides.iter().map(|(key, limit)| {
             let at = at.key("limit").key("overrides").key(key);
             (at, *limit)
         });
@@ -236,9 +237,9 @@ pub(super) fn check_limits(cx: &mut Checker<'_>, stores: &[Store], quotas: &[(At
             Window::TokenBucket { burst, .. } => Some((at.key("window").key("burst"), burst)),
             _ => None,
         };
-        let default = (at.key("limit").key("default"), quota.limit);
+        let default = (at.key("limit").key("default"), quota.limit.default);
         // A burst that is not said is the limit, of which enough is said.
-        let burst = burst.filter(|(_, burst)| *burst != quota.limit);
+        let burst = burst.filter(|(_, burst)| *burst != quota.limit.default);
         let all = std::iter::once(default).chain(overrides).chain(burst);
         for (at, _) in all.filter(|(_, amount)| *amount > EXACT) {
             let most = match quota.unit {

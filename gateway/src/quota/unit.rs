@@ -40,6 +40,14 @@ impl Unit {
         Self::KafkaBytes,
     ];
 
+    /// Whether the answer of a model uses it up as it flows.
+    pub const fn flows(self) -> bool {
+        matches!(
+            self,
+            Self::Tokens | Self::OutputTokens | Self::ReasoningTokens | Self::Money
+        )
+    }
+
     /// The name used in configuration, headers and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {

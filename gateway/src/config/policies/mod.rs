@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::check::{At, Checker, Item};
-use super::quotas::{Dimension, Quota};
+use super::quotas::{Quota, used_by};
 use super::raw::policies as raw;
 use super::raw::routes::Route;
+use crate::quota::By;
 
 pub mod cors;
 pub mod headers;
@@ -251,11 +252,11 @@ impl Around {
             let Some(quota) = quotas.iter().find(|quota| quota.name == *name) else {
                 continue;
             };
-            if let Some(action) = quota.unit.used_by()
+            if let Some(action) = used_by(quota.unit)
                 && !does(action)
             {
                 if self.from == Provenance::Route {
-                    let unit = quota.unit.spoken();
+                    let unit = quota.unit;
                     let message = format!(
                         "the quota \"{name}\" counts {unit}, which only {action} routes use"
                     );
@@ -263,20 +264,19 @@ impl Around {
                 }
                 continue;
             }
-            for dimension in &quota.by {
-                let (lacking, hint) = match dimension {
-                    Dimension::Organisation | Dimension::Consumer | Dimension::Team
-                        if !self.authenticated =>
-                    {
+            for by in &quota.by {
+                let (lacking, hint) = match by {
+                    By::Organisation | By::Consumer | By::Team if !self.authenticated => {
                         ("finds out who calls", "add the policy key_auth")
                     }
-                    Dimension::Model if !does("llm") => ("names a model", "use it on llm routes"),
-                    Dimension::Provider if !does("llm") => {
-                        ("asks a provider", "use it on llm routes")
-                    }
+                    By::Model if !does("llm") => ("names a model", "use it on llm routes"),
+                    By::Provider if !does("llm") => ("asks a provider", "use it on llm routes"),
                     _ => continue,
                 };
-                let by = dimension.spoken();
+                let by = match by {
+                    By::Header(name) => format!("the header {name}"),
+                    by => by.to_string(),
+                };
                 let message = format!(
                     "the quota \"{name}\" counts by {by}, and nothing on this route {lacking}"
                 );

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Quota, Unit};
+use super::{Quota, used_by};
 use crate::config::check::{At, Checker};
 use crate::config::models::Model;
 use crate::config::policies::PolicyConfig;
@@ -12,6 +12,7 @@ use crate::config::prices::Prices;
 use crate::config::providers::Provider;
 use crate::config::routes::{Action, Route};
 use crate::price::{Catalogue, vendor_of};
+use crate::quota::Unit;
 
 /// What a quota's effect depends on.
 pub(in crate::config) struct Around<'a> {
@@ -37,8 +38,8 @@ pub(in crate::config) fn check_effect(
             .map(|route| &**route)
             .collect();
         if counting.is_empty() {
-            let only = match quota.unit.used_by() {
-                Some(action) => format!("; only {action} routes use {}", quota.unit.spoken()),
+            let only = match used_by(quota.unit) {
+                Some(action) => format!("; only {action} routes use {}", quota.unit),
                 None => String::new(),
             };
             let message = format!("no route counts by it, so it never takes effect{only}");

@@ -9,9 +9,7 @@ use super::{Metered, Policed, Quotas, needs_action};
 use crate::config::policies::PolicyConfig;
 use crate::config::quotas as config;
 use crate::config::routes::Route;
-use crate::quota::{
-    By, Limit, Narrowed, OnExhausted, OnStoreFailure, Period, Quota, Store, Window,
-};
+use crate::quota::{Quota, Store};
 use crate::runtime::Parts;
 
 /// The definitions, by name, each counted in its one of `stores`.
@@ -63,66 +61,17 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Policed {
 }
 
 fn definition(quota: &config::Quota, store: Store) -> Quota {
-    let config::Narrowed {
-        routes,
-        models,
-        consumers,
-    } = quota.narrowed.clone();
+    let quota = quota.clone();
     Quota {
-        name: quota.name.clone(),
+        name: quota.name,
         store,
-        unit: quota.unit.into(),
-        limit: Limit {
-            default: quota.limit,
-            overrides: quota.overrides.clone(),
-        },
-        window: window(quota),
-        by: quota.by.iter().map(dimension).collect(),
-        narrowed: Narrowed {
-            routes,
-            models,
-            consumers,
-        },
+        unit: quota.unit,
+        limit: quota.limit,
+        window: quota.window,
+        by: quota.by,
+        narrowed: quota.narrowed,
         enforce: quota.enforce,
-        on_exhausted: match quota.on_exhausted {
-            config::OnExhausted::Refuse => OnExhausted::Refuse,
-            config::OnExhausted::Cut => OnExhausted::Cut,
-            config::OnExhausted::Finish => OnExhausted::Finish,
-        },
-        on_store_failure: match quota.on_store_failure {
-            config::OnStoreFailure::Deny => OnStoreFailure::Deny,
-            config::OnStoreFailure::Allow => OnStoreFailure::Allow,
-        },
-    }
-}
-
-fn window(quota: &config::Quota) -> Window {
-    match quota.window {
-        config::Window::Fixed(every, zone) => Window::Fixed {
-            every: match every {
-                config::Every::Minute => Period::Minute,
-                config::Every::Hour => Period::Hour,
-                config::Every::Day => Period::Day(zone),
-                config::Every::Month => Period::Month(zone),
-            },
-        },
-        config::Window::Sliding(every) => Window::Sliding { every },
-        config::Window::TokenBucket { every, burst } => {
-            Window::token_bucket(quota.limit, every, burst)
-        }
-        config::Window::Held => Window::Held,
-    }
-}
-
-fn dimension(dimension: &config::Dimension) -> By {
-    match dimension {
-        config::Dimension::Organisation => By::Organisation,
-        config::Dimension::Team => By::Team,
-        config::Dimension::Consumer => By::Consumer,
-        config::Dimension::Route => By::Route,
-        config::Dimension::Model => By::Model,
-        config::Dimension::Provider => By::Provider,
-        config::Dimension::ClientAddress => By::ClientAddress,
-        config::Dimension::Header(name) => By::Header(name.clone()),
+        on_exhausted: quota.on_exhausted,
+        on_store_failure: quota.on_store_failure,
     }
 }

@@ -25,7 +25,7 @@ impl Quotas {
         let of_output = || {
             self.covering(&subject)
                 .map(|metered| &metered.quota)
-                .filter(|quota| is_of_output(quota.unit))
+                .filter(|quota| quota.unit.flows())
         };
         let strictness = |on: &OnExhausted| match on {
             OnExhausted::Finish => 0,
@@ -65,7 +65,7 @@ pub(crate) fn left(request: &Request) -> impl Iterator<Item = (Unit, u64)> {
         .iter()
         .flat_map(|held| held.reservation.states());
     holds
-        .filter(|hold| hold.quota.enforce && is_of_output(hold.quota.unit))
+        .filter(|hold| hold.quota.enforce && hold.quota.unit.flows())
         .map(|hold| (hold.quota.unit, hold.state.remaining))
 }
 
@@ -76,11 +76,4 @@ pub(crate) fn cut(request: &Request, name: &str) {
     for (_, series) in each.filter(|(hold, _)| *hold.quota.name == *name) {
         series.quota.decided(Decision::Cut);
     }
-}
-
-const fn is_of_output(unit: Unit) -> bool {
-    matches!(
-        unit,
-        Unit::Tokens | Unit::OutputTokens | Unit::ReasoningTokens | Unit::Money
-    )
 }
