@@ -10,6 +10,7 @@
 
 pub mod child;
 pub mod cli;
+pub mod consumer;
 pub mod exposition;
 pub mod gateway;
 pub mod http1;

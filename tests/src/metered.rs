@@ -14,7 +14,7 @@ use crate::openai::{Provider, Reply};
 use crate::upstream::wire_format::{LAST_CHUNK, chunk, chunked_head, response};
 use crate::upstream::{Behaviour, Received, Step, When};
 use crate::wire::{self, Response};
-use crate::{Gateway, wait};
+use crate::{Gateway, consumer, wait};
 
 /// What the model says: a token of OpenAI's encodings, wherever it stands.
 pub const WORD: &str = " word";
@@ -189,14 +189,8 @@ pub async fn gateway(provider: &Provider, quotas: &str, attached: &str) -> Gatew
 
 /// The configuration of [`gateway`].
 pub fn config(provider: &Provider, quotas: &str, attached: &str) -> String {
-    let consumer = |(name, team): (&str, &str)| {
-        let digest = openssl::sha::sha256(name.as_bytes());
-        let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!(
-            "  - {{ name: {name}, team: {team}, credentials: [{{ kind: key, id: k, sha256: \"{hash}\" }}] }}\n"
-        )
-    };
-    let consumers = [("ann", "shop"), ("bob", "shop"), ("cyd", "art")].map(consumer);
+    let consumers = [("ann", "shop"), ("bob", "shop"), ("cyd", "art")];
+    let consumers = consumers.map(|(name, team)| consumer::entry(name, team));
     format!(
         r#"
 version: 1

@@ -3,13 +3,9 @@
 use std::net::SocketAddr;
 
 use weir_telemetry::Code;
+use weir_tests::consumer::sha256;
 use weir_tests::wire::{self, Response};
 use weir_tests::{Behaviour, Gateway, Upstream};
-
-fn sha256(key: &str) -> String {
-    let digest = openssl::sha::sha256(key.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// Consumers `ann` (team shop, group writers; keys `old-key`, `new-key` and one expired) and
 /// `bob` (key `bob-key`).

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use weir_telemetry::Code;
+use weir_tests::metered::{ask, post};
 use weir_tests::openai::{Provider, Reply};
 use weir_tests::upstream::{Received, Step, When};
 use weir_tests::wire::{self, Response};
-use weir_tests::{Behaviour, Gateway, wait};
+use weir_tests::{Behaviour, Gateway, consumer, wait};
 
 const JSON: &str = "Content-Type: application/json";
 
@@ -35,22 +36,15 @@ fn greedy(request: &Received) -> Vec<Step> {
 /// What [`ask`]'s prompt costs, by OpenAI's rules.
 const PROMPT: u64 = 8;
 
-/// A call with `more` members, such as `,"max_tokens":5`.
-fn ask(more: &str) -> String {
-    format!(r#"{{"model":"smart","messages":[{{"role":"user","content":"Hello"}}]{more}}}"#)
-}
-
-fn key(consumer: &str) -> String {
-    let digest = openssl::sha::sha256(consumer.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// A gateway whose route `/v1` has these quotas; the consumers are their own keys.
 async fn gateway(provider: &Provider, quotas: &str, attached: &str, consumers: &[&str]) -> Gateway {
     let consumers = consumers.iter().map(|name| {
-        let team = if name.starts_with("art") { "art" } else { "shop" };
-        let hash = key(name);
-        format!("  - {{ name: {name}, team: {team}, credentials: [{{ kind: key, id: k, sha256: \"{hash}\" }}] }}\n")
+        let team = if name.starts_with("art") {
+            "art"
+        } else {
+            "shop"
+        };
+        consumer::entry(name, team)
     });
     let yaml = format!(
         r#"
@@ -122,11 +116,6 @@ async fn counting(tokens: &str, consumers: &[&str]) -> (Provider, Gateway, Socke
     let gateway = gateway(&provider, &quotas, &chat("tokens"), consumers).await;
     let public = gateway.addr("public");
     (provider, gateway, public)
-}
-
-async fn post(public: SocketAddr, consumer: &str, body: impl AsRef<[u8]>) -> Response {
-    let auth = format!("Authorization: Bearer {consumer}");
-    wire::request(public, "POST", "/v1/chat/completions", &[&auth, JSON], body).await
 }
 
 /// A parameter of a quota in `RateLimit` or `RateLimit-Policy`.

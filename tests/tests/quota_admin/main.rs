@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use weir_tests::child::Kind;
 use weir_tests::upstream::Upstream;
 use weir_tests::wire::{self, Response};
-use weir_tests::{Behaviour, Gateway, cli, wait};
+use weir_tests::{Behaviour, Gateway, cli, consumer, wait};
 
 mod change;
 mod restart;
@@ -22,13 +22,7 @@ async fn start(kind: &str, admin: &str) -> (Upstream, Gateway) {
 }
 
 fn configuration(slow: &Upstream, kind: &str, admin: &str) -> String {
-    let consumer = |name: &str| {
-        let digest = openssl::sha::sha256(name.as_bytes());
-        let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!(
-            "  - {{ name: {name}, team: shop, credentials: [{{ kind: key, id: k, sha256: \"{hash}\" }}] }}\n"
-        )
-    };
+    let consumer = |name| consumer::entry(name, "shop");
     format!(
         r#"
 version: 1
