@@ -13,6 +13,9 @@ use super::store::Store;
 use super::unit::Unit;
 use super::window::Window;
 
+/// A header field longer than this, in bytes, is no value to count by: every one would be kept.
+const LONGEST: usize = 256;
+
 /// The definition of one quota.
 ///
 /// The ledger counts by store, name, unit, window and `by`: a changed limit applies to what is
@@ -195,7 +198,8 @@ impl<'a> Subject<'a> {
             }
             By::Header(name) => self
                 .headers
-                .and_then(|headers| headers.get(name)?.to_str().ok()),
+                .and_then(|headers| headers.get(name)?.to_str().ok())
+                .filter(|text| text.len() <= LONGEST),
         };
         text.map_or(Value::Absent, Value::Text)
     }
@@ -260,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_tells_apart_and_an_unreadable_one_does_not() {
+    fn a_header_tells_apart_and_one_that_is_unreadable_or_long_does_not() {
         let name = HeaderName::from_static("x-tenant");
         let mut headers = HeaderMap::new();
         let value = |headers: &HeaderMap| {
@@ -276,5 +280,13 @@ mod tests {
         assert_eq!(value(&headers), None);
         headers.insert("X-Tenant", "a".parse().expect("a value"));
         assert_eq!(value(&headers).as_deref(), Some("a"));
+        let long = "a".repeat(LONGEST);
+        headers.insert("X-Tenant", long.parse().expect("a value"));
+        assert_eq!(value(&headers), Some(long.clone()));
+        headers.insert("X-Tenant", format!("{long}a").parse().expect("a value"));
+        assert_eq!(value(&headers), None);
+        let unreadable = http::HeaderValue::from_bytes(b"\xff").expect("a value");
+        headers.insert("X-Tenant", unreadable);
+        assert_eq!(value(&headers), None);
     }
 }
