@@ -82,8 +82,16 @@ impl Account {
             let spenders = account.spenders.get_or_insert_default();
             spenders.charge(window, now, spender, used);
         }
-        account.note(cell, overrun > 0);
+        let at_once = overrun > 0 || account.hoards();
+        account.note(cell, at_once);
         overrun
+    }
+
+    fn hoards(&self) -> bool {
+        match &self.keeper {
+            Keeper::Own(_) => false,
+            Keeper::Shared(lease) => lease.hoards(&self.purse),
+        }
     }
 
     /// Counts what is known to be used of a reservation that stays open.

@@ -158,6 +158,13 @@ impl Lease {
         self.size.min(purse.room() / 16)
     }
 
+    /// Whether others may lack what is here: it is more than a lease, and more than what nobody
+    /// has.
+    pub(super) fn hoards(&self, purse: &Purse) -> bool {
+        let free = purse.free();
+        free > self.spare(purse) && free > purse.room()
+    }
+
     /// Ends the asking and tells those who wait.
     pub(super) fn answered(&mut self, purse: &mut Purse, now: Micros, answered: Answered) {
         match answered {
@@ -207,7 +214,7 @@ impl Lease {
             0
         } else {
             // What was refunded beyond a lease is for others.
-            self.size.saturating_mul(2)
+            self.spare(purse)
         };
         purse.give_back(keep);
     }
