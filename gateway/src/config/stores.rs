@@ -11,8 +11,7 @@ use openssl::x509::X509;
 use super::check::{At, Checker, Item};
 use super::platform::Server;
 use super::quotas::Quota;
-use super::raw::platform as raw;
-pub use super::raw::platform::Topology;
+use super::raw::{self as sections, platform as raw};
 use super::secret::Secret;
 use super::tls;
 use crate::price::Dollars;
@@ -54,10 +53,8 @@ pub struct Redis {
     pub topology: Topology,
     /// The number of the database.
     pub database: u8,
-    /// The user.
-    pub username: Option<String>,
-    /// Its password.
-    pub password: Option<Secret>,
+    /// Who a gateway is to the servers.
+    pub login: Login,
     /// Whom to trust and what to present, where TLS is spoken.
     pub tls: Option<Tls>,
     /// What keys begin with.
@@ -68,6 +65,31 @@ pub struct Redis {
     pub lease: Duration,
     /// Where this gateway notes what it has entered.
     pub journal: PathBuf,
+}
+
+/// How servers work together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Topology {
+    /// There is one.
+    Standalone,
+    /// Sentinels know the master.
+    Sentinel {
+        /// What they call it.
+        master: String,
+        /// Who a gateway is to the sentinels.
+        login: Login,
+    },
+    /// Redis Cluster.
+    Cluster,
+}
+
+/// Who one is to a server: nobody in particular, if nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Login {
+    /// The user; the server's default one, if none.
+    pub username: Option<String>,
+    /// The user's password.
+    pub password: Option<Secret>,
 }
 
 /// TLS to Redis, in PEM.
@@ -115,27 +137,15 @@ fn check_redis(
 ) -> Option<Redis> {
     let at = &item.at;
     let addresses = check_addresses(cx, at, raw);
-    if raw.topology == Topology::Cluster && raw.database != 0 {
+    let topology = check_topology(cx, item, &raw.topology)?;
+    if topology == Topology::Cluster && raw.database != 0 {
         cx.fault(
             &at.key("database"),
             "a cluster has only database 0",
             "leave it out",
         );
     }
-    if raw.username.is_some() && raw.password.is_none() {
-        cx.fault(
-            &at.key("username"),
-            "there is no password for this user",
-            "name the secret that holds it under `password`",
-        );
-    }
-    let password = match &raw.password {
-        Some(secret) => {
-            let at = at.key("password").key("secret");
-            Some(cx.reveal(&at, &secret.secret.0, item.team.as_ref())?)
-        }
-        None => None,
-    };
+    let login = check_login(cx, item, at, (&raw.username, &raw.password))?;
     let tls = match &raw.tls {
         Some(tls) => Some(check_tls(cx, item, tls)?),
         None => None,
@@ -143,15 +153,69 @@ fn check_redis(
     check_times(cx, at, raw);
     Some(Redis {
         addresses,
-        topology: raw.topology.clone(),
+        topology,
         database: raw.database,
-        username: raw.username.clone(),
-        password,
+        login,
         tls,
         prefix: raw.prefix.0.clone(),
         timeout: raw.timeout.0,
         lease: raw.lease.0,
         journal,
+    })
+}
+
+fn check_topology(
+    cx: &mut Checker<'_>,
+    item: &Item<raw::Store>,
+    raw: &raw::Topology,
+) -> Option<Topology> {
+    let at = item.at.key("topology");
+    Some(match raw {
+        raw::Topology::Standalone => Topology::Standalone,
+        raw::Topology::Cluster => Topology::Cluster,
+        raw::Topology::Sentinel {
+            master,
+            username,
+            password,
+        } => {
+            if master.is_empty() {
+                cx.fault(
+                    &at.key("master"),
+                    "the master has no name",
+                    "give the one of `sentinel monitor` in the sentinels' configuration",
+                );
+            }
+            Topology::Sentinel {
+                master: master.clone(),
+                login: check_login(cx, item, &at, (username, password))?,
+            }
+        }
+    })
+}
+
+fn check_login(
+    cx: &mut Checker<'_>,
+    item: &Item<raw::Store>,
+    at: &At,
+    (username, password): (&Option<String>, &Option<sections::SecretRef>),
+) -> Option<Login> {
+    if username.is_some() && password.is_none() {
+        cx.fault(
+            &at.key("username"),
+            "there is no password for this user",
+            "name the secret that holds it under `password`",
+        );
+    }
+    let password = match password {
+        Some(secret) => {
+            let at = at.key("password").key("secret");
+            Some(cx.reveal(&at, &secret.secret.0, item.team.as_ref())?)
+        }
+        None => None,
+    };
+    Some(Login {
+        username: username.clone(),
+        password,
     })
 }
 
@@ -170,20 +234,11 @@ fn check_addresses(cx: &mut Checker<'_>, at: &At, raw: &raw::Redis) -> Vec<(Stri
         }
         addresses.extend(address);
     }
-    let one = raw.topology == Topology::Standalone;
+    let one = matches!(raw.topology, raw::Topology::Standalone);
     if raw.addresses.is_empty() || (one && raw.addresses.len() > 1) {
         let message = format!("{} servers are named", raw.addresses.len());
         let hint = "name one, or say under `topology` how they work together";
         cx.fault(&at.key("addresses"), message, hint);
-    }
-    if let Topology::Sentinel { master } = &raw.topology
-        && master.is_empty()
-    {
-        cx.fault(
-            &at.key("topology").key("master"),
-            "the master has no name",
-            "give the one of `sentinel monitor` in the sentinels' configuration",
-        );
     }
     addresses
 }

@@ -22,14 +22,19 @@ impl Watched {
     /// # Panics
     /// If one does not come up.
     pub async fn start() -> Watched {
-        Watched::with(|server| server, "").await
+        Watched::with(|server| server, |sentinel| sentinel, "").await
     }
 
-    /// Starts servers to which more is said, and sentinels with these lines besides.
+    /// Starts servers to which more is said, and sentinels to which more is said, with these lines
+    /// besides.
     ///
     /// # Panics
     /// If one does not come up.
-    pub async fn with(more: impl Fn(Builder) -> Builder, lines: &str) -> Watched {
+    pub async fn with(
+        more: impl Fn(Builder) -> Builder,
+        of_sentinels: impl Fn(Builder) -> Builder,
+        lines: &str,
+    ) -> Watched {
         let master = more(Redis::builder()).start().await;
         let port = master.port.to_string();
         let follows = ["--replicaof", "127.0.0.1", &port];
@@ -44,7 +49,7 @@ impl Watched {
                 )),
                 ..Builder::new(&[])
             };
-            sentinels.push(builder.start().await);
+            sentinels.push(of_sentinels(builder).start().await);
         }
         let watched = Watched {
             servers: vec![master, replica],

@@ -146,38 +146,73 @@ fn secured(redis: &Redis, files: &Path, authority: &Authority) -> String {
     )
 }
 
+/// The least that the user needs whom gateways are to sentinels.
+const WATCHER: &str = "watcher on >s3same resetkeys resetchannels -@all \
+                       +sentinel|get-master-addr-by-name +sentinel|master";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_sentinels() {
     let replication = ["--masteruser", "root", "--masterauth", "t0p"];
     let server = |server: RedisBuilder| server.args(&replication).users("t0p", &[USER]);
-    let lines = format!("sentinel auth-user {MASTER} root\nsentinel auth-pass {MASTER} t0p\n");
-    let watched = Watched::with(server, &lines).await;
+    let sentinel = |sentinel: RedisBuilder| sentinel.users("t0p", &[WATCHER]);
+    let lines = format!(
+        "sentinel auth-user {MASTER} root\nsentinel auth-pass {MASTER} t0p\n\
+         sentinel sentinel-user root\nsentinel sentinel-pass t0p\n"
+    );
+    let watched = Watched::with(server, sentinel, &lines).await;
     let provider = Speaker::new(40).start().await;
+    let of_sentinels = "username: watcher, password: { secret: redis }";
     let store = format!(
-        "{}, username: weir, password: {{ secret: redis }}, topology: {{ kind: sentinel, master: {MASTER} }}",
+        "{}, username: weir, password: {{ secret: redis }}, topology: {{ kind: sentinel, master: {MASTER}, {of_sentinels} }}",
         at(&watched.addresses())
     );
     is_shared(&two(|| builder(&provider, &store)).await).await;
     assert!(watched.master().command(&["DBSIZE"]) != "0");
     assert_eq!(watched.master().command(&["ACL", "LOG"]), "");
+    let nobody = builder(&provider, &store.replace(of_sentinels, ""))
+        .start()
+        .await;
+    nobody.wait_for_printed("NOAUTH").await;
 }
+
+const IN_A_CLUSTER: &str = " +ping +asking +cluster|slots";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_cluster() {
-    let user = format!("{USER} +ping +asking +cluster|slots");
+    let user = format!("{USER}{IN_A_CLUSTER}");
     let cluster = Cluster::with(|node| node.users("t0p", &[&user])).await;
-    let provider = Speaker::new(40).start().await;
     // One address is enough to find the others.
-    let store = format!(
-        "{}, username: weir, password: {{ secret: redis }}, topology: {{ kind: cluster }}",
-        at(&cluster.addresses()[..1])
-    );
+    let login = "username: weir, password: { secret: redis }, topology: { kind: cluster }";
+    let store = format!("{}, {login}", at(&cluster.addresses()[..1]));
+    is_shared_in(&cluster, &store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_cluster_that_speaks_tls() {
+    let files = Scratch::new("redis-tls");
+    let authority = Authority::new();
+    let user = format!("{USER}{IN_A_CLUSTER}");
+    let node = |node: RedisBuilder| {
+        node.tls(&authority, files.path())
+            .args(&["--tls-cluster", "yes"])
+            .users("t0p", &[&user])
+    };
+    let cluster = Cluster::with(node).await;
+    let store = secured(&cluster.nodes()[0], files.path(), &authority);
+    let store = format!("{store}, topology: {{ kind: cluster }}");
+    is_shared_in(&cluster, &store).await;
+}
+
+/// Two gateways spend what callers of two organisations may, each of which is kept on a node of
+/// its own.
+async fn is_shared_in(cluster: &Cluster, store: &str) {
+    let provider = Speaker::new(40).start().await;
     // The other team is of an organisation that is kept elsewhere.
     let elsewhere = (0..)
         .map(|number| format!("org-{number}"))
         .find(|name| cluster.place(name) != cluster.place("acme"))
         .unwrap();
-    let yaml = config(&provider, &store, &CALLS.to_string(), PLENTY);
+    let yaml = config(&provider, store, &CALLS.to_string(), PLENTY);
     let yaml = yaml.replace(
         "{ name: art, organisation: acme }",
         &format!("{{ name: art, organisation: {elsewhere} }}"),

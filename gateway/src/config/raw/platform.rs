@@ -141,7 +141,7 @@ const fn lease() -> Duration {
 }
 
 /// How the servers work together.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[schemars(rename = "RedisTopology")]
 pub enum Topology {
@@ -152,6 +152,12 @@ pub enum Topology {
     Sentinel {
         /// What they call it.
         master: String,
+        /// The user of the sentinels' own access control list.
+        #[serde(default)]
+        username: Option<String>,
+        /// The password that the sentinels themselves ask for.
+        #[serde(default)]
+        password: Option<SecretRef>,
     },
     /// Redis Cluster: keys are spread over masters.
     Cluster,

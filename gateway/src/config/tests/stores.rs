@@ -2,7 +2,7 @@
 
 use super::{expect, faults, good};
 use crate::config::load::parse_with;
-use crate::config::stores::{Kind, Redis, Topology};
+use crate::config::stores::{Kind, Login, Redis, Topology};
 
 /// A store in Redis with these members.
 fn redis(more: &str) -> String {
@@ -26,7 +26,7 @@ fn what_is_not_said_of_redis_is_what_is_usual() {
         (redis.timeout.as_millis(), redis.lease.as_secs()),
         (100, 10)
     );
-    assert!(redis.tls.is_none() && redis.password.is_none() && redis.username.is_none());
+    assert!(redis.tls.is_none() && redis.login == Login::default());
     assert!(redis.journal.ends_with("journal-s"));
 }
 
@@ -98,6 +98,10 @@ fn who_a_gateway_is_to_redis_is_complete() {
         (
             &redis("addresses: ['a:1'], username: weir"),
             "stores[0].username: there is no password for this user; name the secret that holds it under `password`",
+        ),
+        (
+            &redis("addresses: ['a:1'], topology: { kind: sentinel, master: m, username: weir }"),
+            "stores[0].topology.username: there is no password for this user; name the secret that holds it under `password`",
         ),
         (
             &redis("addresses: ['a:1'], password: { secret: nowhere }"),

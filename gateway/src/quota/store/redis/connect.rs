@@ -19,7 +19,7 @@ use redis::{
 };
 
 use super::sentinels::Sentinels;
-use crate::config::stores::{Redis, Topology};
+use crate::config::stores::{Login, Redis, Topology};
 
 /// How long the way to a server may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -54,8 +54,11 @@ pub(super) async fn connect(servers: &Arc<Redis>) -> Result<Found, Arc<str>> {
             let connection = connection.map_err(|e| at(format!("{host}:{port}: {e}")))?;
             (Connection::One(connection), pending().boxed())
         }
-        Topology::Sentinel { master: name } => {
-            let mut sentinels = Sentinels::new(servers, name);
+        Topology::Sentinel {
+            master: name,
+            login,
+        } => {
+            let mut sentinels = Sentinels::new(servers, name, login);
             let master = sentinels.ask().await.map_err(at)?;
             let connection = connect_to(servers, &master.host, master.port).await;
             let connection =
@@ -79,15 +82,20 @@ fn install_cryptography() {
 }
 
 async fn connect_to(servers: &Redis, host: &str, port: u16) -> RedisResult<MultiplexedConnection> {
-    let mut settings = RedisConnectionInfo::default().set_db(servers.database.into());
-    if let Some(username) = &servers.username {
-        settings = settings.set_username(username);
-    }
-    if let Some(password) = &servers.password {
-        settings = settings.set_password(password.expose());
-    }
+    let settings = settings(&servers.login).set_db(servers.database.into());
     let info = info(servers, host, port)?.set_redis_settings(settings);
     open(servers, info).await
+}
+
+fn settings(login: &Login) -> RedisConnectionInfo {
+    let mut settings = RedisConnectionInfo::default();
+    if let Some(username) = &login.username {
+        settings = settings.set_username(username);
+    }
+    if let Some(password) = &login.password {
+        settings = settings.set_password(password.expose());
+    }
+    settings
 }
 
 fn info(servers: &Redis, host: &str, port: u16) -> RedisResult<ConnectionInfo> {
@@ -130,13 +138,15 @@ fn certificates(servers: &Redis) -> Option<TlsCertificates> {
     })
 }
 
-/// Sentinels have users of their own; they are asked without one.
+/// Sentinels have users of their own.
 pub(super) async fn to_sentinel(
     servers: &Redis,
+    login: &Login,
     host: &str,
     port: u16,
 ) -> RedisResult<MultiplexedConnection> {
-    open(servers, info(servers, host, port)?).await
+    let info = info(servers, host, port)?.set_redis_settings(settings(login));
+    open(servers, info).await
 }
 
 async fn connect_to_cluster(servers: &Redis) -> RedisResult<ClusterConnection> {
@@ -149,10 +159,10 @@ async fn connect_to_cluster(servers: &Redis) -> RedisResult<ClusterConnection> {
         .connection_timeout(CONNECT_TIMEOUT)
         .retries(3)
         .max_retry_wait(100);
-    if let Some(username) = &servers.username {
+    if let Some(username) = &servers.login.username {
         builder = builder.username(username);
     }
-    if let Some(password) = &servers.password {
+    if let Some(password) = &servers.login.password {
         builder = builder.password(password.expose());
     }
     if let Some(certificates) = certificates(servers) {

@@ -13,7 +13,7 @@ use redis::aio::MultiplexedConnection;
 use tokio::time::{sleep, timeout};
 
 use super::connect;
-use crate::config::stores::Redis;
+use crate::config::stores::{Login, Redis};
 
 /// How often they are asked.
 const ASK_EVERY: Duration = Duration::from_millis(250);
@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// The sentinels.
 pub(super) struct Sentinels {
     servers: Arc<Redis>,
+    login: Login,
     /// What they call the master.
     name: String,
     /// The ways to them, in the order of their addresses.
@@ -40,10 +41,11 @@ pub(super) struct Master {
 }
 
 impl Sentinels {
-    pub(super) fn new(servers: &Arc<Redis>, name: &str) -> Self {
+    pub(super) fn new(servers: &Arc<Redis>, name: &str, login: &Login) -> Self {
         Self {
             open: servers.addresses.iter().map(|_| None).collect(),
             servers: Arc::clone(servers),
+            login: login.clone(),
             name: name.to_owned(),
         }
     }
@@ -53,10 +55,17 @@ impl Sentinels {
     /// # Errors
     /// Why none of them says it.
     pub(super) async fn ask(&mut self) -> Result<Master, String> {
-        let (servers, name) = (&self.servers, &self.name);
+        let (servers, login, name) = (&self.servers, &self.login, &self.name);
         let each = servers.addresses.iter().zip(&mut self.open);
         let asking = each.map(|((host, port), open)| async move {
-            let said = timeout(PATIENCE, ask_one(servers, name, host, *port, open)).await;
+            let asking = async {
+                let sentinel = match open {
+                    Some(sentinel) => sentinel,
+                    None => open.insert(connect::to_sentinel(servers, login, host, *port).await?),
+                };
+                ask_one(sentinel, name).await
+            };
+            let said = timeout(PATIENCE, asking).await;
             let why = match said {
                 Ok(Ok(Some(master))) => return Ok(master),
                 Ok(Ok(None)) => format!("it knows no master {name:?}"),
@@ -87,17 +96,7 @@ impl Sentinels {
 }
 
 /// Asks for the address, which is right from the moment of the election on, and for its number.
-async fn ask_one(
-    servers: &Redis,
-    name: &str,
-    host: &str,
-    port: u16,
-    open: &mut Option<MultiplexedConnection>,
-) -> RedisResult<Option<Master>> {
-    let sentinel = match open {
-        Some(sentinel) => sentinel,
-        None => open.insert(connect::to_sentinel(servers, host, port).await?),
-    };
+async fn ask_one(sentinel: &mut MultiplexedConnection, name: &str) -> RedisResult<Option<Master>> {
     let mut address = redis::cmd("SENTINEL");
     address.arg("get-master-addr-by-name").arg(name);
     let known: Option<(String, u16)> = address.query_async(sentinel).await?;

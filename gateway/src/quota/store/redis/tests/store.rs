@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::server::Server;
-use crate::config::stores::{Redis, Topology};
+use crate::config::stores::{Login, Redis, Topology};
 use crate::quota::book::Standing;
 use crate::quota::tests::{claim, quota, used};
 use crate::quota::{By, Ledger, Period, Quota, Refused, Reservation, Store, Window};
@@ -26,8 +26,7 @@ impl Node {
             addresses: vec![("127.0.0.1".to_owned(), server.port)],
             topology: Topology::Standalone,
             database: 0,
-            username: None,
-            password: None,
+            login: Login::default(),
             tls: None,
             prefix: "weir".to_owned(),
             timeout: Duration::from_millis(500),
