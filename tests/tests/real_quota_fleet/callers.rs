@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -30,6 +31,16 @@ impl Place {
             .await
             .as_ref()
             .map(|gateway| gateway.addr("public"))
+    }
+
+    /// What was charged so far, by its access log: entries of `weir.quotas`, with their consumers.
+    pub async fn charged(&self, consumer: &str) -> Vec<Value> {
+        let gateway = self.0.read().await;
+        let log = gateway.as_ref().unwrap().access_log().into_iter();
+        log.filter(|line| line["weir.consumer"] == consumer)
+            .filter_map(|line| line["weir.quotas"].as_array().cloned())
+            .flatten()
+            .collect()
     }
 
     /// What its admin address answers.
@@ -67,34 +78,39 @@ struct Told {
 type Book = Arc<Mutex<HashMap<&'static str, Told>>>;
 
 pub struct Callers {
+    words: u64,
     book: Book,
     stop: Arc<AtomicBool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Callers {
-    /// So many at each place.
-    pub fn start(places: &[Place], each: usize) -> Self {
-        let book = Book::default();
-        let stop = Arc::new(AtomicBool::new(false));
+    /// Nobody yet. The model says at most so many words to a call.
+    pub fn new(words: u64) -> Self {
+        Self {
+            words,
+            book: Book::default(),
+            stop: Arc::default(),
+            tasks: Mutex::default(),
+        }
+    }
+
+    /// So many more at each place, as these consumers in turn.
+    pub fn start(&self, places: &[Place], each: usize, consumers: &[&'static str]) {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut tasks = Vec::new();
         for place in places {
             for index in 0..each {
                 let caller = Caller {
                     place: place.clone(),
                     client: client.clone(),
-                    book: Arc::clone(&book),
-                    consumer: ["ann", "bob", "cyd"][index % 3],
-                    stop: Arc::clone(&stop),
+                    book: Arc::clone(&self.book),
+                    words: self.words,
+                    consumer: consumers[index % consumers.len()],
+                    stop: Arc::clone(&self.stop),
                 };
-                tasks.push(tokio::spawn(caller.call(index as u64)));
+                let task = tokio::spawn(caller.call(index as u64));
+                self.tasks.lock().unwrap().push(task);
             }
-        }
-        Self {
-            book,
-            stop,
-            tasks: Mutex::new(tasks),
         }
     }
 
@@ -124,6 +140,7 @@ struct Caller {
     place: Place,
     client: reqwest::Client,
     book: Book,
+    words: u64,
     consumer: &'static str,
     stop: Arc<AtomicBool>,
 }
@@ -180,7 +197,7 @@ impl Caller {
             Ok::<_, reqwest::Error>((status, response.text().await?))
         };
         let unsure = Told {
-            uncertain: PROMPT + most,
+            uncertain: PROMPT + self.words,
             ..Told::default()
         };
         match read.await {

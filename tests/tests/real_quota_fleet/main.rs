@@ -19,6 +19,12 @@ use callers::{Callers, Place};
 /// What the organisation may use, which it never does, and what each consumer may.
 const ALL: u64 = 100_000_000;
 const EACH: u64 = 30_000;
+const CONSUMERS: [&str; 3] = ["ann", "bob", "cyd"];
+
+/// What a model says that keeps to its limits, and what one says that does not: more than is ever
+/// reserved for a call.
+const WORDS: u64 = 40;
+const HEEDLESS: u64 = 200;
 
 /// A configuration that counts in this store.
 fn config(provider: &weir_tests::openai::Provider, store: &str) -> String {
@@ -49,8 +55,8 @@ fn figure(standing: &Value, name: &str) -> u64 {
         .unwrap_or_else(|| panic!("no {name} in {standing}"))
 }
 
-/// Looks on for as long as it is awaited: no limit is ever exceeded.
-async fn never_over(place: &Place) {
+/// Looks on for as long as it is awaited: these figures together never exceed a limit.
+async fn never_over(place: &Place, figures: &[&str]) {
     loop {
         for (quota, key) in [
             ("all", "acme"),
@@ -59,12 +65,9 @@ async fn never_over(place: &Place) {
             ("each", "cyd"),
         ] {
             if let Some(standing) = standing(place, quota, key).await {
-                let counted = ["used", "reserved", "debt"].map(|name| figure(&standing, name));
+                let counted = figures.iter().map(|name| figure(&standing, name));
                 let limit = figure(&standing, "limit");
-                assert!(
-                    counted.iter().sum::<u64>() <= limit,
-                    "{quota} {key}: {standing}"
-                );
+                assert!(counted.sum::<u64>() <= limit, "{quota} {key}: {standing}");
             }
         }
         sleep(Duration::from_millis(50)).await;
@@ -84,38 +87,69 @@ async fn upgrade(place: &Place) {
     assert!(old.wait_exit().await.success());
 }
 
+/// What is counted of one consumer in the end.
+struct Counted {
+    consumer: &'static str,
+    used: u64,
+    debt: u64,
+}
+
 /// Once nothing is under way and dead gateways' leases are over, the ledger is the sum of what was
 /// recorded.
-async fn is_exact(place: &Place, callers: &Callers) {
-    let mut told = Value::Null;
+async fn is_exact(place: &Place, callers: &Callers) -> Vec<Counted> {
     wait::until("everything reserved to be settled or back", || async {
         let standing = standing(place, "all", "acme").await?;
         (figure(&standing, "reserved") == 0).then_some(())
     })
     .await;
-    let mut all = 0;
-    for consumer in ["ann", "bob", "cyd"] {
+    let mut counted = Vec::new();
+    for consumer in CONSUMERS {
         let standing = standing(place, "each", consumer).await.unwrap();
-        let counted = figure(&standing, "used") + figure(&standing, "debt");
+        let [used, debt] = ["used", "debt"].map(|name| figure(&standing, name));
         let (certain, possible) = callers.used(consumer);
         assert!(
-            (certain..=possible).contains(&counted),
+            (certain..=possible).contains(&(used + debt)),
             "{consumer} was told of {certain}, and of {possible} at most: {standing}; {}",
             callers.told()
         );
-        assert!(counted <= EACH, "{standing}");
-        all += counted;
-        told = standing;
+        assert!(used <= EACH, "{standing}");
+        counted.push(Counted {
+            consumer,
+            used,
+            debt,
+        });
     }
-    assert_eq!(figure(&told, "debt"), 0);
     let standing = standing(place, "all", "acme").await.unwrap();
-    assert_eq!(figure(&standing, "used"), all, "{standing}");
+    let all = |part: fn(&Counted) -> u64| counted.iter().map(part).sum::<u64>();
+    assert_eq!(figure(&standing, "used"), all(|of| of.used), "{standing}");
+    assert_eq!(figure(&standing, "debt"), all(|of| of.debt), "{standing}");
+    counted
+}
+
+/// The model kept to its limits.
+fn owes_nothing(counted: &[Counted]) {
+    for Counted { consumer, debt, .. } in counted {
+        assert_eq!(*debt, 0, "{consumer}");
+    }
+}
+
+/// By how much calls of a consumer that are on record at these places went beyond what they had
+/// reserved of a quota.
+async fn overrun(places: &[Place], quota: &str, consumer: &str) -> u64 {
+    let mut over = 0;
+    for place in places {
+        let charged = place.charged(consumer).await;
+        let of = charged.iter().filter(|entry| entry["quota"] == *quota);
+        let each = of.map(|entry| figure(entry, "used").saturating_sub(figure(entry, "reserved")));
+        over += each.sum::<u64>();
+    }
+    over
 }
 
 /// Nobody is refused while there is as good as nothing in use.
 async fn nearly_all_can_be_spent(at: &Place, watcher: &Place) {
     let address = at.get().await.unwrap();
-    for consumer in ["ann", "bob", "cyd"] {
+    for consumer in CONSUMERS {
         for most in [500, 40, 1] {
             spend(address, consumer, most).await;
         }
@@ -138,7 +172,7 @@ async fn spend(place: SocketAddr, consumer: &str, most: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn four_gateways_and_a_store_that_crash_neither_overspend_nor_forget() {
     let mut redis = Redis::start().await;
-    let speaker = Speaker::new(40);
+    let speaker = Speaker::new(WORDS);
     let provider = speaker.start().await;
     let config = config(&provider, &on(&redis));
     let mut places = Vec::new();
@@ -146,7 +180,8 @@ async fn four_gateways_and_a_store_that_crash_neither_overspend_nor_forget() {
         places.push(Place::new(Gateway::start(&config).await));
     }
     let watcher = Place::new(Gateway::start(&config).await);
-    let callers = Callers::start(&places, 64);
+    let callers = Callers::new(WORDS);
+    callers.start(&places, 64, &CONSUMERS);
     let chaos = async {
         for round in 0..2 {
             for place in &places {
@@ -164,19 +199,62 @@ async fn four_gateways_and_a_store_that_crash_neither_overspend_nor_forget() {
     };
     tokio::select! {
         () = chaos => {}
-        () = never_over(&watcher) => {}
+        () = never_over(&watcher, &["used", "reserved", "debt"]) => {}
     }
     callers.stop().await;
-    is_exact(&watcher, &callers).await;
+    owes_nothing(&is_exact(&watcher, &callers).await);
 
     nearly_all_can_be_spent(&places[0], &watcher).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_heedless_model_says_beyond_its_bounds_is_debt_and_nothing_else_is() {
+    let mut redis = Redis::start().await;
+    let provider = Speaker::new(HEEDLESS).heedless().start().await;
+    let config = config(&provider, &on(&redis));
+    let mut places = Vec::new();
+    for _ in 0..4 {
+        places.push(Place::new(Gateway::start(&config).await));
+    }
+    let watcher = Place::new(Gateway::start(&config).await);
+    // Nobody can tell what a killed gateway was about to say of its calls, but everybody what
+    // the others said.
+    let (mortal, immortal) = places.split_at(2);
+    let callers = Callers::new(HEEDLESS);
+    callers.start(mortal, 64, &["ann", "bob"]);
+    callers.start(immortal, 64, &["cyd"]);
+    let chaos = async {
+        for _ in 0..2 {
+            for place in mortal {
+                sleep(Duration::from_millis(700)).await;
+                kill(place).await;
+            }
+            sleep(Duration::from_millis(500)).await;
+            redis.crash().await;
+        }
+        sleep(Duration::from_secs(2)).await;
+    };
+    tokio::select! {
+        () = chaos => {}
+        () = never_over(&watcher, &["used", "reserved"]) => {}
+    }
+    callers.stop().await;
+    let counted = is_exact(&watcher, &callers).await;
+    for of in &counted {
+        assert!(of.debt > 0, "{} was never over", of.consumer);
+    }
+    let cyd = counted.iter().find(|of| of.consumer == "cyd").unwrap();
+    assert_eq!(cyd.debt, overrun(immortal, "each", "cyd").await);
+    let (certain, possible) = callers.used("cyd");
+    assert_eq!(certain, possible, "{}", callers.told());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_gateway_that_is_killed_and_upgraded_neither_overspends_nor_forgets() {
-    let provider = Speaker::new(40).start().await;
+    let provider = Speaker::new(WORDS).start().await;
     let place = Place::new(Gateway::start(&config(&provider, "kind: local")).await);
-    let callers = Callers::start(std::slice::from_ref(&place), 64);
+    let callers = Callers::new(WORDS);
+    callers.start(std::slice::from_ref(&place), 64, &CONSUMERS);
     let chaos = async {
         for _ in 0..3 {
             sleep(Duration::from_millis(700)).await;
@@ -188,9 +266,9 @@ async fn one_gateway_that_is_killed_and_upgraded_neither_overspends_nor_forgets(
     };
     tokio::select! {
         () = chaos => {}
-        () = never_over(&place) => {}
+        () = never_over(&place, &["used", "reserved", "debt"]) => {}
     }
     callers.stop().await;
-    is_exact(&place, &callers).await;
+    owes_nothing(&is_exact(&place, &callers).await);
     nearly_all_can_be_spent(&place, &place).await;
 }
