@@ -1,4 +1,4 @@
-//! What a decision of the ledger costs, by itself: reserving and settling in a hierarchy of three
+//! What a decision of the ledger costs, by itself: reserving, and settling, in a hierarchy of three
 //! quotas (organisation, team, consumer), from books in memory and from leases of books in a file;
 //! and how much memory a hundred thousand keys take.
 #![expect(
@@ -9,13 +9,14 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
 use futures_util::FutureExt as _;
 use mimalloc::MiMalloc;
 use weir::quota::{
     By, Claim, Ledger, Limit, Narrowed, OnExhausted, OnStoreFailure, Period, Provenance, Quota,
-    Store, Subject, Unit, Used, Window, Zone,
+    Reservation, Store, Subject, Unit, Used, Window, Zone,
 };
 
 #[global_allocator]
@@ -23,6 +24,9 @@ static GLOBAL: MiMalloc = MiMalloc;
 
 /// Active keys whose memory is measured.
 const KEYS: usize = 100_000;
+
+/// Reservations open at a time.
+const OPEN: u64 = 64;
 
 fn quota(name: &str, store: &Store, by: By) -> Arc<Quota> {
     Arc::new(Quota {
@@ -61,22 +65,45 @@ fn subject(consumer: &str) -> Subject<'_> {
     }
 }
 
-fn decide(ledger: &Ledger, quotas: &[Arc<Quota>; 3], consumer: &str) -> bool {
+/// `None` where the store has to be waited for.
+fn reserve(ledger: &Ledger, quotas: &[Arc<Quota>; 3], consumer: &str) -> Option<Reservation> {
     let claims = quotas.each_ref().map(|quota| Claim {
         quota,
         subject: subject(consumer),
         bound: 1_000,
     });
     let reserved = ledger.reserve(&claims, None).now_or_never();
-    let Some(Ok(reservation)) = reserved else {
-        return false;
-    };
+    reserved.and_then(Result::ok)
+}
+
+fn settle(reservation: Reservation) {
     let settled = reservation.settle(|_, _| Used {
         amount: 400,
         provenance: Provenance::Provider,
     });
     black_box(settled);
-    true
+}
+
+fn decide(ledger: &Ledger, quotas: &[Arc<Quota>; 3], consumer: &str) -> bool {
+    let reserved = reserve(ledger, quotas, consumer);
+    reserved.map(settle).is_some()
+}
+
+/// How long so many decisions take, without what becomes of them.
+fn time_to_reserve(ledger: &Ledger, quotas: &[Arc<Quota>; 3], times: u64) -> Duration {
+    let mut took = Duration::ZERO;
+    let mut left = times;
+    while left > 0 {
+        let now = left.min(OPEN);
+        left -= now;
+        let began = Instant::now();
+        let reserved: Vec<_> = (0..now)
+            .filter_map(|_| reserve(ledger, quotas, "checkout"))
+            .collect();
+        took += began.elapsed();
+        reserved.into_iter().for_each(settle);
+    }
+    took
 }
 
 fn decisions(criterion: &mut Criterion) {
@@ -101,7 +128,7 @@ fn decisions(criterion: &mut Criterion) {
         // Until the file is open and something is booked ahead.
         for _ in 0..2_000 {
             if !decide(&ledger, &quotas, "checkout") {
-                std::thread::sleep(std::time::Duration::from_millis(5));
+                std::thread::sleep(Duration::from_millis(5));
             }
         }
         let (mut made, mut waited) = (0_u64, 0_u64);
@@ -112,6 +139,9 @@ fn decisions(criterion: &mut Criterion) {
                     waited += 1;
                 }
             });
+        });
+        group.bench_function(BenchmarkId::new("reserve", kind), |bencher| {
+            bencher.iter_custom(|times| time_to_reserve(&ledger, &quotas, times));
         });
         println!("{kind}: {waited} of {made} decisions had to wait for the store");
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod callers;
+mod steady;
 
 use std::net::SocketAddr;
 use std::time::Duration;
