@@ -6,8 +6,9 @@ use serde_json::json;
 use super::Answer;
 use crate::gateway::Gateway;
 
-/// 200 while requests are served, 503 once the process is on its way out. A refused reload is
-/// told and does not make the gateway unready: the old configuration serves.
+/// 200 while requests are served, 503 once the process is on its way out. A refused reload and a
+/// quota store that is down are told and do not make the gateway unready: the old configuration
+/// serves, and so do routes without quotas.
 pub(super) fn answer(gateway: &Gateway) -> Answer {
     let draining = gateway.drain.closing();
     let snapshot = gateway.snapshot();
@@ -20,6 +21,10 @@ pub(super) fn answer(gateway: &Gateway) -> Answer {
             Some(why) => json!({ "result": "failed", "reason": why }),
             None => json!({ "result": "ok" }),
         },
+        "stores": snapshot
+            .stores()
+            .map(|store| (store.name().to_string(), store.trouble().as_deref().unwrap_or("ok").into()))
+            .collect::<serde_json::Map<_, _>>(),
     });
     let status = if draining {
         StatusCode::SERVICE_UNAVAILABLE

@@ -55,6 +55,14 @@ pub(super) trait Books: Send + Sync + fmt::Debug {
     /// Makes a change by hand, and says how the key stands then.
     async fn amend(&self, amend: &Amend) -> Result<Standing, Arc<str>>;
 
+    /// Waits until the books are open, or it is known why they are not. May take forever.
+    async fn come_up(&self) {}
+
+    /// Why nothing can be entered now, where that is known without trying.
+    fn trouble(&self) -> Option<Arc<str>> {
+        None
+    }
+
     /// Has all that was entered so far survive, where that takes a while.
     async fn make_last(&self) {}
 

@@ -92,6 +92,11 @@ impl Snapshot {
         self.stores.get(name).map(|(_, store)| store)
     }
 
+    /// All stores.
+    pub(crate) fn stores(&self) -> impl Iterator<Item = &Store> {
+        self.stores.values().map(|(_, store)| store)
+    }
+
     /// What is said of a listener now.
     pub(crate) fn listener(&self, name: &str) -> Option<&Arc<Listener>> {
         self.listeners.get(name)

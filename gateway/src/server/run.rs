@@ -14,6 +14,7 @@ use super::{files, tls, upgrade};
 use crate::admin;
 use crate::config::{self, Loaded};
 use crate::gateway::Gateway;
+use crate::quota::Store;
 use crate::runtime;
 use crate::server::signals::{self, End};
 
@@ -55,6 +56,7 @@ async fn serve(
     } = start;
     let config = loaded.config.clone();
     let gateway = Arc::new(gateway(loaded)?);
+    come_up(&gateway).await;
     // Whatever can fail without the sockets has been done: from here on the old process waits.
     let inherited = if upgrade {
         upgrade::take_over(&config.server)?
@@ -80,6 +82,15 @@ async fn serve(
     ready(sockets.bound());
     end(&gateway, &sockets, &mut signals, &stop).await;
     Ok(gateway)
+}
+
+/// Waits for the stores of quotas, so that nobody is refused because they are not open yet; but not
+/// for one that is down.
+async fn come_up(gateway: &Gateway) {
+    let snapshot = gateway.snapshot();
+    let each = snapshot.stores().map(Store::come_up);
+    // Whoever needs it later hears why.
+    let _ = tokio::time::timeout(OPENING, futures_util::future::join_all(each)).await;
 }
 
 /// Tells the accept loops to stop; dropping it does too.
@@ -166,6 +177,9 @@ async fn end(
     }
     let _ = stop.operators.send(true);
 }
+
+/// How long stores have to open.
+const OPENING: Duration = Duration::from_secs(3);
 
 /// How long connections have to notice that the process is on its way out.
 const NOTICE: Duration = Duration::from_millis(50);

@@ -101,6 +101,13 @@ async fn a_file_that_cannot_be_opened_denies_and_says_so_everywhere() {
     assert_eq!(denied.header("retry-after"), Some("1"));
     let text = denied.text();
     assert!(text.contains("calls") && !text.contains("redb"), "{text}");
+    let ready = gateway.admin("/readyz").await;
+    let trouble = ready.json()["stores"]["ledger"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(ready.status, 200);
+    assert!(trouble.contains("ledger-ledger.redb"), "{trouble}");
     let line = gateway
         .wait_for_log(|line| line["error.type"] == "quota_store_unavailable")
         .await;

@@ -94,6 +94,18 @@ impl Store {
         self
     }
 
+    /// Waits until it can be counted in, or it is known why it cannot. May take forever.
+    pub async fn come_up(&self) {
+        if let Some(leases) = self.leases() {
+            leases.books().come_up().await;
+        }
+    }
+
+    /// Why it cannot be counted in now, where that is known without trying.
+    pub fn trouble(&self) -> Option<Arc<str>> {
+        self.leases()?.books().trouble()
+    }
+
     /// Whether this process keeps the books itself, for others too; `None` where that is no
     /// question.
     pub fn keeps(&self) -> Option<bool> {

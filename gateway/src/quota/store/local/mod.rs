@@ -124,6 +124,17 @@ impl Books for Local {
         }
     }
 
+    async fn come_up(&self) {
+        let _ = self.role.clone().changed().await;
+    }
+
+    fn trouble(&self) -> Option<Arc<str>> {
+        match &*self.role.borrow() {
+            Role::Waiting(why) => Some(Arc::clone(why)),
+            Role::Keeper(_) | Role::Guest(_) => None,
+        }
+    }
+
     async fn make_last(&self) {
         if let Err(why) = self.ask(Question::MakeLast).await {
             log::error!("{why}");

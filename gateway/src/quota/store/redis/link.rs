@@ -100,6 +100,19 @@ impl Link {
         }
     }
 
+    /// Waits until it was open, or could not be opened, for the first time.
+    pub(super) async fn come_up(&self) {
+        let _ = self.way.clone().changed().await;
+    }
+
+    /// Why it is not open.
+    pub(super) fn trouble(&self) -> Option<Arc<str>> {
+        match &*self.way.borrow() {
+            Way::Open(_) => None,
+            Way::Closed(why) => Some(Arc::clone(why)),
+        }
+    }
+
     pub(super) fn doubt(&self, doubt: Doubt) {
         // One that waits already is enough.
         let _ = self.doubts.try_send(doubt);

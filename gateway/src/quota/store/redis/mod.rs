@@ -165,6 +165,14 @@ impl Books for Redis {
         shelf.list(wanted, most).await
     }
 
+    async fn come_up(&self) {
+        self.link.come_up().await;
+    }
+
+    fn trouble(&self) -> Option<Arc<str>> {
+        self.link.trouble()
+    }
+
     fn rebuild(&self) {
         self.link.doubt(Doubt::Rebuild);
     }
