@@ -41,6 +41,7 @@ impl Book {
     pub(in crate::quota) fn amend(&mut self, terms: Terms, now: Micros, amendment: &Amendment) {
         self.advance(terms, now);
         let held = terms.window == Window::Held;
+        self.version = self.version.saturating_add(1);
         match amendment {
             Amendment::Bequest(bequest) => self.inherit(terms, now, bequest),
             Amendment::Grant(_) | Amendment::Reset if held => {}

@@ -1,15 +1,15 @@
 //! Bringing back what the place where a book is kept has forgotten, from a copy seen before.
 
-use super::{Book, Marks, Share, Terms};
+use super::{Book, Share, Terms};
 use crate::quota::window::Micros;
 
 impl Book {
     /// Takes from a copy that was `seen` before what this book does not know any more. A copy of
     /// what it does know changes nothing, however often.
     ///
-    /// Shares have turns, so that the newer of two is known. Debt has none: of two amounts in one
-    /// step the greater is taken, which is too little only where both books heard of a debt that
-    /// the other did not.
+    /// Of each share the one with the later turn is known to be newer. Debt and credit are those of
+    /// the copy with the later version: too little only where both heard of a debt that the other
+    /// did not.
     pub(in crate::quota) fn merge(&mut self, terms: Terms, now: Micros, seen: &Self) {
         self.advance(terms, now);
         let mut seen = seen.clone();
@@ -17,10 +17,12 @@ impl Book {
         for share in seen.shares {
             self.recall(share);
         }
-        for (own, seen) in [(&mut self.debt, seen.debt), (&mut self.credit, seen.credit)] {
-            take_greater(own, &seen);
+        if seen.version > self.version {
+            self.version = seen.version;
+            self.owed = seen.owed;
+            self.debt = seen.debt;
+            self.credit = seen.credit;
         }
-        self.owed = self.owed.max(seen.owed);
         self.pay(terms);
     }
 
@@ -44,18 +46,11 @@ impl Book {
     }
 }
 
-fn take_greater(own: &mut Marks, seen: &Marks) {
-    for (step, mark) in seen.iter() {
-        let into = own.at(step);
-        into.booked = into.booked.max(mark.booked);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::{Entry, Mark};
+    use super::super::{Amendment, Entry, Mark};
     use super::*;
-    use crate::quota::window::{SECOND, Window};
+    use crate::quota::window::{Period, SECOND, Window};
 
     const BEGIN: Micros = 1_800_000_000 * SECOND;
 
@@ -74,6 +69,35 @@ mod tests {
             ahead: 0,
             patience: 10 * SECOND,
         }
+    }
+
+    #[test]
+    fn what_a_reset_forgot_is_not_brought_back() {
+        let terms = Terms {
+            window: Window::Fixed {
+                every: Period::Hour,
+            },
+            limit: 100,
+        };
+        let mut book = Book::default();
+        let overrun = 150;
+        let over = Entry {
+            overrun,
+            ..entry(1)
+        };
+        let _ = book.enter(terms, BEGIN, &over);
+        book.amend(terms, BEGIN, &Amendment::Grant(30));
+        let seen = book.clone();
+        book.amend(terms, BEGIN, &Amendment::Reset);
+        let reset = book.clone();
+        book.merge(terms, BEGIN, &seen);
+        assert_eq!(book, reset);
+        // What has forgotten it is told, of debt and of credit.
+        let mut lost = Book::default();
+        lost.merge(terms, BEGIN, &seen);
+        assert_eq!(lost.debt(), overrun);
+        lost.merge(terms, BEGIN, &reset);
+        assert_eq!(lost.standing(terms, BEGIN), reset.standing(terms, BEGIN));
     }
 
     #[test]

@@ -138,6 +138,9 @@ pub(super) struct Book {
     /// What operators gave back, by step.
     credit: Marks,
     shares: Vec<Share>,
+    /// All debt there ever was, and how often something was changed by hand: of two copies of a
+    /// book, the one where that is greater has heard of more.
+    version: u64,
 }
 
 impl Book {
@@ -306,6 +309,7 @@ impl Book {
 
     /// Charges what was used beyond a reservation.
     fn charge(&mut self, terms: Terms, over: u64) {
+        self.version = self.version.saturating_add(over);
         match terms.window {
             Window::TokenBucket { .. } if over > 0 => self.debt.at(self.step).booked += over,
             Window::TokenBucket { .. } | Window::Held => {}

@@ -30,6 +30,8 @@ const BEGIN: Micros = 1_800_000_000 * SECOND;
 #[derive(Debug)]
 struct Shelf {
     books: Mutex<HashMap<Arc<str>, (Terms, Book)>>,
+    /// As somebody saw them.
+    seen: Mutex<HashMap<Arc<str>, (Terms, Book)>>,
     began: Instant,
 }
 
@@ -56,6 +58,21 @@ impl Shelf {
             Ok((answer, full.then(|| book.clone())))
         };
         asked.iter().zip(heard).map(grant).collect()
+    }
+
+    /// Somebody notes the books as they are.
+    fn see(&self) {
+        self.seen.lock().clone_from(&self.books.lock());
+    }
+
+    /// Somebody brings back what was noted, of which nothing has been forgotten.
+    fn bring_back(&self) {
+        let (now, seen) = (self.now(), self.seen.lock());
+        let mut books = self.books.lock();
+        for (key, (terms, seen)) in seen.iter() {
+            let known = books.get_mut(key);
+            known.expect("it is kept").1.merge(*terms, now, seen);
+        }
     }
 
     /// The only key's.
@@ -173,6 +190,7 @@ impl Fleet {
         let mut fleet = Self {
             shelf: Arc::new(Shelf {
                 books: Mutex::default(),
+                seen: Mutex::default(),
                 began: Instant::now(),
             }),
             nodes: Vec::new(),
@@ -351,6 +369,8 @@ impl Fleet {
             Act::Settle { which, percent } => self.settle(which, percent),
             Act::Kill { node } => self.kill(node % NODES),
             Act::Fate { node, fate } => self.nodes[node % NODES].way.fates.lock().push_back(fate),
+            Act::See => self.shelf.see(),
+            Act::BringBack => self.shelf.bring_back(),
             Act::Pass(millis) => sleep(Duration::from_millis(millis)).await,
         }
         Ok(())
@@ -365,6 +385,8 @@ enum Act {
     Settle { which: usize, percent: u64 },
     Kill { node: usize },
     Fate { node: usize, fate: Fate },
+    See,
+    BringBack,
     Pass(u64),
 }
 
@@ -378,6 +400,8 @@ fn acts() -> impl Strategy<Value = Act> {
         6 => (0..32_usize, percent).prop_map(|(which, percent)| Act::Settle { which, percent }),
         1 => node.clone().prop_map(|node| Act::Kill { node }),
         1 => (node, fate).prop_map(|(node, fate)| Act::Fate { node, fate }),
+        1 => Just(Act::See),
+        1 => Just(Act::BringBack),
         4 => pass.prop_map(Act::Pass),
     ]
 }

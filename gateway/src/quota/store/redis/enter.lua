@@ -94,8 +94,9 @@ local function oldest(marks)
   end
 end
 
--- A book: { step, owed, debt, credit, shares }; a share: { holder, turn, until, overrun, marks }.
-local STEP, OWED, DEBT, CREDIT, SHARES = 1, 2, 3, 4, 5
+-- A book: { step, owed, debt, credit, shares, version }; a share: { holder, turn, until, overrun,
+-- marks }.
+local STEP, OWED, DEBT, CREDIT, SHARES, VERSION = 1, 2, 3, 4, 5, 6
 local HOLDER, TURN, UNTIL, OVERRUN, MARKS = 1, 2, 3, 4, 5
 
 -- For how many steps what was taken in one counts whole.
@@ -274,6 +275,7 @@ local function report(book, terms, now, entry)
   share[UNTIL] = now + entry.patience
   share[OVERRUN] = math.max(share[OVERRUN], entry.overrun)
   share[MARKS] = retain(entry.marks, function(of) return expiry(terms, of) > book[STEP] end)
+  book[VERSION] = add(book[VERSION], over)
   if terms.kind == 'token_bucket' then
     if over > 0 then
       local mark = at(book[DEBT], book[STEP])
@@ -316,7 +318,7 @@ end
 
 local function read(key, terms, now)
   local kept = redis.call('GET', key)
-  if not kept then return { terms.step(now), 0, {}, {}, {} } end
+  if not kept then return { terms.step(now), 0, {}, {}, {}, 0 } end
   return cmsgpack.unpack(kept)[3]
 end
 
