@@ -196,6 +196,10 @@ impl Caller {
             let status = response.status().as_u16();
             Ok::<_, reqwest::Error>((status, response.text().await?))
         };
+        let refused = Told {
+            refusals: 1,
+            ..Told::default()
+        };
         let unsure = Told {
             uncertain: PROMPT + self.words,
             ..Told::default()
@@ -209,10 +213,9 @@ impl Caller {
                 },
                 None => unsure,
             },
-            Ok((429 | 503, _)) => Told {
-                refusals: 1,
-                ..Told::default()
-            },
+            Ok((429 | 503, _)) => refused,
+            // Nothing was sent: the model's machine is this one, and busy.
+            Ok((504, text)) if text.contains("connection_timeout") => refused,
             Ok((status, text)) => panic!("{status}: {text}"),
             Err(_) => unsure,
         }
