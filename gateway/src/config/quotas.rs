@@ -11,7 +11,9 @@ use super::prices::check_amount;
 use super::raw::Name;
 use super::raw::prices::Amount;
 use super::raw::quotas as raw;
-use crate::quota::{By, Limit, Narrowed, OnExhausted, OnStoreFailure, Period, Unit, Window, Zone};
+use crate::quota::{
+    By, Limit, Narrowed, OnExhausted, OnStoreFailure, Period, Unit, Window, Zone, network,
+};
 
 mod effect;
 
@@ -292,12 +294,17 @@ fn check_overrides(cx: &mut Checker<'_>, item: &Item<raw::Quota>, first: Option<
                     );
                 }
             }
-            By::ClientAddress => {
-                if key.parse::<std::net::IpAddr>().is_err() {
+            By::ClientAddress => match key.parse().map(network) {
+                Ok(network) if network.to_string() == *key => {}
+                Ok(network) => {
+                    let message = format!("clients of \"{key}\" are counted as {network}");
+                    cx.fault(&at, message, format!("write {network}"));
+                }
+                Err(_) => {
                     let message = format!("\"{key}\" is no IP address");
                     cx.fault(&at, message, "the first of `by` is client_address");
                 }
-            }
+            },
             By::Header(_) => {}
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
@@ -162,6 +162,15 @@ impl fmt::Display for By {
     }
 }
 
+/// Where a client is: its IPv4 address, or the first of the /64 that its IPv6 address is in, as
+/// whoever has one address of that has them all (RFC 4291, section 2.5.1).
+pub fn network(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
 /// Whom a request counts for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Subject<'a> {
@@ -193,8 +202,8 @@ impl<'a> Subject<'a> {
             By::Model => self.model,
             By::Provider => self.provider,
             By::ClientAddress => {
-                let address = self.client.map(|client| client.to_canonical());
-                return address.map_or(Value::Absent, Value::Address);
+                let client = self.client.map(network);
+                return client.map_or(Value::Absent, Value::Address);
             }
             By::Header(name) => self
                 .headers

@@ -37,7 +37,7 @@ mod tests;
 
 pub use book::Standing;
 pub use change::{Change, Unchanged};
-pub use definition::{By, Limit, Narrowed, OnExhausted, OnStoreFailure, Quota, Subject};
+pub use definition::{By, Limit, Narrowed, OnExhausted, OnStoreFailure, Quota, Subject, network};
 pub use key::Values;
 pub use ledger::{Claim, Ledger};
 pub use observer::{Observer, Unfit};

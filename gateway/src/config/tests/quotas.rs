@@ -45,6 +45,39 @@ fn quotas_count_only_what_a_route_knows() {
 }
 
 #[test]
+fn an_override_names_a_client_as_it_is_counted() {
+    let of = |client: &str| {
+        faults(&format!(
+            "stores: [{{ name: s, kind: memory }}]\n\
+             quotas: [{{ name: q, store: s, unit: requests, by: [client_address], \
+                         limit: {{ default: 1, overrides: {{ '{client}': 2 }} }}, \
+                         window: {{ kind: fixed, every: day }} }}]\n\
+             routes: [{{ name: a, respond: {{}}, policies: [{{ kind: quota, quotas: [q] }}] }}]"
+        ))
+    };
+    for client in ["10.0.0.1", "2001:db8::"] {
+        assert_eq!(of(client), [""; 0]);
+    }
+    for (client, fault) in [
+        (
+            "10.0.0",
+            "\"10.0.0\" is no IP address; the first of `by` is client_address",
+        ),
+        (
+            "2001:db8::1",
+            "clients of \"2001:db8::1\" are counted as 2001:db8::; write 2001:db8::",
+        ),
+        (
+            "::ffff:10.0.0.1",
+            "clients of \"::ffff:10.0.0.1\" are counted as 10.0.0.1; write 10.0.0.1",
+        ),
+    ] {
+        let at = format!("quotas[0].limit.overrides[\"{client}\"]");
+        assert_eq!(of(client), [format!("{at}: {fault}")]);
+    }
+}
+
+#[test]
 fn a_quota_that_can_never_take_effect_is_refused() {
     let llm = |target: &str, quota: &str, policy: &str| {
         faults(&format!(

@@ -29,6 +29,23 @@ fn same(a: (&Quota, &Subject<'_>), b: (&Quota, &Subject<'_>)) -> bool {
 }
 
 #[test]
+fn clients_of_one_network_of_64_bits_share_a_count() {
+    let q = quota("q", &[By::ClientAddress]);
+    let client = |address: &str| Subject {
+        client: Some(address.parse().expect("an address")),
+        ..Subject::default()
+    };
+    for (one, other, shared) in [
+        ("2001:db8::1", "2001:db8::ffff:1:2:3", true),
+        ("2001:db8::1", "2001:db8:0:1::1", false),
+        ("192.0.2.1", "192.0.2.2", false),
+    ] {
+        let is_same = same((&q, &client(one)), (&q, &client(other)));
+        assert_eq!(is_same, shared, "{one} {other}");
+    }
+}
+
+#[test]
 fn only_the_dimensions_of_the_quota_count() {
     let q = quota("q", &[By::Team, By::ClientAddress]);
     let v4: IpAddr = [192, 0, 2, 1].into();

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue};
 use percent_encoding::percent_decode_str;
 
 use super::{Key, Owned, Value, escape};
-use crate::quota::definition::{By, Quota, Subject};
+use crate::quota::definition::{By, Quota, Subject, network};
 
 /// The key of a quota without `by`.
 const ONLY: &str = "*";
@@ -137,7 +137,7 @@ fn value(by: &By, text: &str) -> Option<Owned> {
     Some(match by {
         By::ClientAddress => {
             let address: IpAddr = text.parse().ok()?;
-            Owned::Address(address.to_canonical())
+            Owned::Address(network(address))
         }
         _ => Owned::Text(text.as_ref().into()),
     })
@@ -238,7 +238,8 @@ mod tests {
         for (text, written) in [
             ("shop/gpt-4o/192.0.2.1/acme", "shop/gpt-4o/192.0.2.1/acme"),
             ("-/-/-/-", "-/-/-/-"),
-            ("%2D/a%2Fb/::1/x%20y", "%2D/a%2Fb/::1/x%20y"),
+            ("%2D/a%2Fb/2001:db8::/x%20y", "%2D/a%2Fb/2001:db8::/x%20y"),
+            ("a/b/2001:db8::7:1/c", "a/b/2001:db8::/c"),
             ("a,b/%C3%A9/::ffff:10.0.0.1/", "a%2Cb/%C3%A9/10.0.0.1/"),
         ] {
             let values = Values::parse(&quota, text).expect(text);
