@@ -11,11 +11,12 @@
 //!
 //! A shard that grew to twice what was last worth keeping sweeps itself as a key is added, so
 //! keys whose use is over never outnumber the others for long. An account that a reservation
-//! still holds is never swept.
+//! still holds is never swept. Callers choose some keys; beyond [`MOST_KEYS`], new ones share
+//! a count.
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::SystemTime;
 
 use ahash::RandomState;
@@ -33,13 +34,19 @@ use super::purse::{Holder, Purse};
 use super::refusal::Refused;
 use super::reservation::{Hold, Place, Reservation};
 use super::spenders::Caller;
-use super::window::Micros;
+use super::window::{Micros, SECOND};
 
 /// A power of two, well above the number of threads that reserve at the same time.
 const SHARDS: usize = 64;
 
 /// A shard with fewer keys than this is not worth sweeping.
 const SWEEP_FROM: usize = 64;
+
+/// So many keys are told apart, at about 1.4 KB each.
+const MOST_KEYS: usize = 1 << 20;
+
+/// A shard that is full looks at most so often whether it still is.
+const SWEEP_EVERY: Micros = SECOND;
 
 /// An amount asked of one quota.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +81,9 @@ impl Claim<'_> {
 pub struct Ledger {
     shards: Box<[Mutex<Shard>]>,
     hashing: RandomState,
+    /// How many keys a shard takes.
+    most: usize,
+    full: Once,
 }
 
 /// Accounts, and how much each lacks.
@@ -96,9 +106,15 @@ impl Default for Ledger {
 impl Ledger {
     /// An empty ledger.
     pub fn new() -> Self {
+        Self::of_at_most(MOST_KEYS)
+    }
+
+    pub(super) fn of_at_most(keys: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hashing: RandomState::new(),
+            most: keys / SHARDS,
+            full: Once::new(),
         }
     }
 
@@ -193,21 +209,36 @@ impl Ledger {
         .await
     }
 
-    /// The account of a claim's key, made if there is none.
+    /// The account of a claim's key, made if there is none. Where there are too many already, it
+    /// is that of everybody without values.
     pub(super) fn open(&self, claim: &Claim<'_>, clock: impl Fn() -> SystemTime) -> Arc<Cell> {
         let sought = Sought::new(claim.quota, &claim.subject, &self.hashing);
-        let mut shard = self.shard(&sought);
-        if let Some(cell) = shard.find(&sought) {
-            return cell;
-        }
-        let now = claim.quota.store.clock(clock());
-        let keeper = claim.quota.store.keeper(|| sought.name());
-        let account = Account {
-            purse: Purse::new(claim.terms(), now),
-            keeper,
-            spenders: None,
+        let open = |sought: Sought<'_>, most: usize| {
+            let mut shard = self.shard(&sought);
+            if let Some(cell) = shard.find(&sought) {
+                return Some(cell);
+            }
+            let now = claim.quota.store.clock(clock());
+            if !shard.has_room(most, now) {
+                return None;
+            }
+            let keeper = claim.quota.store.keeper(|| sought.name());
+            let account = Account {
+                purse: Purse::new(claim.terms(), now),
+                keeper,
+                spenders: None,
+            };
+            Some(shard.add(sought.to_key(), account))
         };
-        shard.add(sought.to_key(), account, now)
+        open(sought, self.most).unwrap_or_else(|| {
+            self.full.call_once(|| {
+                let (name, most) = (&claim.quota.name, self.most * SHARDS);
+                log::warn!("quota {name}: {most} keys are counted; new ones share a count");
+            });
+            let nobody = Subject::default();
+            let shared = Sought::new(claim.quota, &nobody, &self.hashing);
+            open(shared, usize::MAX).expect("there is always room for it")
+        })
     }
 
     /// How a key of a store in memory stands; keeps no account of a key never seen.
@@ -369,8 +400,9 @@ pub(super) async fn ask(lacking: Lacking) {
 #[derive(Debug, Default)]
 struct Shard {
     cells: HashMap<Key, Arc<Cell>, BuildHasherDefault<AsHashed>>,
-    /// How many keys the last sweep kept.
+    /// How many keys the last sweep kept, and when that was.
     kept: usize,
+    swept: Micros,
 }
 
 impl Shard {
@@ -379,10 +411,17 @@ impl Shard {
         self.cells.get(key).map(Arc::clone)
     }
 
-    fn add(&mut self, key: Key, account: Account, now: Micros) -> Arc<Cell> {
-        if self.cells.len() >= (2 * self.kept).max(SWEEP_FROM) {
+    /// Whether one more is fewer than too many, once those whose use is over are gone.
+    fn has_room(&mut self, most: usize, now: Micros) -> bool {
+        let grown = self.cells.len() >= (2 * self.kept).max(SWEEP_FROM);
+        let full = self.cells.len() >= most;
+        if grown || (full && now >= self.swept.saturating_add(SWEEP_EVERY)) {
             self.sweep(now);
         }
+        self.cells.len() < most
+    }
+
+    fn add(&mut self, key: Key, account: Account) -> Arc<Cell> {
         let cell = Arc::new(Mutex::new(account));
         self.cells.insert(key, Arc::clone(&cell));
         cell
@@ -395,6 +434,7 @@ impl Shard {
         self.cells
             .retain(|_, cell| Arc::get_mut(cell).is_none_or(|cell| !cell.get_mut().is_idle(now)));
         self.kept = self.cells.len();
+        self.swept = now;
         self.cells.shrink_to(2 * self.kept);
     }
 }

@@ -284,6 +284,33 @@ fn idle_keys_are_forgotten_and_held_ones_are_not() {
 }
 
 #[test]
+fn beyond_so_many_keys_new_ones_share_a_count_until_others_are_over() {
+    let ledger = Ledger(crate::quota::Ledger::of_at_most(64 * 10));
+    let minute = Window::Fixed {
+        every: Period::Minute,
+    };
+    let q = quota("q", 10, minute, &[By::Consumer]);
+    let ask = |name: &str, now| {
+        let reserved = ledger.reserve(&[claim(&q, name, 1)], at(now));
+        reserved.map(|reserved| drop(reserved.settle(|_, _| used(1))))
+    };
+    let served = (0..10_000).filter(|n| ask(&n.to_string(), 0).is_ok());
+    let served = served.count();
+    assert!((500..=650).contains(&served), "{served}");
+    assert!(ledger.keys() <= 64 * 10 + 1, "{} keys", ledger.keys());
+    // Those who have a count keep it.
+    for _ in 1..10 {
+        ask("0", 1).expect("nine of ten are left");
+    }
+    ask("0", 1).expect_err("it is spent");
+    // A minute later there is room for others.
+    for _ in 0..10 {
+        ask("new", 61).expect("it has a count of its own");
+    }
+    ask("another", 61).expect("it has one too");
+}
+
+#[test]
 fn refused_strangers_are_forgotten() {
     let ledger = Ledger::memory();
     let q = quota("q", 1, HOUR, &[By::Consumer]);
