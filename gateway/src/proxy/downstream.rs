@@ -47,6 +47,9 @@ enum Inbound {
     Lost,
 }
 
+/// As much memory is taken for a body, in bytes, before it is there.
+const BELIEVED: u64 = 1 << 20;
+
 /// One request's session with its caller.
 pub(crate) struct Downstream {
     session: ServerSession,
@@ -118,11 +121,7 @@ impl Downstream {
     /// Bounds the request body, in bytes; refuses a declared length beyond it at once.
     pub(crate) fn limit(&mut self, bytes: u64) -> Result<(), GatewayError> {
         self.limit = self.limit.min(bytes);
-        let declared = self.head().headers.get(CONTENT_LENGTH);
-        let declared: Option<u64> = declared
-            .and_then(|v| v.to_str().ok())
-            .and_then(|v| v.parse().ok());
-        match declared {
+        match self.declared() {
             Some(length) if length > self.limit => Err(too_large(self.limit)),
             _ => Ok(()),
         }
@@ -221,22 +220,31 @@ impl Downstream {
     /// The whole request body, bounded by the limit.
     pub(crate) async fn read_whole(&mut self) -> Result<Bytes, GatewayError> {
         let mut first: Option<Bytes> = None;
-        let mut rest: Vec<u8> = Vec::new();
+        let mut whole: Vec<u8> = Vec::new();
+        let believed = self.declared().unwrap_or(0).min(BELIEVED) as usize;
         while self.inbound != Inbound::Over {
             let mut waited = Duration::ZERO;
             let chunk = waiting(&mut waited, pin!(self.read())).await;
             self.waited += waited;
-            match (chunk?, &first) {
-                (None, _) => break,
-                (Some(chunk), None) => first = Some(chunk),
-                (Some(chunk), Some(_)) => rest.extend_from_slice(&chunk),
+            match chunk? {
+                None => break,
+                Some(chunk) if first.is_none() && whole.is_empty() => first = Some(chunk),
+                Some(chunk) => {
+                    if let Some(first) = first.take() {
+                        whole.reserve(believed);
+                        whole.extend_from_slice(&first);
+                    }
+                    whole.extend_from_slice(&chunk);
+                }
             }
         }
-        let first = first.unwrap_or_default();
-        if rest.is_empty() {
-            return Ok(first);
-        }
-        Ok([&first[..], &rest[..]].concat().into())
+        Ok(first.unwrap_or_else(|| whole.into()))
+    }
+
+    /// How long the body is said to be.
+    fn declared(&self) -> Option<u64> {
+        let length = self.head().headers.get(CONTENT_LENGTH)?;
+        length.to_str().ok()?.parse().ok()
     }
 
     async fn send_continue(&mut self) -> Result<(), GatewayError> {

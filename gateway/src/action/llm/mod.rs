@@ -37,6 +37,7 @@ use weir_telemetry::{Code, Metrics};
 pub(crate) use learned::Learned;
 
 use crate::error::GatewayError;
+use crate::large;
 use crate::policy::quota::{Bound, charge};
 use crate::price;
 use crate::proxy::head::{self, Length, Target};
@@ -143,7 +144,8 @@ impl Llm {
         down: &mut Downstream,
         body: Bytes,
     ) -> Result<(), GatewayError> {
-        let chat = chat::Request::parse(&body).map_err(|fault| {
+        let read = large::work(body.len(), || chat::Request::parse(&body));
+        let chat = read.map_err(|fault| {
             GatewayError::public(Code::RequestBodyInvalid, fault.to_string()).param(fault.path)
         })?;
         let model = self
@@ -161,7 +163,7 @@ impl Llm {
         if let Some(limit) = granted.limit {
             splice.with_max_tokens(&chat, limit, model.provider.limit_field());
         }
-        let edited = splice.finish();
+        let edited = large::work(body.len(), || splice.finish());
 
         let provider = &model.provider;
         let target = Target {

@@ -6,6 +6,7 @@
 //! | `prompt` | what of a request costs tokens, and what is added around it |
 //! | `tools`, `images` | the sums published for them |
 //! | `tally` | a text that grows: an answer |
+//! | `threads` | where prompts are counted |
 //!
 //! Callers choose the text, so that counting takes time linear in it (n log n within one long
 //! word), no stack, and a few threads of its own; a caller who leaves ends it.
@@ -19,6 +20,7 @@ mod pieces;
 mod prompt;
 mod sum;
 mod tally;
+mod threads;
 mod tools;
 
 use std::sync::{Arc, LazyLock};
@@ -28,17 +30,16 @@ pub(super) use tally::Tally;
 use tokio::sync::Semaphore;
 use weir_protocols::openai::chat;
 
+use crate::large;
+
 /// What a sound, a film or a file is taken to cost, in tokens, and an image at least where no
 /// formula is published: what a provider bills beyond becomes debt.
 const ATTACHMENT: u64 = 4096;
 /// Prompts longer than this, in bytes, are bounded and not counted: no model reads as much.
 const LONGEST_PROMPT: usize = 8 << 20;
 
-/// Who may count at a time: half of the cores, so that the other half goes on with other calls.
-static COUNTERS: LazyLock<Semaphore> = LazyLock::new(|| {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Semaphore::new((cores / 2).max(1))
-});
+/// Who may count at a time. Prompts are not copied before it is their turn.
+static COUNTERS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(*threads::COUNT));
 
 /// The most tokens the prompt can be: no token of text is shorter than a byte. `model` is the
 /// provider's name for the model, which decides what images cost.
@@ -56,16 +57,16 @@ pub(super) async fn exact(chat: &chat::Request<'_>, model: &str) -> u64 {
     let Ok(turn) = COUNTERS.acquire().await else {
         return bound;
     };
-    let prompt = Prompt::read(chat, model);
+    let prompt = large::work(chat.text_bytes(), || Prompt::read(chat, model));
     // Held here while somebody waits for the count.
     let waiting = Arc::new(());
     let watch = Arc::downgrade(&waiting);
-    let counted = tokio::task::spawn_blocking(move || {
+    let counted = threads::run(move || {
         // A caller who leaves gives up the count, but the turn lasts until that is noticed.
         let _turn = turn;
         prompt.count(&|| watch.strong_count() > 0)
     });
-    let tokens = counted.await.ok().flatten();
+    let tokens = counted.await.flatten();
     drop(waiting);
     tokens.map_or(bound, |tokens| tokens.min(bound))
 }

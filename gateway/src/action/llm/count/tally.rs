@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use weir_protocols::openai::output::{Part, Place};
 
 use super::encoding::{Counter, Encoding};
+use super::threads;
 
 /// A text kept back for longer than this, in bytes, is counted as it stands: no natural one goes
 /// on for so long without a place to cut it.
@@ -15,12 +16,9 @@ const LONGEST_REST: usize = 16 << 10;
 /// So many texts are told apart; answers have a handful. What is beyond goes into one.
 const MOST_TEXTS: usize = 256;
 
-/// Who may count at a time. Apart from those who count prompts, which may take long, because a
-/// stream stands still meanwhile.
-static COUNTERS: LazyLock<Semaphore> = LazyLock::new(|| {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Semaphore::new((cores / 2).max(1))
-});
+/// Who may count at a time. Apart from those who count prompts, which may take long, and at the
+/// priority of calls, because a stream stands still meanwhile.
+static COUNTERS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(*threads::COUNT));
 
 /// All texts of one answer so far.
 pub(in super::super) struct Tally {
