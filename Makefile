@@ -36,6 +36,7 @@ bench: ## measure beside nginx and a bare Pingora proxy
 	@scripts/deps.sh bench
 	cargo build --locked --profile dist -p weir -p weir-bench
 	$(TARGET)/dist/weir-bench run --out bench/README.md
+	$(TARGET)/dist/weir-bench hostile
 	cargo bench --locked --profile dist -p weir-bench --bench ledger
 
 lint: ## check format, lints, licences, sources and advisories

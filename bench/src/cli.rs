@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::case::Case;
 use crate::contender::Kind;
 use crate::failure::Failure;
-use crate::{bare, report, rounds, tether, upstream};
+use crate::{bare, hostile, report, rounds, tether, upstream};
 
 /// What a request through the gateway costs, beside nginx and a bare Pingora proxy.
 #[derive(Parser)]
@@ -24,6 +24,15 @@ pub struct Cli {
 enum Command {
     /// Measure, and print a table per case.
     Run(Run),
+    /// Measure what callers of a cheap route notice of prompts of a mebibyte.
+    Hostile {
+        /// The gateway's binary [default: `weir` beside this program].
+        #[arg(long)]
+        weir: Option<PathBuf>,
+        /// Turns of each kind of prompt.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
     /// Be the upstream (a run starts it itself).
     Upstream {
         /// Where to answer HTTP.
@@ -105,6 +114,14 @@ impl Cli {
     pub fn execute(self) -> Result<(), Failure> {
         match self.command {
             Command::Run(run) => run.execute(),
+            Command::Hostile { weir, rounds } => {
+                let options = hostile::Options {
+                    weir: weir.map_or_else(gateway_beside_us, Ok)?,
+                    rounds: rounds as usize,
+                };
+                println!("{}", hostile::run(&options)?);
+                Ok(())
+            }
             Command::Upstream {
                 address,
                 sink,

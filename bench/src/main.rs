@@ -17,6 +17,7 @@ mod cli;
 mod contender;
 mod cpu;
 mod failure;
+mod hostile;
 mod instructions;
 mod load;
 mod machine;
