@@ -88,7 +88,8 @@ async fn connect_to(servers: &Redis, host: &str, port: u16) -> RedisResult<Multi
 }
 
 fn settings(login: &Login) -> RedisConnectionInfo {
-    let mut settings = RedisConnectionInfo::default();
+    // Who may do the least may not say what library they use either, and servers note that.
+    let mut settings = RedisConnectionInfo::default().set_skip_set_lib_name();
     if let Some(username) = &login.username {
         settings = settings.set_username(username);
     }
