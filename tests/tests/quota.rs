@@ -360,16 +360,16 @@ async fn several_quotas_are_taken_all_or_nothing() {
         refused(&post(public, "a", &too_long).await);
     }
     let mut answer = None;
-    for left in [2, 1, 0] {
+    for (made, left) in [(1, 2), (2, 1), (3, 0)] {
         let passed = post(public, "a", ask(r#","max_tokens":9"#)).await;
         assert_eq!(passed.status, 200, "{}", passed.text());
         assert_eq!(remaining(&passed, "requests"), left);
+        settled(&gateway, made).await;
         answer = Some(passed);
     }
     let before = remaining(&answer.unwrap(), "tokens");
     let message = refused(&post(public, "a", ask(r#","max_tokens":9"#)).await);
     assert!(message.contains("0 of 3 requests left"), "{message}");
-    settled(&gateway, 3).await;
     let other = post(public, "b", ask(r#","max_tokens":9"#)).await;
     assert_eq!(other.status, 200);
     // The third call settled at 10 meanwhile, and this one reserves what that one had.
