@@ -84,8 +84,11 @@ async fn of_a_steady_stream_next_to_none_waits_for_the_store() {
         "{} calls a second: {waited} waited, {at_once} did not",
         served / WATCHED.as_secs()
     );
+    // How often the store is asked goes by time: a machine that cannot keep up asks as often for
+    // fewer calls.
+    let meant = CALLERS as u128 * (WATCHED.as_millis() / EVERY.as_millis());
     assert!(
-        waited * 19.0 <= at_once,
-        "{waited} waited, {at_once} did not"
+        waited * 20.0 <= meant as f64,
+        "{waited} of {meant} waited, {at_once} did not"
     );
 }
