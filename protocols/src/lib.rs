@@ -6,19 +6,32 @@
 //!
 //! | Module | Reads | Writes |
 //! |---|---|---|
+//! | [`anthropic`] | requests, answers, streams and errors of Anthropic's Messages | the same, model lists, counts |
+//! | [`aws`] | binary event streams | those in tests; signatures |
+//! | [`bedrock`] | answers and streams of AWS Bedrock's Converse, its errors | its requests |
 //! | [`http1::head`] | a request head, before any HTTP library sees it | |
 //! | [`sse`] | an event stream, event by event | events and comments |
 //! | [`image`] | the size of an image, from its first bytes | |
+//! | [`llm`] | | what every dialect of language models is read into and written from |
+//! | [`gemini`] | requests, answers, streams, errors | the same, model lists, token counts |
 //! | [`openai`] | chat requests, usage, stream chunks | edits, errors, model lists |
+//! | [`texts`] | what is said in a call, in any dialect | the same, changed in place |
 //! | [`problem`] | | RFC 9457 problem documents |
 //! | [`rate_limit`] | | `RateLimit` and `RateLimit-Policy` fields |
 //!
 //! These sit on the way of every request, so they borrow from the input
 //! wherever they can and say so where they cannot.
 
+pub mod anthropic;
+pub mod aws;
+pub mod bedrock;
+pub mod gemini;
 pub mod http1;
 pub mod image;
+mod json;
+pub mod llm;
 pub mod openai;
 pub mod problem;
 pub mod rate_limit;
 pub mod sse;
+pub mod texts;

@@ -1,7 +1,8 @@
 //! Chat requests: what is read of them, what is refused and where.
 
 use bytes::Bytes;
-use weir_protocols::openai::chat::{Detail, Fault, Kind, LimitField, Part, Request, Splice};
+use weir_protocols::llm::prompt::{Detail, Part, Prompt as _};
+use weir_protocols::openai::chat::{Fault, Kind, LimitField, Request, Splice};
 
 fn parse(body: &str) -> Request<'_> {
     Request::parse(body.as_bytes()).expect(body)
@@ -23,7 +24,7 @@ fn texts(body: &str) -> Vec<String> {
         Part::Tools(json) | Part::Functions(json) | Part::ResponseFormat(json) => {
             texts.push(json.to_owned());
         }
-        Part::Call | Part::Image(_) | Part::Attachment => {}
+        Part::Tokens(_) | Part::Call | Part::Image(_) | Part::Attachment => {}
     });
     texts
 }

@@ -2,8 +2,9 @@
 //! reads them, cut at every byte.
 
 use bytes::Bytes;
-use weir_protocols::openai::output::Output;
-use weir_protocols::openai::usage::{self, Usage};
+use weir_protocols::llm::{Event, Usage};
+use weir_protocols::openai::completion::Reader;
+use weir_protocols::openai::usage;
 use weir_protocols::sse::{Splitter, Tail};
 
 /// What a gateway learns of a stream.
@@ -17,15 +18,21 @@ struct Learned {
 
 fn read(chunks: [Bytes; 2]) -> Learned {
     let mut splitter = Splitter::new(64 * 1024);
-    let mut learned = Learned::default();
+    let (mut reader, mut learned) = (Reader::new("seed"), Learned::default());
     for chunk in chunks {
         splitter.feed(chunk);
         while let Some(event) = splitter.next_event().expect("within the limit") {
             let data = event.data();
             learned.events += 1;
-            if let Some(output) = Output::parse(&data) {
-                output.for_each_text(&mut |_, text| learned.output += text.len());
-            }
+            let read = reader.read(&data, &mut |event| match event {
+                Event::Text { text, .. } | Event::Reasoning { text, .. } => {
+                    learned.output += text.len();
+                }
+                Event::Call { name, .. } => learned.output += name.len(),
+                Event::Arguments { json, .. } => learned.output += json.len(),
+                _ => {}
+            });
+            read.expect("a chunk");
             learned.done |= usage::is_done(&data);
             if let Some(found) = usage::from_chunk(&data) {
                 assert!(learned.usage.replace((found.usage, found.only)).is_none());
@@ -33,6 +40,7 @@ fn read(chunks: [Bytes; 2]) -> Learned {
         }
     }
     assert_eq!(splitter.finish(), Tail::Nothing);
+    assert_eq!(reader.is_complete(), learned.done);
     learned
 }
 
@@ -48,11 +56,12 @@ fn check(transcript: &'static [u8], expected: &Learned) {
 fn text_with_a_usage_report() {
     let text = "The  weir holds \"usage\": b\u{e4}ck.\n";
     let usage = Usage {
-        prompt_tokens: 14,
-        completion_tokens: 9,
-        total_tokens: 23,
-        cached_tokens: Some(0),
-        reasoning_tokens: Some(0),
+        input: 14,
+        output: 9,
+        total: 23,
+        cache_written: None,
+        cached: Some(0),
+        reasoning: Some(0),
     };
     check(
         include_bytes!("golden/openai_text.sse"),

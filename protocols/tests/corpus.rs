@@ -45,3 +45,38 @@ fn usage_reports() {
 fn images() {
     replay("image", checks::image);
 }
+
+#[test]
+fn completions() {
+    replay("completion", checks::completion);
+}
+
+#[test]
+fn anthropics_messages() {
+    replay("anthropic", checks::anthropic);
+}
+
+#[test]
+fn geminis_contents() {
+    replay("gemini", checks::gemini);
+}
+
+#[test]
+fn bedrocks_converse() {
+    replay("bedrock", checks::bedrock);
+}
+
+#[test]
+fn openais_responses() {
+    replay("responses", checks::responses);
+}
+
+#[test]
+fn embeddings() {
+    replay("embeddings", checks::embeddings);
+}
+
+#[test]
+fn texts_of_calls() {
+    replay("texts", checks::texts);
+}

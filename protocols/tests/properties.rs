@@ -124,6 +124,33 @@ const IMAGE: &[&[u8]] = &[
     b"\\/",
 ];
 
+const TEXTS: &[&[u8]] = &[
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b" ",
+    b"\"messages\":",
+    b"\"input\":",
+    b"\"contents\":",
+    b"\"system\":",
+    b"\"model\":",
+    b"\"role\":\"user\"",
+    b"\"content\":",
+    b"\"data\":",
+    b"\"type\":\"text\"",
+    b"\"arguments\":\"{\\\"a\\\":[\\\"b\\\"]}\"",
+    b"\"a text\"",
+    b"\"\\ud800\\n\"",
+    b"{\"messages\":[{\"content\":",
+    b"{\"input\":[",
+    b"}]}",
+    b"null",
+    b"7",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
 
@@ -148,12 +175,24 @@ proptest! {
     }
 
     #[test]
+    fn texts_of_calls(data in soup(TEXTS, 16)) {
+        checks::texts(&data);
+    }
+
+    #[test]
     fn images(data in soup(IMAGE, 12)) {
         checks::image(&data);
     }
 
     #[test]
     fn noise(data in vec(any::<u8>(), 0..600)) {
+        checks::completion(&data);
+        checks::responses(&data);
+        checks::texts(&data);
+        checks::anthropic(&data);
+        checks::gemini(&data);
+        checks::bedrock(&data);
+        checks::embeddings(&data);
         checks::head(&data);
         checks::sse(&data);
         checks::chat(&data);

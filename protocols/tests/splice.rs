@@ -161,3 +161,36 @@ fn members_are_inserted_once_and_separated() {
 fn an_edit_beyond_the_body_is_a_bug_of_the_caller() {
     Splice::new(Bytes::from_static(b"{}")).replace(1..3, Piece::Number(1));
 }
+
+#[test]
+fn a_limit_is_called_as_the_server_calls_it() {
+    let named = |members: &str, bound: Option<u64>| {
+        edited(&with(members), |splice, request| {
+            splice.with_limit_called(request, LimitField::MaxTokens);
+            if let Some(bound) = bound {
+                splice.with_max_tokens(request, bound, LimitField::MaxTokens);
+            }
+        })
+    };
+    for (before, bound, after) in [
+        (
+            r#","max_completion_tokens": 7"#,
+            None,
+            r#","max_tokens": 7"#,
+        ),
+        (
+            r#","max_completion_tokens" : 7"#,
+            Some(5),
+            r#","max_tokens" : 5"#,
+        ),
+        (r#","max_tokens":7"#, None, r#","max_tokens":7"#),
+        (
+            r#","max_tokens":null,"max_completion_tokens":7"#,
+            None,
+            r#","max_tokens":null,"max_completion_tokens":7"#,
+        ),
+        (r#","stop":"x""#, None, r#","stop":"x""#),
+    ] {
+        assert_eq!(named(before, bound), with(after));
+    }
+}

@@ -18,7 +18,16 @@ const LONGEST_TYPE: usize = 256;
 /// `None` for any other URL, for formats unknown to [`header`], and where the
 /// first mebibyte does not tell.
 pub fn size_in_data_url(url: &str) -> Option<Size> {
-    let data = payload(url.as_bytes())?;
+    of(payload(url.as_bytes())?)
+}
+
+/// The size of an image whose file is given in base64. `None` as of
+/// [`size_in_data_url`].
+pub fn size_in_base64(data: &str) -> Option<Size> {
+    of(data.as_bytes())
+}
+
+fn of(data: &[u8]) -> Option<Size> {
     let mut limit = FIRST;
     loop {
         let start = decode(data, limit);

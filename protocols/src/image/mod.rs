@@ -6,7 +6,7 @@ mod base64;
 mod data_url;
 mod webp;
 
-pub use data_url::size_in_data_url;
+pub use data_url::{size_in_base64, size_in_data_url};
 
 /// The width and the height of an image in pixels, both at least 1. Rotation
 /// told in metadata is not applied.

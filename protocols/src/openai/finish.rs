@@ -25,11 +25,6 @@ pub fn reasons(data: &[u8]) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A short word, given the JSON string that it is.
-pub(super) fn word(json: &str) -> Option<&str> {
-    opening(json.as_bytes())
-}
-
 /// The short word that `json` begins with.
 fn opening(json: &[u8]) -> Option<&str> {
     let word = json.strip_prefix(b"\"")?;

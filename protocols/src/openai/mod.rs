@@ -3,10 +3,11 @@
 //! provider, no price and no quota; unknown members pass unseen.
 
 pub mod chat;
-pub mod ending;
+pub mod completion;
+pub mod embeddings;
 pub mod error;
 pub mod finish;
-mod json;
+mod media;
 pub mod model_list;
-pub mod output;
+pub mod responses;
 pub mod usage;

@@ -1,7 +1,7 @@
 //! The messages of a chat request: their shape, and what in them costs
 //! prompt tokens. Does not count tokens and judges no role.
 
-use super::super::json::{self, Stop, is_string};
+use crate::json::{self, Stop, is_string};
 
 /// Something in the messages that costs prompt tokens.
 pub(super) enum Found<'a> {

@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::super::json::{self, Stop, range_in, sort_of, unescape};
-use super::fault::{Fault, Kind};
 use super::messages::{self, Found, Misshapen};
 use super::request::{LimitField, OutputLimit, Request, Slot};
+use crate::json::{self, Stop, range_in, sort_of, unescape};
+use crate::json::{Fault, Kind};
 
 const KEYS: [&str; 10] = [
     "model",

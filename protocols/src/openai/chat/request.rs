@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use super::fault::Fault;
 use super::reader::Reader;
+use crate::json::Fault;
 
 /// A request for a chat completion. Ranges are into the parsed body.
 #[derive(Clone)]
@@ -99,13 +99,6 @@ impl<'a> Request<'a> {
     /// type, or states one twice: the provider might take the other.
     pub fn parse(body: &'a [u8]) -> Result<Self, Fault> {
         Reader::new(body)?.request()
-    }
-
-    /// An upper bound on the prompt's tokens, attachments apart: the bytes of
-    /// the body without theirs. No token is shorter than a byte, and JSON's
-    /// own syntax is longer than what a provider puts around a message.
-    pub fn text_bytes(&self) -> usize {
-        self.body.len() - self.payload
     }
 }
 

@@ -159,6 +159,24 @@ impl<'a> Splice<'a> {
         }
     }
 
+    /// Calls the caller's limit, if there is one, by the only name that the server knows. A key
+    /// written with escapes stays, as no client writes it.
+    pub fn with_limit_called(&mut self, request: &Request<'_>, field: LimitField) -> &mut Self {
+        let Some(limit) = request.output_limit.as_ref().filter(|l| l.field != field) else {
+            return self;
+        };
+        let key = format!("\"{}\"", limit.field.key());
+        let before = self.body[..limit.range.start].trim_ascii_end();
+        let before = before.strip_suffix(b":").unwrap_or(before);
+        let end = before.trim_ascii_end().len();
+        // A `null` of that name stands beside it: two of one name would be worse.
+        let taken = request.null_limit.is_some();
+        if taken || !self.body[..end].ends_with(key.as_bytes()) {
+            return self;
+        }
+        self.replace(end - key.len()..end, Piece::String(field.key()))
+    }
+
     /// The edited body, written into one allocation of its exact size; the
     /// same body, not copied, if there is no edit.
     pub fn finish(mut self) -> Bytes {

@@ -8,23 +8,9 @@ use std::sync::LazyLock;
 use memchr::memmem::{Finder, FinderRev};
 
 use self::report::Report;
-use super::json;
+use crate::json;
 
-/// Tokens used, as the provider reports them. An explicit zero is a value;
-/// a missing number is not made one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Usage {
-    /// Tokens of the prompt, cached ones included.
-    pub prompt_tokens: u64,
-    /// Tokens of the answer, reasoning included.
-    pub completion_tokens: u64,
-    /// The provider's total or, where it gives none, the sum.
-    pub total_tokens: u64,
-    /// Prompt tokens served from the provider's cache, if it says.
-    pub cached_tokens: Option<u64>,
-    /// Answer tokens spent on reasoning, if it says.
-    pub reasoning_tokens: Option<u64>,
-}
+pub use crate::llm::Usage;
 
 /// Usage found in a chunk of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +97,8 @@ fn may_hold_usage(data: &[u8]) -> bool {
     })
 }
 
-fn read(report: &str) -> Option<Usage> {
+/// The value of `usage`.
+pub(super) fn read(report: &str) -> Option<Usage> {
     serde_json::from_str::<Report>(report).ok()?.0
 }
 

@@ -8,8 +8,8 @@ use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 
-use super::super::json::Key;
 use super::Usage;
+use crate::json::Key;
 
 /// The value of `usage`: `None` if it is no object, or lacks prompt or completion tokens. One
 /// that has either twice is not read: two readers could take two different values.
@@ -50,15 +50,13 @@ impl<'a> Meaning<'a> for Report {
         }
         let of = |tokens: Option<Number>| tokens.and_then(|Number(tokens)| tokens);
         Ok(Self(of(prompt).zip(of(completion)).map(
-            |(prompt_tokens, completion_tokens)| {
+            |(input, output)| {
+                let sum = Usage::new(input, output);
                 Usage {
-                    prompt_tokens,
-                    completion_tokens,
-                    total_tokens: total
-                        .0
-                        .unwrap_or_else(|| prompt_tokens.saturating_add(completion_tokens)),
-                    cached_tokens: prompt_details.cached.0,
-                    reasoning_tokens: completion_details.reasoning.0,
+                    total: total.0.unwrap_or(sum.total),
+                    cached: prompt_details.cached.0,
+                    reasoning: completion_details.reasoning.0,
+                    ..sum
                 }
             },
         )))

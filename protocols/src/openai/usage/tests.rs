@@ -11,11 +11,12 @@ fn a_completion_reports_all_it_knows() {
     assert_eq!(
         from_completion(body),
         Some(Usage {
-            prompt_tokens: 19,
-            completion_tokens: 10,
-            total_tokens: 29,
-            cached_tokens: Some(4),
-            reasoning_tokens: Some(0),
+            input: 19,
+            output: 10,
+            total: 29,
+            cache_written: None,
+            cached: Some(4),
+            reasoning: Some(0),
         })
     );
 }
@@ -24,8 +25,8 @@ fn a_completion_reports_all_it_knows() {
 fn zero_is_a_value_and_missing_is_none() {
     let zero = br#"{"usage":{"prompt_tokens":0,"completion_tokens":0}}"#;
     let usage = from_completion(zero).expect("usage");
-    assert_eq!((usage.prompt_tokens, usage.total_tokens), (0, 0));
-    assert_eq!((usage.cached_tokens, usage.reasoning_tokens), (None, None));
+    assert_eq!((usage.input, usage.total), (0, 0));
+    assert_eq!((usage.cached, usage.reasoning), (None, None));
     for none in [
         &br#"{"choices":[]}"#[..],
         br#"{"usage":null}"#,
@@ -62,7 +63,7 @@ fn usage_is_found_wherever_it_stands_at_the_top_and_nowhere_else() {
         format!("{{ {other} , {report} , \"a\" : \"b\" }} \n"),
         format!("{{{report},\"x\":{{\"usage\":{{}}}}}}"),
     ] {
-        let usage = from_completion(found.as_bytes()).map(|usage| usage.total_tokens);
+        let usage = from_completion(found.as_bytes()).map(|usage| usage.total);
         assert_eq!(usage, Some(3), "{found}");
     }
     for none in [
@@ -82,12 +83,12 @@ fn odd_details_do_not_cost_the_numbers() {
         "prompt_tokens_details":[{"a":[1]}],"completion_tokens_details":null,
         "a":[[],{"b":1}],"b":{"c":{}},"c":-1,"d":1.5e300,"e":"\u00e9","f":true}}"#;
     let usage = from_completion(body).expect("usage");
-    assert_eq!((usage.total_tokens, usage.cached_tokens), (3, None));
+    assert_eq!((usage.total, usage.cached), (3, None));
     let body = br#"{"usage":{"prompt_tokens":1,"completion_tokens":2,
         "prompt_tokens_details":{"cached_tokens":null,"x":{"cached_tokens":7}},
         "completion_tokens_details":{"cached_tokens":7,"reasoning_tokens":"5"}}}"#;
     let usage = from_completion(body).expect("usage");
-    assert_eq!((usage.cached_tokens, usage.reasoning_tokens), (None, None));
+    assert_eq!((usage.cached, usage.reasoning), (None, None));
 }
 
 #[test]
