@@ -62,6 +62,24 @@ const MODEL: &[f64] = &[
     0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
 ];
 
+/// Tokens of a call (the buckets the GenAI conventions advise).
+const TOKENS: &[f64] = &[
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1_024.0,
+    4_096.0,
+    16_384.0,
+    65_536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+];
+
 macro_rules! metrics {
     ($($id:ident $name:literal $kind:ident $unit:literal [$($label:literal)*] $buckets:expr, $help:literal;)*) => {
         $(#[doc = $help]
@@ -187,16 +205,55 @@ metrics! {
         ["store" "fault"] &[],
         "Whether the servers of a redis store, as far as they could last be asked, may forget what is counted (1): because they evict keys (eviction) or do not append to a file (persistence).";
 
-    // Language models.
-    LLM_TOKENS "weir_llm_tokens_total" Counter "{token}"
-        ["gen_ai_request_model" "gen_ai_provider_name" "weir_team" "gen_ai_token_type" "provenance"] &[],
-        "Tokens of prompts (input) and answers (output), by where the count comes from.";
+    // Language models. The first four are of the GenAI conventions; the model is the one that the
+    // provider is asked for, and `weir_model` what callers ask for.
     GEN_AI_OPERATION_DURATION "gen_ai_client_operation_duration_seconds" Histogram "s"
-        ["gen_ai_request_model" "gen_ai_provider_name"] MODEL,
-        "Time of a call to a language model.";
-    LLM_FIRST_CHUNK_DURATION "weir_llm_first_chunk_duration_seconds" Histogram "s"
-        ["gen_ai_request_model" "gen_ai_provider_name"] MODEL,
-        "Time from a request's start to the first chunk of a streamed answer.";
+        ["gen_ai_operation_name" "gen_ai_provider_name" "gen_ai_request_model"
+            "weir_provider" "weir_model" "weir_route" "weir_team"
+            "error_type"] MODEL,
+        "Time of one try to have a provider answer, by how it ended; the error type is empty if it went well.";
+    GEN_AI_TOKEN_USAGE "gen_ai_client_token_usage" Histogram "{token}"
+        ["gen_ai_operation_name" "gen_ai_provider_name" "gen_ai_request_model"
+            "weir_provider" "weir_model" "weir_route" "weir_team"
+            "gen_ai_token_type"] TOKENS,
+        "Tokens of a call's prompt (input) and answer (output), as reported by the provider or counted.";
+    GEN_AI_TIME_TO_FIRST_CHUNK "gen_ai_client_operation_time_to_first_chunk_seconds" Histogram "s"
+        ["gen_ai_operation_name" "gen_ai_provider_name" "gen_ai_request_model"
+            "weir_provider" "weir_model" "weir_route" "weir_team"] MODEL,
+        "Time from a provider being asked to the first piece of its streamed answer.";
+    GEN_AI_TIME_PER_OUTPUT_CHUNK "gen_ai_client_operation_time_per_output_chunk_seconds" Histogram "s"
+        ["gen_ai_operation_name" "gen_ai_provider_name" "gen_ai_request_model"
+            "weir_provider" "weir_model" "weir_route" "weir_team"] MODEL,
+        "Time between a piece of a streamed answer and the next, as they are received.";
+    LLM_TOKENS "weir_llm_tokens_total" Counter "{token}"
+        ["gen_ai_operation_name" "gen_ai_provider_name" "gen_ai_request_model"
+            "weir_provider" "weir_model" "weir_route" "weir_team"
+            "gen_ai_token_type" "provenance"] &[],
+        "Tokens of prompts (input) and answers (output), by where the count comes from.";
+    LLM_TOKEN_PARTS "weir_llm_token_parts_total" Counter "{token}"
+        ["gen_ai_operation_name" "gen_ai_provider_name" "gen_ai_request_model"
+            "weir_provider" "weir_model" "weir_route" "weir_team"
+            "part"] &[],
+        "Tokens that are among those of prompts (cache_read, cache_write) or answers (reasoning), as reported by the provider.";
+    LLM_COST "weir_llm_cost_dollars_total" Counter "{USD}"
+        ["gen_ai_operation_name" "gen_ai_provider_name" "gen_ai_request_model"
+            "weir_provider" "weir_model" "weir_route" "weir_team"
+            "provenance"] &[],
+        "What calls cost at the prices known, in US dollars, by where the count of tokens comes from.";
+    LLM_CONSUMER_TOKENS "weir_llm_consumer_tokens_total" Counter "{token}"
+        ["weir_consumer" "weir_team" "weir_model" "gen_ai_token_type" "provenance"] &[],
+        "Tokens of a consumer's prompts (input) and answers (output), by where the count comes from.";
+    LLM_CONSUMER_COST "weir_llm_consumer_cost_dollars_total" Counter "{USD}"
+        ["weir_consumer" "weir_team" "weir_model" "provenance"] &[],
+        "What a consumer's calls cost at the prices known, in US dollars, by where the count of tokens comes from.";
+
+    GUARDRAIL_FINDINGS "weir_guardrail_findings_total" Counter "{finding}"
+        ["weir_route" "weir_policy" "rule" "direction"] &[],
+        "What guardrails found in prompts (request) and answers (response): refusals by the rule of a prompt_guard, data by its kind of a pii, and of an external_guard what it decided (denied, replaced) or that it could not be asked (unavailable).";
+
+    LLM_TARGET_SET_ASIDE "weir_llm_target_set_aside" Gauge "1"
+        ["weir_provider" "gen_ai_request_model"] &[],
+        "Whether a provider's model is asked last (1), because it keeps failing or all of the provider's keys are refused or limited for it, or in its turn (0).";
 
     // Kafka.
     MESSAGING_OPERATION_DURATION "messaging_client_operation_duration_seconds" Histogram "s"

@@ -114,10 +114,22 @@ codes! {
         "The credential has expired.";
     ConsumerDenied "consumer_denied" 403 Policy false "http_request_denied"
         "This consumer is not among those the route admits.";
+    ModelNotAllowed "model_not_allowed" 403 Policy false "http_request_denied"
+        "This consumer may not use the model it asked for.";
     AddressDenied "address_denied" 403 Policy false "http_request_denied"
         "The client's address may not use this route.";
+    PromptDenied "prompt_denied" 400 Policy false "http_request_denied"
+        "A rule of the route does not let this prompt pass.";
+    CompletionDenied "completion_denied" 400 Policy false "http_request_denied"
+        "A rule of the route does not let the model's answer pass.";
+    GuardDenied "guard_denied" 400 Policy false "http_request_denied"
+        "The guard that this route asks does not let this prompt pass.";
+    GuardUnavailable "guard_unavailable" 503 Upstream true "destination_unavailable"
+        "The guard that this route asks did not answer, and nothing passes unseen.";
     QuotaExhausted "quota_exhausted" 429 Policy true "http_request_denied"
         "A quota this request falls under has nothing left in its window.";
+    ModelLimitReached "model_limit_reached" 429 Policy true "connection_limit_reached"
+        "Every target of the model is at the limit it was given here.";
     QuotaStoreUnavailable "quota_store_unavailable" 503 Gateway true "proxy_internal_error"
         "The store of a quota did not answer, and the quota lets nothing through unseen.";
     ConnectionLimit "connection_limit" 503 Gateway true "connection_limit_reached"
@@ -168,6 +180,8 @@ codes! {
         "The model's provider failed.";
     ProviderResponseInvalid "provider_response_invalid" 502 Upstream true "http_protocol_error"
         "The model's provider answered with something its dialect does not allow.";
+    ModelOutputInvalid "model_output_invalid" 502 Upstream true "http_protocol_error"
+        "The model's answer does not fit the schema that this route promises.";
     KafkaUnavailable "kafka_unavailable" 503 Upstream true "destination_unavailable"
         "No broker of the Kafka cluster can be reached.";
     KafkaQueueFull "kafka_queue_full" 503 Gateway true "connection_limit_reached"

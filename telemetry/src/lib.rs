@@ -8,6 +8,7 @@
 pub mod access_log;
 pub mod catalogue;
 pub mod code;
+pub mod content;
 pub mod explain;
 pub mod export;
 mod json;
@@ -20,6 +21,7 @@ pub mod trace;
 
 pub use access_log::AccessLog;
 pub use code::{Code, Fault};
+pub use content::Content;
 pub use export::Exporter;
 pub use metrics::Metrics;
 pub use record::{Attempt, Protocol, Record};
@@ -37,8 +39,8 @@ pub struct Handles<'a> {
     pub listener: &'a metrics::Listener,
     /// Its route, once one matched.
     pub route: Option<&'a metrics::Route>,
-    /// The model it called.
-    pub model: Option<&'a metrics::Model>,
+    /// The models it called, in the order of the record's targets.
+    pub models: &'a [Arc<metrics::Model>],
     /// The topic it wrote to.
     pub topic: Option<&'a metrics::Topic>,
 }
@@ -49,7 +51,7 @@ impl<'a> Handles<'a> {
         Self {
             listener,
             route: None,
-            model: None,
+            models: &[],
             topic: None,
         }
     }
@@ -100,6 +102,12 @@ impl Telemetry {
     /// for is counted as dropped. Attempts are not counted here: whoever made
     /// one has called [`metrics::Upstream::attempt`].
     pub fn finish(&self, record: Record, handles: Handles<'_>) {
+        self.finish_with(record, handles, None);
+    }
+
+    /// The same of a request whose prompt and answer are to be seen: on the spans of a sampled
+    /// request, and nowhere else.
+    pub fn finish_with(&self, record: Record, handles: Handles<'_>, content: Option<Box<Content>>) {
         self.count(&record, handles);
         let reason = match &self.exporter {
             Some(_) => spans::should_export(&record, record.trace.sampled, self.slow_after.get()),
@@ -114,7 +122,8 @@ impl Telemetry {
             access_log.write(&record);
         }
         if let (Some(exporter), Some(reason)) = (&self.exporter, reason) {
-            exporter.export(&record, reason);
+            let content = content.filter(|_| reason == spans::Reason::Sampled);
+            exporter.export(&record, reason, content);
         }
         if kept {
             self.recorder.keep(record);
@@ -130,8 +139,8 @@ impl Telemetry {
                 }
             }
         }
-        if let Some(model) = handles.model {
-            model.finished(record);
+        if let Some(llm) = &record.llm {
+            self.metrics.called(record, llm, handles.models);
         }
         if let (Some(topic), Some(kafka)) = (handles.topic, &record.kafka) {
             // What the broker acknowledged did not fail, whatever came after.

@@ -5,6 +5,10 @@
 //! no query and no body, so no secret can reach any of them. Nothing here is
 //! formatted: a name is a shared pointer, a time a [`Duration`].
 
+mod llm;
+
+pub use llm::{Llm, Sampling, Target, Tokens, known_provider};
+
 use crate::code::{Code, Fault};
 use crate::trace::{Context, RequestId};
 use std::net::{IpAddr, SocketAddr};
@@ -141,7 +145,7 @@ pub struct Attempt {
     pub detail: Option<String>,
     /// Bytes of the request, head included, given to the connection.
     pub bytes_sent: u64,
-    /// Why another attempt followed this one.
+    /// Why another attempt followed this one; `fallback` if somebody else was asked.
     pub retried: Option<&'static str>,
 }
 
@@ -193,31 +197,6 @@ pub struct QuotaUse {
     pub used: u64,
     /// Where `used` comes from: `provider`, `counted` or `estimated`.
     pub provenance: &'static str,
-}
-
-/// What a language model was asked and answered. No prompt, no answer.
-#[derive(Clone, Debug)]
-pub struct Llm {
-    /// OpenTelemetry's `gen_ai.operation.name` (`chat`, …).
-    pub operation: &'static str,
-    /// The model's name as the caller wrote it.
-    pub requested_model: Arc<str>,
-    /// The model that served, as the provider names it.
-    pub served_model: Option<Arc<str>>,
-    /// The provider's name in the configuration.
-    pub provider: Arc<str>,
-    /// Whether the caller asked for a stream.
-    pub stream: bool,
-    /// Tokens of the prompt.
-    pub prompt_tokens: Option<u64>,
-    /// Tokens of the answer.
-    pub completion_tokens: Option<u64>,
-    /// Where the counts come from: `provider`, `counted` or `estimated`.
-    pub provenance: &'static str,
-    /// From the request's start to the first chunk of a stream.
-    pub first_chunk: Option<Duration>,
-    /// Why the model stopped, as the provider says it.
-    pub finish_reason: Option<String>,
 }
 
 /// One record written, or tried to be written, to Kafka.

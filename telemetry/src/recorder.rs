@@ -271,7 +271,15 @@ fn weight(record: &Record) -> usize {
         + record.policies.capacity() * size_of::<crate::record::PolicyRun>()
         + record.quotas.capacity() * size_of::<crate::record::QuotaUse>()
         + record.llm.as_ref().map_or(0, |llm| {
-            size_of::<crate::record::Llm>() + text(&llm.finish_reason)
+            size_of::<crate::record::Llm>()
+                + llm.targets.capacity() * size_of::<crate::record::Target>()
+                + text(&llm.finish_reason)
+                + text(&llm.response_id)
+                + text(&llm.response_model)
+                + llm.sampling.as_ref().map_or(0, |sampling| {
+                    size_of::<crate::record::Sampling>()
+                        + sampling.stop.iter().map(String::len).sum::<usize>()
+                })
         })
         + record
             .kafka

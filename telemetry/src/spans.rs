@@ -5,7 +5,10 @@
 //! messaging; ours begin with `weir.`. It runs on the exporter's thread, not
 //! on a request's, and knows nothing of how spans are sent.
 
-use crate::record::{Attempt, Kafka, Llm, Record, split_port};
+mod llm;
+
+use crate::content::Content;
+use crate::record::{Attempt, Kafka, Record, split_port};
 use opentelemetry::trace::{
     SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
 };
@@ -58,15 +61,19 @@ pub fn count(record: &Record) -> usize {
     1 + record.attempts.len() + usize::from(record.kafka.is_some())
 }
 
-/// All spans of a record, the SERVER span first.
-pub fn spans(record: &Record, reason: Reason) -> Vec<SpanData> {
+/// All spans of a record, the SERVER span first; `content` is shown on the attempt that was
+/// answered.
+pub fn spans(record: &Record, reason: Reason, content: Option<&Content>) -> Vec<SpanData> {
     let mut spans = Vec::with_capacity(count(record));
     spans.push(server(record, reason));
     let last = record.attempts.len().saturating_sub(1);
     for (index, attempt) in record.attempts.iter().enumerate() {
         // The tokens were used once, by the attempt that was answered.
-        let llm = record.llm.as_deref().filter(|_| index == last);
-        spans.push(client(record, index, attempt, llm));
+        let answered = index == last;
+        spans.push(client(record, index, attempt, answered));
+        if let (Some(span), Some(content), true) = (spans.last_mut(), content, answered) {
+            span.attributes.extend(llm::said(content));
+        }
     }
     if let Some(kafka) = &record.kafka {
         spans.push(producer(record, kafka));
@@ -228,13 +235,25 @@ fn server_attributes(record: &Record, reason: Reason) -> Vec<KeyValue> {
     if record.aborted {
         attributes.push(KeyValue::new("weir.aborted", true));
     }
-    if let (Some(llm), true) = (&record.llm, record.attempts.is_empty()) {
-        attributes.extend(llm_attributes(llm));
+    if let Some(llm) = &record.llm {
+        attributes.extend(llm::wanted(llm));
+        if record.attempts.is_empty() {
+            attributes.extend(llm::answered(record, llm));
+        }
     }
     attributes
 }
 
-fn client(record: &Record, index: usize, attempt: &Attempt, llm: Option<&Llm>) -> SpanData {
+/// OpenTelemetry's `error.type` of an attempt, if it failed.
+fn error_of(attempt: &Attempt) -> Option<String> {
+    match (attempt.code, attempt.status) {
+        (Some(code), _) => Some(code.slug().to_owned()),
+        (None, Some(status)) if status >= 400 => Some(status.to_string()),
+        _ => None,
+    }
+}
+
+fn client(record: &Record, index: usize, attempt: &Attempt, answered: bool) -> SpanData {
     let place = Place {
         span_id: attempt.span_id,
         parent: Some(record.trace.span_id),
@@ -243,24 +262,25 @@ fn client(record: &Record, index: usize, attempt: &Attempt, llm: Option<&Llm>) -
         started: attempt.started,
         took: attempt.total,
     };
-    let span_name = match llm {
-        Some(llm) => format!("{} {}", llm.operation, llm.requested_model),
-        None => record.method.as_str().to_owned(),
-    };
-    let error = match (attempt.code, attempt.status) {
-        (Some(code), _) => Some(code.slug().to_owned()),
-        (None, Some(status)) if status >= 400 => Some(status.to_string()),
-        _ => None,
-    };
+    let error = error_of(attempt);
     let mut attributes = client_attributes(record, index, attempt);
     if let Some(error) = &error {
         attributes.push(text("error.type", error));
     }
-    if let Some(llm) = llm {
-        attributes.extend(llm_attributes(llm));
+    let mut span_name: Cow<'static, str> = record.method.as_str().to_owned().into();
+    if let Some(llm) = &record.llm
+        && let Some(asked) = llm.asked_by(index)
+    {
+        let target = &llm.targets[asked];
+        span_name = llm::span_name(llm, target).into();
+        attributes.extend(llm::asked(llm, target));
+        attributes.extend(llm::instead(llm, asked, &record.attempts));
+        if answered {
+            attributes.extend(llm::answered(record, llm));
+        }
     }
     let status = error.map_or(Status::Unset, Status::error);
-    span(record, place, span_name.into(), attributes, status)
+    span(record, place, span_name, attributes, status)
 }
 
 fn client_attributes(record: &Record, index: usize, attempt: &Attempt) -> Vec<KeyValue> {
@@ -293,34 +313,6 @@ fn client_attributes(record: &Record, index: usize, attempt: &Attempt) -> Vec<Ke
         ("weir.upstream.body.duration", attempt.body),
     ] {
         attributes.extend(time.map(|time| seconds(key, time)));
-    }
-    attributes
-}
-
-fn llm_attributes(llm: &Llm) -> Vec<KeyValue> {
-    let mut attributes = vec![
-        KeyValue::new("gen_ai.operation.name", llm.operation),
-        name("gen_ai.request.model", &llm.requested_model),
-        name("gen_ai.provider.name", &llm.provider),
-        KeyValue::new("weir.llm.stream", llm.stream),
-        KeyValue::new("weir.llm.provenance", llm.provenance),
-    ];
-    if let Some(served) = &llm.served_model {
-        attributes.push(name("gen_ai.response.model", served));
-    }
-    if let Some(tokens) = llm.prompt_tokens {
-        attributes.push(number("gen_ai.usage.input_tokens", tokens));
-    }
-    if let Some(tokens) = llm.completion_tokens {
-        attributes.push(number("gen_ai.usage.output_tokens", tokens));
-    }
-    if let Some(reason) = &llm.finish_reason {
-        let reasons = opentelemetry::Array::String(vec![reason.clone().into()]);
-        let reasons = opentelemetry::Value::Array(reasons);
-        attributes.push(KeyValue::new("gen_ai.response.finish_reasons", reasons));
-    }
-    if let Some(first_chunk) = llm.first_chunk {
-        attributes.push(seconds("weir.llm.first_chunk.duration", first_chunk));
     }
     attributes
 }

@@ -12,6 +12,7 @@ mod worker;
 
 pub use settings::{Resolved, Settings, SettingsError};
 
+use crate::content::Content;
 use crate::metrics::{Metrics, Tally};
 use crate::record::Record;
 use crate::spans::{self, Reason};
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tonic::metadata::{Ascii, MetadataKey, MetadataValue};
-use worker::{Flush, Worker};
+use worker::{Flush, Queued, Worker};
 
 /// Why the exporter could not be started.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ impl From<SettingsError> for StartError {
 
 /// A running exporter. Dropping it lets the thread send what is queued.
 pub struct Exporter {
-    queue: mpsc::Sender<(Arc<Record>, Reason)>,
+    queue: mpsc::Sender<Queued>,
     flushes: mpsc::Sender<Flush>,
     dropped: Tally,
 }
@@ -97,9 +98,14 @@ impl Exporter {
         }))
     }
 
-    /// Queue the spans of a record, or drop and count them. Never blocks.
-    pub fn export(&self, record: &Arc<Record>, reason: Reason) {
-        if self.queue.try_send((Arc::clone(record), reason)).is_err() {
+    /// Queue the spans of a record, or drop and count them; `content` is shown on them. Never blocks.
+    pub fn export(&self, record: &Arc<Record>, reason: Reason, content: Option<Box<Content>>) {
+        let queued = Queued {
+            record: Arc::clone(record),
+            reason,
+            content,
+        };
+        if self.queue.try_send(queued).is_err() {
             self.dropped.add(spans::count(record) as u64);
         }
     }

@@ -2,6 +2,7 @@
 //! sends a batch when it is full or its time has come.
 
 use super::Resolved;
+use crate::content::Content;
 use crate::metrics::Tally;
 use crate::record::Record;
 use crate::spans::{self, Reason};
@@ -13,6 +14,17 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout_at;
+
+/// What prompts and answers in a batch may come to, in bytes: collectors take messages of 4 MiB
+/// unless told otherwise.
+const MOST_CONTENT: usize = 1 << 20;
+
+/// A request whose spans are to be made.
+pub(super) struct Queued {
+    pub(super) record: Arc<Record>,
+    pub(super) reason: Reason,
+    pub(super) content: Option<Box<Content>>,
+}
 
 /// Somebody waits for everything queued to be sent.
 pub(super) struct Flush {
@@ -28,6 +40,8 @@ pub(super) struct Worker {
     exported: Tally,
     dropped: Tally,
     pending: Vec<SpanData>,
+    /// Bytes of prompts and answers among them.
+    content: usize,
     /// When `pending` is sent though not full.
     due: Instant,
     /// The flush under way.
@@ -50,6 +64,7 @@ impl Worker {
             exported,
             dropped,
             pending: Vec::with_capacity(resolved.batch),
+            content: 0,
             due: Instant::now(),
             flush: None,
             lost: false,
@@ -57,11 +72,7 @@ impl Worker {
     }
 
     /// Until the exporter is dropped and the queue is empty.
-    pub(super) async fn run(
-        mut self,
-        mut queue: Receiver<(Arc<Record>, Reason)>,
-        mut flushes: Receiver<Flush>,
-    ) {
+    pub(super) async fn run(mut self, mut queue: Receiver<Queued>, mut flushes: Receiver<Flush>) {
         loop {
             tokio::select! {
                 biased;
@@ -69,7 +80,7 @@ impl Worker {
                     self.flush = Some(flush);
                 }
                 item = queue.recv() => match item {
-                    Some((record, reason)) => self.take(&record, reason),
+                    Some(queued) => self.take(&queued),
                     None => break,
                 },
                 () = tokio::time::sleep_until(self.due.into()), if !self.pending.is_empty() => {
@@ -78,7 +89,7 @@ impl Worker {
             }
             if self.flush.is_some() {
                 self.drain(&mut queue, &mut flushes).await;
-            } else if self.pending.len() >= self.batch {
+            } else if self.is_full() {
                 self.send(&mut flushes).await;
                 // A flush that came in meanwhile wants the queue as well.
                 if self.flush.is_some() {
@@ -89,29 +100,32 @@ impl Worker {
         self.send(&mut flushes).await;
     }
 
-    fn take(&mut self, record: &Record, reason: Reason) {
+    fn is_full(&self) -> bool {
+        self.pending.len() >= self.batch || self.content >= MOST_CONTENT
+    }
+
+    fn take(&mut self, queued: &Queued) {
         if self.pending.is_empty() {
             self.due = Instant::now() + self.interval;
         }
-        self.pending.extend(spans::spans(record, reason));
+        let content = queued.content.as_deref();
+        self.content += content.map_or(0, Content::size);
+        let made = spans::spans(&queued.record, queued.reason, content);
+        self.pending.extend(made);
     }
 
     /// Everything queued, for the flush under way; past its deadline the rest
     /// is dropped unsent.
-    async fn drain(
-        &mut self,
-        queue: &mut Receiver<(Arc<Record>, Reason)>,
-        flushes: &mut Receiver<Flush>,
-    ) {
+    async fn drain(&mut self, queue: &mut Receiver<Queued>, flushes: &mut Receiver<Flush>) {
         // Only what is queued now: under load there would be no end.
         let mut left = queue.len();
         while left > 0 {
-            let Ok((record, reason)) = queue.try_recv() else {
+            let Ok(queued) = queue.try_recv() else {
                 break;
             };
             left -= 1;
-            self.take(&record, reason);
-            if self.pending.len() >= self.batch {
+            self.take(&queued);
+            if self.is_full() {
                 self.send(flushes).await;
             }
         }
@@ -129,6 +143,7 @@ impl Worker {
             return;
         }
         let spans = std::mem::replace(&mut self.pending, Vec::with_capacity(self.batch));
+        self.content = 0;
         let count = spans.len() as u64;
         let sent = {
             let mut export = pin!(self.exporter.export(spans));

@@ -143,7 +143,7 @@ impl<'a> Line<'a> {
             consumer: record.consumer.as_deref(),
             action: record.action,
             config_revision: record.config_revision(),
-            attempts: record.attempts.iter().map(AttemptLine::of).collect(),
+            attempts: AttemptLine::all(record),
             policies: record.policies.iter().map(PolicyLine::of).collect(),
             quotas: record.quotas.iter().map(QuotaLine::of).collect(),
             llm: record.llm.as_deref().map(LlmLine::of),

@@ -1,7 +1,7 @@
 //! The nested objects of a record's JSON form: attempts, policies, quotas,
 //! model and Kafka record.
 
-use crate::record::{Attempt, Kafka, Llm, PolicyRun, QuotaUse};
+use crate::record::{Attempt, Kafka, Llm, PolicyRun, QuotaUse, Record, Target};
 use serde::{Serialize, Serializer};
 use std::time::Duration;
 
@@ -13,6 +13,14 @@ pub(super) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S
 fn maybe_seconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => seconds(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// Nano-dollars as dollars, to the last digit: exact up to nine million dollars.
+fn maybe_dollars<S: Serializer>(nanos: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match nanos {
+        Some(nanos) => serializer.serialize_f64(*nanos as f64 / 1e9),
         None => serializer.serialize_none(),
     }
 }
@@ -53,11 +61,28 @@ pub(super) struct AttemptLine<'a> {
     bytes_sent: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     retried: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
 }
 
 impl<'a> AttemptLine<'a> {
-    pub(super) fn of(attempt: &'a Attempt) -> Self {
+    /// Those of a record, each with the model it asked for, if it asked for one.
+    pub(super) fn all(record: &'a Record) -> Vec<Self> {
+        let attempts = record.attempts.iter().enumerate();
+        let one = |(index, attempt)| {
+            let llm = record.llm.as_deref();
+            let target = llm.and_then(|llm| llm.targets.get(llm.asked_by(index)?));
+            Self {
+                model: target.map(|target| &*target.model),
+                ..Self::of(attempt)
+            }
+        };
+        attempts.map(one).collect()
+    }
+
+    fn of(attempt: &'a Attempt) -> Self {
         Self {
+            model: None,
             upstream: &attempt.upstream,
             endpoint: &attempt.endpoint,
             span_id: span_hex(attempt.span_id),
@@ -127,7 +152,11 @@ pub(super) struct LlmLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     served: Option<&'a str>,
     #[serde(rename = "provider.name")]
-    provider: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_name: Option<&'a str>,
+    #[serde(rename = "weir.provider")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a str>,
     stream: bool,
     #[serde(rename = "usage.input_tokens")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,7 +164,19 @@ pub(super) struct LlmLine<'a> {
     #[serde(rename = "usage.output_tokens")]
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<u64>,
+    #[serde(rename = "usage.cache_read.input_tokens")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_read: Option<u64>,
+    #[serde(rename = "usage.cache_creation.input_tokens")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_written: Option<u64>,
+    #[serde(rename = "usage.reasoning.output_tokens")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<u64>,
     provenance: &'static str,
+    #[serde(serialize_with = "maybe_dollars")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_dollars: Option<u64>,
     #[serde(rename = "first_chunk", serialize_with = "maybe_seconds")]
     #[serde(skip_serializing_if = "Option::is_none")]
     first_chunk: Option<Duration>,
@@ -145,15 +186,21 @@ pub(super) struct LlmLine<'a> {
 
 impl<'a> LlmLine<'a> {
     pub(super) fn of(llm: &'a Llm) -> Self {
+        let (target, tokens) = (llm.target(), &llm.tokens);
         Self {
             operation: llm.operation,
             requested: &llm.requested_model,
-            served: llm.served_model.as_deref(),
-            provider: &llm.provider,
+            served: target.map(|target| &*target.model),
+            provider_name: target.map(Target::provider_name),
+            provider: target.map(|target| &*target.provider),
             stream: llm.stream,
-            input: llm.prompt_tokens,
-            output: llm.completion_tokens,
+            input: tokens.input,
+            output: tokens.output,
+            cache_read: tokens.cache_read,
+            cache_written: tokens.cache_written,
+            reasoning: tokens.reasoning,
             provenance: llm.provenance,
+            cost_dollars: llm.cost,
             first_chunk: llm.first_chunk,
             finish_reason: llm.finish_reason.as_deref(),
         }

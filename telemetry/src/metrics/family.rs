@@ -5,8 +5,8 @@ use crate::catalogue::{self, Kind, Metric};
 use parking_lot::Mutex;
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry,
+    Counter, CounterVec, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
+    IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 use std::collections::HashSet;
 
@@ -59,6 +59,7 @@ fn opts(metric: &Metric) -> Opts {
 }
 
 vector!(Counter, IntCounterVec, IntCounter, |metric| opts(metric));
+vector!(Counter, CounterVec, Counter, |metric| opts(metric));
 vector!(Gauge, IntGaugeVec, IntGauge, |metric| opts(metric));
 vector!(Gauge, GaugeVec, Gauge, |metric| opts(metric));
 vector!(Histogram, HistogramVec, Histogram, |metric| {
@@ -86,6 +87,8 @@ pub(super) struct Family<V> {
 }
 
 pub(super) type Counters = Family<IntCounterVec>;
+/// Of what may be a fraction, and only grows.
+pub(super) type Amounts = Family<CounterVec>;
 pub(super) type Gauges = Family<IntGaugeVec>;
 /// Of what may be a fraction, or more than `i64` holds.
 pub(super) type Figures = Family<GaugeVec>;

@@ -8,35 +8,45 @@
 //! has spent its budget of label sets counts under the value `overflow`.
 
 mod cache;
+mod consumer;
 mod family;
+mod guardrail;
 mod listener;
-mod model;
+pub mod model;
 mod process;
 pub mod quota;
 mod route;
 mod slots;
 pub mod standing;
 pub mod store;
+mod target;
 mod topic;
 mod upstream;
 
+pub use guardrail::Findings;
 pub use listener::Listener;
-pub use model::Model;
+pub use model::{Model, Pace};
 pub use quota::{Quota, Units};
 pub use route::Route;
 pub use standing::Standing;
 pub use store::Store;
+pub use target::Target;
 pub use topic::Topic;
 pub use upstream::Upstream;
 
+use crate::record::{Llm, Record};
 use cache::Cache;
-use family::{Counters, Figures, Gauges, Histograms, Overflow};
+use consumer::Consumer;
+use family::{Amounts, Counters, Figures, Gauges, Histograms, Overflow};
 use prometheus::{IntCounter, IntGauge, Registry, TextEncoder};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How many label sets a metric may have unless said otherwise.
 pub const SERIES_BUDGET: usize = 2_000;
+
+/// A sum of money, in dollars.
+type Money = prometheus::Counter;
 
 /// Something is under way; it no longer is when this is dropped.
 #[derive(Debug)]
@@ -71,6 +81,7 @@ pub struct Metrics {
     registry: Registry,
     families: Arc<Families>,
     models: Arc<Cache<Model>>,
+    consumers: Arc<Cache<Consumer>>,
     topics: Arc<Cache<Topic>>,
 }
 
@@ -111,8 +122,16 @@ struct Families {
     store_faults: Figures,
     admin_changes: Counters,
     llm_tokens: Counters,
+    llm_parts: Counters,
+    llm_cost: Amounts,
     llm_duration: Histograms,
+    llm_usage: Histograms,
     llm_first_chunk: Histograms,
+    llm_between_chunks: Histograms,
+    consumer_tokens: Counters,
+    consumer_cost: Amounts,
+    guardrail_findings: Counters,
+    target_set_aside: Gauges,
     messaging_duration: Histograms,
     messaging_sent: Counters,
     reloads: Counters,
@@ -145,6 +164,7 @@ impl Metrics {
             registry,
             families,
             models: Arc::new(Cache::new(budget)),
+            consumers: Arc::new(Cache::new(budget)),
             topics: Arc::new(Cache::new(budget)),
         }
     }
@@ -187,6 +207,11 @@ impl Metrics {
         Standing::resolve(&self.families, quota)
     }
 
+    /// How a target of models does, for as long as the result is kept.
+    pub fn target(&self, provider: &str, model: &str) -> Target {
+        Target::resolve(&self.families, provider, model)
+    }
+
     /// A store that quotas are counted in.
     pub fn store(&self, name: &str) -> Arc<Store> {
         Arc::new(Store::resolve(&self.families, name))
@@ -198,13 +223,36 @@ impl Metrics {
         self.families.admin_changes.with(&[action, result]).inc();
     }
 
-    /// A model, as callers name it, at a provider, for a team. The team is
-    /// known only once the caller is, so this may be asked per request: it
-    /// hashes the names and takes a shared lock, no more.
-    pub fn model(&self, model: &str, provider: &str, team: &str) -> Arc<Model> {
-        self.models.get(&[model, provider, team], || {
-            Model::resolve(&self.families, model, provider, team)
-        })
+    /// A model at a provider. Who calls is known only once it has proved that, so this may be
+    /// asked per request: it hashes the names and takes a shared lock, no more.
+    pub fn model(&self, call: &model::Call<'_>) -> Arc<Model> {
+        self.models
+            .get(&call.labels(), || Model::resolve(&self.families, call))
+    }
+
+    /// A call was answered, or was not: everything it adds but to `models`, whose order is that of
+    /// the call's targets.
+    pub(crate) fn called(&self, record: &Record, llm: &Llm, models: &[Arc<Model>]) {
+        for (index, attempt) in record.attempts.iter().enumerate() {
+            let model = llm.asked_by(index).and_then(|target| models.get(target));
+            if let Some(model) = model {
+                model.attempt(attempt);
+            }
+        }
+        if let Some(model) = models.last() {
+            model.finished(record, llm);
+        }
+        if let Some(consumer) = &record.consumer {
+            let team = record.team.as_deref().unwrap_or_default();
+            let labels = [&**consumer, team, &*llm.requested_model];
+            let series = self.consumers.get(&labels, Consumer::default);
+            series.finished(&self.families, labels, llm);
+        }
+    }
+
+    /// What a rule of a guardrail finds on a route.
+    pub fn findings(&self, route: &str, policy: &str, rule: &str, direction: &str) -> Findings {
+        Findings::resolve(&self.families, &[route, policy, rule, direction])
     }
 
     /// A topic of a Kafka cluster; may be asked per request, like a model.
@@ -246,6 +294,7 @@ impl Families {
         use crate::catalogue as c;
         let overflow = Overflow::register(registry);
         let counters = |metric| Counters::register(registry, metric, budget, &overflow);
+        let amounts = |metric| Amounts::register(registry, metric, budget, &overflow);
         let gauges = |metric| Gauges::register(registry, metric, budget, &overflow);
         let figures = |metric| Figures::register(registry, metric, budget, &overflow);
         let histograms = |metric| Histograms::register(registry, metric, budget, &overflow);
@@ -298,8 +347,16 @@ impl Families {
             store_faults: figures(&c::QUOTA_STORE_FAULTS),
             admin_changes: counters(&c::ADMIN_CHANGES),
             llm_tokens: counters(&c::LLM_TOKENS),
+            llm_parts: counters(&c::LLM_TOKEN_PARTS),
+            llm_cost: amounts(&c::LLM_COST),
             llm_duration: histograms(&c::GEN_AI_OPERATION_DURATION),
-            llm_first_chunk: histograms(&c::LLM_FIRST_CHUNK_DURATION),
+            llm_usage: histograms(&c::GEN_AI_TOKEN_USAGE),
+            llm_first_chunk: histograms(&c::GEN_AI_TIME_TO_FIRST_CHUNK),
+            llm_between_chunks: histograms(&c::GEN_AI_TIME_PER_OUTPUT_CHUNK),
+            consumer_tokens: counters(&c::LLM_CONSUMER_TOKENS),
+            consumer_cost: amounts(&c::LLM_CONSUMER_COST),
+            guardrail_findings: counters(&c::GUARDRAIL_FINDINGS),
+            target_set_aside: gauges(&c::LLM_TARGET_SET_ASIDE),
             messaging_duration: histograms(&c::MESSAGING_OPERATION_DURATION),
             messaging_sent: counters(&c::MESSAGING_SENT),
             reloads,

@@ -80,7 +80,21 @@ fn a_line_is_json_with_the_documented_fields() {
     assert_eq!(line["weir.attempts"][1]["connect"], 0.003);
     assert_eq!(line["weir.policies"][0]["kind"], "quota");
     assert_eq!(line["weir.quotas"][0]["used"], 42);
-    assert_eq!(line["gen_ai"]["usage.output_tokens"], 12);
+    assert_eq!(line["weir.attempts"][0]["model"], "claude-opus-4-6");
+    for (field, expected) in [
+        ("request.model", json!("smart")),
+        ("response.model", json!("gpt-4o")),
+        ("provider.name", json!("openai")),
+        ("weir.provider", json!("openai-eu")),
+        ("usage.output_tokens", json!(12)),
+        ("usage.cache_read.input_tokens", json!(10)),
+        ("usage.cache_creation.input_tokens", json!(5)),
+        ("usage.reasoning.output_tokens", json!(4)),
+        ("cost_dollars", json!(0.000_157_5)),
+        ("first_chunk", json!(0.009)),
+    ] {
+        assert_eq!(line["gen_ai"][field], expected, "{field}");
+    }
     assert_eq!(line["messaging"]["kafka.offset"], 1234);
 }
 

@@ -62,7 +62,7 @@ fn spans_arrive_with_resource_and_headers() {
         &metrics,
     );
     let record = Arc::new(sample::full());
-    exporter.export(&record, Reason::Sampled);
+    exporter.export(&record, Reason::Sampled, None);
     assert!(exporter.flush(LONG));
     assert_eq!(count(&metrics, EXPORTED), 4);
     assert_eq!(count(&metrics, DROPPED), 0);
@@ -99,10 +99,10 @@ fn a_batch_is_sent_without_being_asked() {
         &metrics,
     );
     for _ in 0..2 {
-        exporter.export(&Arc::new(sample::plain()), Reason::Sampled);
+        exporter.export(&Arc::new(sample::plain()), Reason::Sampled, None);
     }
     eventually(|| count(&metrics, EXPORTED) == 2);
-    exporter.export(&Arc::new(sample::plain()), Reason::Sampled);
+    exporter.export(&Arc::new(sample::plain()), Reason::Sampled, None);
     drop(exporter);
     // What was queued is still sent when the exporter is let go.
     eventually(|| count(&metrics, EXPORTED) == 3);
@@ -114,7 +114,7 @@ fn a_refused_export_is_tried_again() {
     collector.received.refusals.store(2, Ordering::SeqCst);
     let metrics = Metrics::new();
     let exporter = start(settings(collector.endpoint()), &metrics);
-    exporter.export(&Arc::new(sample::plain()), Reason::Sampled);
+    exporter.export(&Arc::new(sample::plain()), Reason::Sampled, None);
     assert!(exporter.flush(LONG));
     assert_eq!(count(&metrics, EXPORTED), 1);
     assert_eq!(collector.received.refusals.load(Ordering::SeqCst), 0);
@@ -163,7 +163,7 @@ fn a_collector_that_is_gone_costs_spans_only() {
     drop(unused);
     let metrics = Metrics::new();
     let exporter = start(settings(format!("http://{address}")), &metrics);
-    exporter.export(&sample::failed(Code::DnsError), Reason::Failed);
+    exporter.export(&sample::failed(Code::DnsError), Reason::Failed, None);
     assert!(!exporter.flush(ms(100)));
     eventually(|| count(&metrics, DROPPED) == 1);
 }

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_telemetry::catalogue::{self, Kind};
+use weir_telemetry::metrics::model::Call;
 use weir_telemetry::metrics::quota::Decision;
-use weir_telemetry::metrics::standing::{Figures, Standing};
+use weir_telemetry::metrics::standing::Figures;
+use weir_telemetry::metrics::{Standing, Target};
 use weir_telemetry::{Code, Handles, Metrics, Protocol, Recorder, Telemetry, metrics};
 
 fn telemetry(metrics: &Metrics) -> Telemetry {
@@ -19,17 +21,33 @@ fn telemetry(metrics: &Metrics) -> Telemetry {
     }
 }
 
+fn call<'a>(provider_name: &'a str, provider: &'a str, target: &'a str) -> Call<'a> {
+    Call {
+        operation: "chat",
+        provider_name,
+        target,
+        provider,
+        model: "smart",
+        route: "chat",
+        team: "shop",
+    }
+}
+
 /// Does everything once that writes a metric; what is returned keeps its series.
-fn exercise(metrics: &Metrics) -> Standing {
+fn exercise(metrics: &Metrics) -> (Standing, Target) {
     let listener = metrics.listener("public");
     let route = metrics.route("chat", "shop", &["quota"]);
-    let model = metrics.model("smart", "openai", "shop");
+    let models = [
+        metrics.model(&call("anthropic", "claude", "claude-opus-4-6")),
+        metrics.model(&call("openai", "openai-eu", "gpt-4o")),
+    ];
+    models[1].pace().chunk();
     let topic = metrics.topic("events", "usage");
     let telemetry = telemetry(metrics);
     let handles = Handles {
         listener: &listener,
         route: Some(&route),
-        model: Some(&model),
+        models: &models,
         topic: Some(&topic),
     };
     let record = sample::full();
@@ -63,11 +81,14 @@ fn exercise(metrics: &Metrics) -> Standing {
     store.keeps(true);
     store.unfit(&[]);
     metrics.changed_by_hand("quota_grant", true);
+    metrics.findings("chat", "pii", "email", "request").add(1);
     metrics.config_loaded(true);
     metrics.draining(true);
     let standing = metrics.standing("team-tokens");
     standing.is(&Figures::default());
-    standing
+    let target = metrics.target("openai", "gpt-4o");
+    target.set_aside(false);
+    (standing, target)
 }
 
 /// The label names of every sample of one metric.
@@ -138,7 +159,12 @@ fn the_catalogue_keeps_its_own_rules() {
         let is_histogram = metric.kind == Kind::Histogram;
         assert_eq!(!metric.buckets.is_empty(), is_histogram, "{}", metric.name);
         assert!(metric.buckets.is_sorted(), "{}", metric.name);
-        assert!(!is_histogram || metric.name.ends_with("_seconds"));
+        let unit = match metric.unit {
+            "s" => "_seconds",
+            // A unit in braces is no part of a name in Prometheus.
+            _ => "",
+        };
+        assert!(metric.name.ends_with(unit), "{}", metric.name);
         assert!(metric.help.ends_with('.'), "{}", metric.name);
     }
 }
@@ -199,8 +225,36 @@ fn figures_are_those_of_the_record() {
             1.0,
         ),
         (
-            "weir_llm_tokens_total{gen_ai_provider_name=\"openai\",gen_ai_request_model=\"smart\",gen_ai_token_type=\"output\",provenance=\"provider\",weir_team=\"shop\"}",
+            "weir_llm_tokens_total{gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"openai\",gen_ai_request_model=\"gpt-4o\",gen_ai_token_type=\"output\",provenance=\"provider\",weir_model=\"smart\",weir_provider=\"openai-eu\",weir_route=\"chat\",weir_team=\"shop\"}",
             12.0,
+        ),
+        (
+            "gen_ai_client_token_usage_sum{gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"openai\",gen_ai_request_model=\"gpt-4o\",gen_ai_token_type=\"input\",weir_model=\"smart\",weir_provider=\"openai-eu\",weir_route=\"chat\",weir_team=\"shop\"}",
+            30.0,
+        ),
+        (
+            "gen_ai_client_operation_duration_seconds_sum{error_type=\"connection_refused\",gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"anthropic\",gen_ai_request_model=\"claude-opus-4-6\",weir_model=\"smart\",weir_provider=\"claude\",weir_route=\"chat\",weir_team=\"shop\"}",
+            0.002,
+        ),
+        (
+            "gen_ai_client_operation_duration_seconds_sum{error_type=\"\",gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"openai\",gen_ai_request_model=\"gpt-4o\",weir_model=\"smart\",weir_provider=\"openai-eu\",weir_route=\"chat\",weir_team=\"shop\"}",
+            0.02,
+        ),
+        (
+            "gen_ai_client_operation_time_to_first_chunk_seconds_sum{gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"openai\",gen_ai_request_model=\"gpt-4o\",weir_model=\"smart\",weir_provider=\"openai-eu\",weir_route=\"chat\",weir_team=\"shop\"}",
+            0.005,
+        ),
+        (
+            "weir_llm_token_parts_total{gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"openai\",gen_ai_request_model=\"gpt-4o\",part=\"reasoning\",weir_model=\"smart\",weir_provider=\"openai-eu\",weir_route=\"chat\",weir_team=\"shop\"}",
+            4.0,
+        ),
+        (
+            "weir_llm_cost_dollars_total{gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"openai\",gen_ai_request_model=\"gpt-4o\",provenance=\"provider\",weir_model=\"smart\",weir_provider=\"openai-eu\",weir_route=\"chat\",weir_team=\"shop\"}",
+            0.000_157_5,
+        ),
+        (
+            "weir_llm_consumer_cost_dollars_total{provenance=\"provider\",weir_consumer=\"checkout\",weir_model=\"smart\",weir_team=\"shop\"}",
+            0.000_157_5,
         ),
         (
             "messaging_client_sent_messages_total{error_type=\"\",messaging_destination_name=\"usage\",weir_kafka_cluster=\"events\"}",
@@ -237,6 +291,55 @@ fn an_upstreams_own_failure_counts_as_its_fault() {
     metrics.route("chat", "shop", &[]).finished(&record);
     let series = "weir_errors_total{error_type=\"503\",fault=\"upstream\",weir_route=\"chat\",weir_team=\"shop\"}";
     assert!((value(&metrics.encode(), series) - 1.0).abs() < 1e-9);
+}
+
+/// The series of a metric that begin so, added up.
+fn sum(text: &str, begin: &str) -> f64 {
+    let values = text
+        .lines()
+        .filter(|line| line.starts_with(begin))
+        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
+    values.sum()
+}
+
+#[test]
+fn what_is_only_bounded_is_told_apart_and_no_usage_of_the_conventions() {
+    let metrics = Metrics::new();
+    let listener = metrics.listener("public");
+    let mut record = sample::full();
+    record.llm.as_mut().expect("set").provenance = "estimated";
+    let models = [
+        metrics.model(&call("anthropic", "claude", "claude-opus-4-6")),
+        metrics.model(&call("openai", "openai-eu", "gpt-4o")),
+    ];
+    let handles = Handles {
+        models: &models,
+        ..Handles::of(&listener)
+    };
+    telemetry(&metrics).finish(record, handles);
+    let text = metrics.encode();
+    assert!((sum(&text, "weir_llm_tokens_total{") - 42.0).abs() < 1e-9);
+    assert!(text.contains("provenance=\"estimated\""));
+    assert!(!text.contains("provenance=\"provider\""));
+    assert!(!text.contains("gen_ai_client_token_usage_count{"));
+}
+
+#[test]
+fn consumers_beyond_the_budget_are_counted_together() {
+    let metrics = Metrics::with_series_budget(3);
+    let listener = metrics.listener("public");
+    for n in 0..20 {
+        let mut record = sample::full();
+        record.consumer = Some(format!("c{n}").into());
+        telemetry(&metrics).finish(record, Handles::of(&listener));
+    }
+    let text = metrics.encode();
+    let cost = "weir_llm_consumer_cost_dollars_total{";
+    let series = text.lines().filter(|line| line.starts_with(cost));
+    assert_eq!(series.count(), 4, "three, and the rest in one");
+    assert!((sum(&text, cost) - 20.0 * 0.000_157_5).abs() < 1e-9);
+    let together = format!("{cost}provenance=\"overflow\"");
+    assert!((sum(&text, &together) - 17.0 * 0.000_157_5).abs() < 1e-9);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use weir_telemetry::record::{Kafka, Llm, PolicyRun, QuotaUse};
+use weir_telemetry::record::{Kafka, Llm, PolicyRun, QuotaUse, Sampling, Target, Tokens};
 use weir_telemetry::trace::{Context, RequestId};
 use weir_telemetry::{Attempt, Code, Protocol, Record};
 
@@ -77,18 +77,7 @@ pub fn full() -> Record {
             used: 42,
             provenance: "provider",
         }],
-        llm: Some(Box::new(Llm {
-            operation: "chat",
-            requested_model: "smart".into(),
-            served_model: Some("gpt-4o".into()),
-            provider: "openai".into(),
-            stream: true,
-            prompt_tokens: Some(30),
-            completion_tokens: Some(12),
-            provenance: "provider",
-            first_chunk: Some(ms(9)),
-            finish_reason: Some("stop".into()),
-        })),
+        llm: Some(Box::new(llm())),
         kafka: Some(Box::new(Kafka {
             cluster: "events".into(),
             topic: "usage".into(),
@@ -100,6 +89,50 @@ pub fn full() -> Record {
             took: ms(4),
         })),
         ..plain()
+    }
+}
+
+/// A stream that an Anthropic failed to give and an OpenAI gave.
+fn llm() -> Llm {
+    let mut llm = Llm::new("chat", "smart".into());
+    llm.ask(Target {
+        provider: "claude".into(),
+        known: Some("anthropic"),
+        model: "claude-opus-4-6".into(),
+        first_attempt: 0,
+    });
+    llm.ask(Target {
+        provider: "openai-eu".into(),
+        known: Some("openai"),
+        model: "gpt-4o".into(),
+        first_attempt: 1,
+    });
+    Llm {
+        stream: true,
+        choices: 2,
+        limit: Some(256),
+        sampling: Some(Box::new(Sampling {
+            temperature: Some(0.5),
+            seed: Some(7),
+            stop: vec!["END".into()],
+            json: true,
+            ..Sampling::default()
+        })),
+        tokens: Tokens {
+            input: Some(30),
+            output: Some(12),
+            cache_read: Some(10),
+            cache_written: Some(5),
+            reasoning: Some(4),
+        },
+        provenance: "provider",
+        cost: Some(157_500),
+        first_chunk: Some(ms(9)),
+        finish_reason: Some("stop".into()),
+        finish_reasons: vec!["stop", "length"],
+        response_id: Some("chatcmpl-1".into()),
+        response_model: Some("gpt-4o-2024-08-06".into()),
+        ..llm
     }
 }
 

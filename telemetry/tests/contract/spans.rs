@@ -4,8 +4,9 @@ use crate::sample::{self, PARENT, ms};
 use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry_sdk::trace::SpanData;
 use std::sync::Arc;
+use weir_telemetry::content::Part;
 use weir_telemetry::spans::{Reason, count, should_export, spans};
-use weir_telemetry::{Code, Record};
+use weir_telemetry::{Code, Content, Record};
 
 fn attribute(span: &SpanData, key: &str) -> Option<String> {
     let found = span.attributes.iter().find(|kv| kv.key.as_str() == key);
@@ -15,7 +16,7 @@ fn attribute(span: &SpanData, key: &str) -> Option<String> {
 #[test]
 fn attempts_and_records_hang_below_the_request_and_it_below_its_caller() {
     let record = sample::full();
-    let made = spans(&record, Reason::Sampled);
+    let made = spans(&record, Reason::Sampled, None);
     assert_eq!(made.len(), count(&record));
     let [server, refused, answered, producer] = made.as_slice() else {
         panic!("four spans, not {}", made.len());
@@ -51,7 +52,7 @@ fn attempts_and_records_hang_below_the_request_and_it_below_its_caller() {
 #[test]
 fn attributes_follow_the_conventions() {
     let record = sample::full();
-    let made = spans(&record, Reason::Sampled);
+    let made = spans(&record, Reason::Sampled, None);
     for (span, key, value) in [
         (0, "http.request.method", "POST"),
         (0, "http.route", "chat"),
@@ -67,8 +68,31 @@ fn attributes_follow_the_conventions() {
         (1, "server.port", "443"),
         (2, "http.request.resend_count", "1"),
         (2, "gen_ai.operation.name", "chat"),
-        (2, "gen_ai.request.model", "smart"),
-        (2, "gen_ai.response.model", "gpt-4o"),
+        (0, "weir.model", "smart"),
+        (1, "gen_ai.provider.name", "anthropic"),
+        (1, "gen_ai.request.model", "claude-opus-4-6"),
+        (1, "weir.provider", "claude"),
+        (2, "weir.model", "smart"),
+        (2, "weir.provider", "openai-eu"),
+        (2, "weir.llm.fallback.count", "1"),
+        (2, "weir.llm.fallback.from", "claude"),
+        (2, "weir.llm.fallback.reason", "connection_refused"),
+        (2, "gen_ai.request.model", "gpt-4o"),
+        (2, "gen_ai.request.stream", "true"),
+        (2, "gen_ai.request.choice.count", "2"),
+        (2, "gen_ai.request.max_tokens", "256"),
+        (2, "gen_ai.request.temperature", "0.5"),
+        (2, "gen_ai.request.seed", "7"),
+        (2, "gen_ai.request.stop_sequences", "[\"END\"]"),
+        (2, "gen_ai.output.type", "json"),
+        (2, "gen_ai.response.id", "chatcmpl-1"),
+        (2, "gen_ai.response.model", "gpt-4o-2024-08-06"),
+        (2, "gen_ai.response.finish_reasons", "[\"stop\",\"length\"]"),
+        (2, "gen_ai.response.time_to_first_chunk", "0.005"),
+        (2, "gen_ai.usage.cache_read.input_tokens", "10"),
+        (2, "gen_ai.usage.cache_creation.input_tokens", "5"),
+        (2, "gen_ai.usage.reasoning.output_tokens", "4"),
+        (2, "weir.llm.cost_dollars", "0.0001575"),
         (2, "gen_ai.provider.name", "openai"),
         (2, "gen_ai.usage.input_tokens", "30"),
         (2, "gen_ai.usage.output_tokens", "12"),
@@ -84,13 +108,33 @@ fn attributes_follow_the_conventions() {
         .iter()
         .filter(|span| attribute(span, "gen_ai.usage.input_tokens").is_some());
     assert_eq!(bearers.count(), 1);
+    assert_eq!(made[1].name, "chat claude-opus-4-6");
+    assert_eq!(made[2].name, "chat gpt-4o");
+}
+
+#[test]
+fn what_was_said_stands_on_the_attempt_that_was_answered() {
+    let mut content = Content::new(64);
+    content.turn("user", [Part::Text("Why?".into())]);
+    content.say(0, Part::Text("Because ".into()));
+    content.say(0, Part::Text("of ".repeat(40)));
+    let made = spans(&sample::full(), Reason::Sampled, Some(&content));
+    let said = |key: &str| made.iter().map(|s| attribute(s, key)).collect::<Vec<_>>();
+    let input = r#"[{"role":"user","parts":[{"type":"text","content":"Why?"}]}]"#;
+    let input = Some(input.to_owned());
+    assert_eq!(said("gen_ai.input.messages"), [None, None, input, None]);
+    let output = said("gen_ai.output.messages")[2].clone();
+    assert!(output.is_some_and(|json| json.contains("Because of of")));
+    let cut = said("weir.llm.content.truncated")[2].clone();
+    assert_eq!(cut.as_deref(), Some("true"));
+    assert_eq!(said("gen_ai.system_instructions")[2], None);
 }
 
 #[test]
 fn only_what_failed_for_others_is_an_error() {
     let status = |code| {
         let record = sample::failed(code);
-        let span = spans(&record, Reason::Failed).swap_remove(0);
+        let span = spans(&record, Reason::Failed, None).swap_remove(0);
         assert_eq!(attribute(&span, "error.type").as_deref(), Some(code.slug()));
         span.status
     };

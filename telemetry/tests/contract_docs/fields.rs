@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_telemetry::record::{Kafka, Llm, PolicyRun, QuotaUse};
+use weir_telemetry::record::{Kafka, Llm, PolicyRun, QuotaUse, Target, Tokens};
 use weir_telemetry::trace::{Context, RequestId};
 use weir_telemetry::{AccessLog, Attempt, Code, Metrics, Record, Recorder};
 
@@ -58,17 +58,27 @@ fn quota() -> QuotaUse {
 }
 
 fn llm() -> Llm {
-    Llm {
-        operation: "chat",
-        requested_model: "smart".into(),
-        served_model: Some("gpt-4o".into()),
+    let mut llm = Llm::new("chat", "smart".into());
+    llm.ask(Target {
         provider: "openai".into(),
+        known: None,
+        model: "gpt-4o".into(),
+        first_attempt: 0,
+    });
+    Llm {
         stream: true,
-        prompt_tokens: Some(30),
-        completion_tokens: Some(12),
+        tokens: Tokens {
+            input: Some(30),
+            output: Some(12),
+            cache_read: Some(10),
+            cache_written: Some(5),
+            reasoning: Some(4),
+        },
         provenance: "provider",
+        cost: Some(1),
         first_chunk: Some(Duration::from_millis(9)),
         finish_reason: Some("stop".into()),
+        ..llm
     }
 }
 

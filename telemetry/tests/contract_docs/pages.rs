@@ -8,13 +8,15 @@ use crate::{fields, none, promql, root, rules};
 use weir_telemetry::{Code, catalogue};
 
 /// Paths of the admin and metrics addresses.
-const ADDRESSES: [&str; 7] = [
+const ADDRESSES: [&str; 9] = [
     "/config",
     "/healthz",
     "/metrics",
     "/readyz",
     "/requests",
     "/requests/$ID",
+    "/routes",
+    "/targets",
     "/upstreams",
 ];
 
