@@ -7,13 +7,13 @@ use redis::{RedisResult, Script, Value, cmd};
 
 use super::clock::Clock;
 use super::condition::Bulletin;
-use super::connect::Connection;
 use super::entry::{self, Reply};
 use super::journal::Journal;
 use crate::quota::book::{Book, Terms};
 use crate::quota::leases::{Asked, Wanted};
 use crate::quota::store::wire::{Answered, Kept, read, write};
 use crate::quota::window::{Micros, micros};
+use crate::redis::Connection;
 
 static ENTER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("enter.lua")));
 pub(super) static PUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("put.lua")));

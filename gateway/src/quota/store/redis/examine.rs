@@ -6,9 +6,9 @@ use tokio::time::timeout;
 
 use super::books::PUT;
 use super::condition::Condition;
-use super::connect::connect;
 use super::link::PATIENCE;
 use crate::config::stores::Redis;
+use crate::redis::connect;
 
 /// Connects as a gateway would, and runs a script that finds nothing to do; says what should be
 /// otherwise.

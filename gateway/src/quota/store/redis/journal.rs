@@ -34,6 +34,8 @@ pub(super) struct Journal {
     disk: Disk,
     path: PathBuf,
     seen: Mutex<HashMap<Arc<str>, Vec<u8>>>,
+    /// Held while it is written: what is neither in `seen` nor in the file yet would be missed.
+    writing: Mutex<()>,
 }
 
 impl Journal {
@@ -54,6 +56,7 @@ impl Journal {
                     disk,
                     path,
                     seen: Mutex::default(),
+                    writing: Mutex::default(),
                 });
             }
         }
@@ -107,8 +110,10 @@ impl Journal {
         self.seen.lock().insert(Arc::clone(key), kept);
     }
 
-    /// Writes what was noted, and makes it last.
+    /// Writes what was noted, and makes it last. What somebody else is writing is written when this
+    /// returns.
     pub(super) fn write(&self) -> Result<(), Arc<str>> {
+        let _turn = self.writing.lock();
         let seen = std::mem::take(&mut *self.seen.lock());
         if seen.is_empty() {
             return Ok(());
@@ -117,7 +122,15 @@ impl Journal {
             .into_iter()
             .map(|(key, bytes)| (key, Some(bytes)))
             .collect();
-        self.disk.write(&changes, true)
+        let written = self.disk.write(&changes, true);
+        if written.is_err() {
+            let mut seen = self.seen.lock();
+            for (key, bytes) in changes {
+                // What was seen since is newer.
+                seen.entry(key).or_insert(bytes.unwrap_or_default());
+            }
+        }
+        written
     }
 
     /// The epoch of the server in which all of this is known to it.
@@ -150,5 +163,45 @@ impl Journal {
             self.disk.write(&gone, false)?;
         }
         Ok((books, next))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quota::book::{Book, Terms};
+    use crate::quota::store::wire::write;
+    use crate::quota::{Period, Window, Zone};
+
+    #[test]
+    fn what_somebody_else_is_writing_is_in_the_file_too() {
+        let directory = std::env::temp_dir().join(format!("weir-journal-{}", std::process::id()));
+        let journal = Journal::open(&directory).expect("a new file");
+        let terms = Terms {
+            window: Window::Fixed {
+                every: Period::Day(Zone::UTC),
+            },
+            limit: 1,
+        };
+        let kept = Kept {
+            until: Micros::MAX,
+            terms: terms.into(),
+            book: Book::default(),
+        };
+        for round in 1..=20 {
+            for book in 0..40 {
+                journal.note(&format!("{round}-{book}").into(), write(&kept));
+            }
+            std::thread::scope(|scope| {
+                scope.spawn(|| journal.write().expect("it is written"));
+                while !journal.seen.lock().is_empty() {
+                    std::hint::spin_loop();
+                }
+                journal.write().expect("there is nothing left to write");
+                let (books, _) = journal.page("", 0).expect("a page");
+                assert_eq!(books.len(), round * 40);
+            });
+        }
+        std::fs::remove_dir_all(&directory).expect("it is ours");
     }
 }

@@ -11,11 +11,11 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::books::Shelf;
 use super::clock::Clock;
 use super::condition::{Bulletin, Condition};
-use super::connect::{Found, connect};
 use super::journal::{Journal, WRITE_EVERY};
 use super::recover;
 use crate::config::stores::Redis;
 use crate::quota::window::Micros;
+use crate::redis::{Found, connect};
 
 /// How often the servers are looked at.
 const PROBE_EVERY: Duration = Duration::from_secs(1);

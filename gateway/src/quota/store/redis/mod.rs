@@ -3,18 +3,16 @@
 //! A script makes entries where the books are, so that each is one round trip and atomic, by the
 //! server's clock. Counts of one tree of callers are kept in one slot of a cluster and are entered
 //! at once. Read `enter.lua` for the script, `recover.rs` for servers that forget, `link.rs` for
-//! the way to them.
+//! the way to them, which `crate::redis` finds.
 
 mod books;
 mod clock;
 mod condition;
-mod connect;
 mod entry;
 mod examine;
 mod journal;
 mod link;
 mod recover;
-mod sentinels;
 #[cfg(test)]
 #[cfg(feature = "real-servers")]
 mod tests;

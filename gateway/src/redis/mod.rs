@@ -1,6 +1,8 @@
-//! Reaching the servers: one, the one that sentinels name, or a cluster's.
+//! Reaching Redis or Valkey: one server, the one that sentinels name, or a cluster's.
 //!
-//! Knows nothing of what they are asked.
+//! Knows nothing of what they are asked, nor who keeps what there.
+
+mod sentinels;
 
 use std::future::pending;
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use redis::{
     TlsCertificates, TlsMode, cmd,
 };
 
-use super::sentinels::Sentinels;
+use self::sentinels::Sentinels;
 use crate::config::stores::{Login, Redis, Topology};
 
 /// How long the way to a server may take.
@@ -26,7 +28,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A way to the servers; copies are the same one.
 #[derive(Clone)]
-pub(super) enum Connection {
+pub(crate) enum Connection {
     /// To one that takes writes.
     One(MultiplexedConnection),
     /// To all of a cluster.
@@ -34,17 +36,18 @@ pub(super) enum Connection {
 }
 
 /// What is found at the end of the way.
-pub(super) struct Found {
-    pub(super) connection: Connection,
+pub(crate) struct Found {
+    /// The way there.
+    pub(crate) connection: Connection,
     /// Comes to an end when these are not the right servers any more; says why.
-    pub(super) over: BoxFuture<'static, Arc<str>>,
+    pub(crate) over: BoxFuture<'static, Arc<str>>,
 }
 
 /// Finds the servers and connects to them.
 ///
 /// # Errors
 /// Why none can be used, without passwords.
-pub(super) async fn connect(servers: &Arc<Redis>) -> Result<Found, Arc<str>> {
+pub(crate) async fn connect(servers: &Arc<Redis>) -> Result<Found, Arc<str>> {
     install_cryptography();
     let at = |why: String| -> Arc<str> { format!("Redis at {why}").into() };
     let (connection, over) = match &servers.topology {
@@ -140,7 +143,7 @@ fn certificates(servers: &Redis) -> Option<TlsCertificates> {
 }
 
 /// Sentinels have users of their own.
-pub(super) async fn to_sentinel(
+async fn to_sentinel(
     servers: &Redis,
     login: &Login,
     host: &str,
@@ -173,14 +176,16 @@ async fn connect_to_cluster(servers: &Redis) -> RedisResult<ClusterConnection> {
 }
 
 impl Connection {
-    pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+    /// Sends a command and waits for what is answered.
+    pub(crate) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         match self.clone() {
             Self::One(mut one) => command.query_async(&mut one).await,
             Self::Cluster(mut cluster) => command.query_async(&mut cluster).await,
         }
     }
 
-    pub(super) async fn invoke<T: FromRedisValue>(
+    /// Runs a script, which is sent if the server does not know it yet.
+    pub(crate) async fn invoke<T: FromRedisValue>(
         &self,
         script: &ScriptInvocation<'_>,
     ) -> RedisResult<T> {
@@ -191,7 +196,7 @@ impl Connection {
     }
 
     /// What each server that takes writes says of itself.
-    pub(super) async fn info(&self) -> RedisResult<Vec<String>> {
+    pub(crate) async fn info(&self) -> RedisResult<Vec<String>> {
         let question = cmd("INFO");
         match self.clone() {
             Self::One(mut one) => Ok(vec![question.query_async(&mut one).await?]),

@@ -12,7 +12,6 @@ use redis::RedisResult;
 use redis::aio::MultiplexedConnection;
 use tokio::time::{sleep, timeout};
 
-use super::connect;
 use crate::config::stores::{Login, Redis};
 
 /// How often they are asked.
@@ -61,7 +60,7 @@ impl Sentinels {
             let asking = async {
                 let sentinel = match open {
                     Some(sentinel) => sentinel,
-                    None => open.insert(connect::to_sentinel(servers, login, host, *port).await?),
+                    None => open.insert(super::to_sentinel(servers, login, host, *port).await?),
                 };
                 ask_one(sentinel, name).await
             };
