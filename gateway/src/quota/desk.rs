@@ -9,6 +9,7 @@ use super::account::{Account, Cell, Keeper};
 use super::book::Terms;
 use super::definition::{OnStoreFailure, Quota};
 use super::leases::Leases;
+use super::ledger::Few;
 use super::purse::State;
 use super::refusal::{Refusal, Refused, Unavailable};
 use super::window::Micros;
@@ -50,10 +51,10 @@ impl<'a> Desk<'a> {
         cells: &'a [Arc<Cell>],
         demands: &[Demand<'_>],
         now: std::time::SystemTime,
-    ) -> Vec<Self> {
-        let mut order: Vec<_> = cells.iter().zip(demands).collect();
+    ) -> Few<Self> {
+        let mut order: Few<_> = cells.iter().zip(demands).collect();
         order.sort_unstable_by_key(|(cell, _)| Arc::as_ptr(cell));
-        let mut desks: Vec<Self> = Vec::with_capacity(order.len());
+        let mut desks: Few<Self> = Few::with_capacity(order.len());
         for (cell, demand) in order {
             match desks.last_mut().filter(|desk| Arc::ptr_eq(desk.cell, cell)) {
                 Some(desk) => desk.asked = desk.asked.saturating_add(demand.amount),

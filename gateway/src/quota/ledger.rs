@@ -21,6 +21,7 @@ use std::time::SystemTime;
 
 use ahash::RandomState;
 use parking_lot::{Mutex, MutexGuard};
+use smallvec::{SmallVec, smallvec};
 
 use super::account::{Account, Cell};
 #[cfg(test)]
@@ -47,6 +48,9 @@ const MOST_KEYS: usize = 1 << 20;
 
 /// A shard that is full looks at most so often whether it still is.
 const SWEEP_EVERY: Micros = SECOND;
+
+/// One for each of the quotas that a request falls under: rarely more than can be kept in place.
+pub(crate) type Few<T> = SmallVec<[T; 4]>;
 
 /// An amount asked of one quota.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +96,7 @@ type Lacking = Vec<(Arc<Cell>, u64)>;
 /// What came of looking at all accounts at once.
 enum Outcome {
     /// Everything fits, or is let through: which, is told.
-    Fits(Vec<bool>),
+    Fits(Few<bool>),
     /// Stores have to be asked for so much, by account.
     Lacking(Lacking),
 }
@@ -139,29 +143,35 @@ impl Ledger {
         holder: Option<&Holder>,
         clock: impl Fn() -> SystemTime,
     ) -> Result<Reservation, Refused> {
-        let cells: Vec<_> = claims
+        let cells: Few<_> = claims
             .iter()
             .map(|claim| self.open(claim, &clock))
             .collect();
-        let demands: Vec<_> = claims.iter().map(Claim::demand).collect();
-        let take = |desks: &mut [Desk<'_>], over: Vec<bool>| {
-            let mut places = Vec::with_capacity(claims.len());
-            for ((claim, demand), cell) in claims.iter().zip(&demands).zip(&cells) {
-                let account = &mut Desk::of(cell, desks).account;
-                let ticket = account.purse.reserve(demand.amount, holder.cloned());
-                account.note(cell, false);
+        let demands: Few<_> = claims.iter().map(Claim::demand).collect();
+        let take = |desks: &mut [Desk<'_>], over: Few<bool>| {
+            let all = || demands.iter().zip(&cells);
+            let tickets: Few<_> = all()
+                .map(|(demand, cell)| {
+                    let account = &mut Desk::of(cell, desks).account;
+                    let ticket = account.purse.reserve(demand.amount, holder.cloned());
+                    account.note(cell, false);
+                    ticket
+                })
+                .collect();
+            // Claims on the same count add up, and each is told how it stands after all of them.
+            let each = claims.iter().zip(all()).zip(tickets.iter().zip(over));
+            let holds = each.map(|((claim, (demand, cell)), (ticket, over))| {
+                let account = &Desk::of(cell, desks).account;
                 let caller = Caller::of(claim.quota, &claim.subject);
                 let spender = caller.map(|caller| account.spender(caller));
-                let cell = Arc::clone(cell);
-                places.push(Place::new(cell, ticket, demand.amount, spender));
-            }
-            let all = demands.iter().zip(places).zip(over);
-            let holds = all.map(|((demand, place), over)| Hold {
-                quota: Arc::clone(demand.quota),
-                terms: demand.terms,
-                state: Desk::of(place.cell(), desks).account.state(),
-                over,
-                places: vec![place],
+                let place = Place::new(Arc::clone(cell), *ticket, demand.amount, spender);
+                Hold {
+                    quota: Arc::clone(demand.quota),
+                    terms: demand.terms,
+                    state: account.state(),
+                    over,
+                    places: smallvec![place],
+                }
             });
             Reservation {
                 holds: holds.collect(),
@@ -181,13 +191,13 @@ impl Ledger {
         more: impl Fn(&Quota) -> u64,
     ) -> Result<(), Refused> {
         let holder = reservation.holder.clone();
-        let cells: Vec<_> = reservation.holds.iter().map(Hold::cell).collect();
-        let amounts: Vec<_> = reservation
+        let cells: Few<_> = reservation.holds.iter().map(Hold::cell).collect();
+        let amounts: Few<_> = reservation
             .holds
             .iter()
             .map(|hold| (Arc::clone(&hold.quota), hold.terms, more(&hold.quota)))
             .collect();
-        let demands: Vec<_> = amounts
+        let demands: Few<_> = amounts
             .iter()
             .map(|(quota, terms, amount)| Demand {
                 quota,
@@ -300,7 +310,7 @@ async fn decide<T>(
     demands: &[Demand<'_>],
     cells: &[Arc<Cell>],
     clock: &impl Fn() -> SystemTime,
-    take: impl FnOnce(&mut [Desk<'_>], Vec<bool>) -> T,
+    take: impl FnOnce(&mut [Desk<'_>], Few<bool>) -> T,
 ) -> Result<T, Refused> {
     let mut turn = 0;
     loop {
@@ -347,7 +357,7 @@ fn look(
     turn: usize,
 ) -> Result<Outcome, Refused> {
     let mut lacking = Lacking::new();
-    let mut over = Vec::with_capacity(demands.len());
+    let mut over = Few::with_capacity(demands.len());
     let mut refusal: Option<Refused> = None;
     for (demand, cell) in demands.iter().zip(cells) {
         let verdict = Desk::of(cell, desks).verdict(demand.quota, turn);

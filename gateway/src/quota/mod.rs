@@ -39,6 +39,7 @@ pub use book::Standing;
 pub use change::{Change, Unchanged};
 pub use definition::{By, Limit, Narrowed, OnExhausted, OnStoreFailure, Quota, Subject, network};
 pub use key::Values;
+pub(crate) use ledger::Few;
 pub use ledger::{Claim, Ledger};
 pub use observer::{Observer, Unfit};
 pub use refusal::{Refusal, Refused, Unavailable};

@@ -323,9 +323,17 @@ impl Purse {
         }
     }
 
-    /// Gives back what is free, all but `keep`.
+    /// Gives back what is free, all but `keep`. Until somebody else has it, it can be had again:
+    /// who was granted it may not have come to spend it yet.
     pub(super) fn give_back(&mut self, keep: u64) {
-        let mut over = self.free().saturating_sub(keep);
+        let over = self.let_go(keep);
+        self.standing.room = self.standing.room.saturating_add(over);
+    }
+
+    /// Holds no more of what is free than `keep`; returns how much that is less.
+    fn let_go(&mut self, keep: u64) -> u64 {
+        let all = self.free().saturating_sub(keep);
+        let mut over = all;
         self.changed |= over > 0;
         for lot in &mut self.lots {
             let back = lot.amount.min(over);
@@ -333,10 +341,11 @@ impl Purse {
             over -= back;
         }
         self.lots.retain(|lot| lot.amount > 0);
+        all
     }
 
     fn return_lots(&mut self) {
-        self.give_back(0);
+        self.let_go(0);
     }
 
     pub(super) fn state(&self) -> State {

@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::account::{Account, Cell};
 use super::book::Terms;
 use super::definition::Quota;
@@ -80,6 +82,30 @@ impl Reservation {
         }
     }
 
+    /// Takes out what it holds of the quotas that `which` picks.
+    #[must_use = "a reservation that is dropped is settled at its bound"]
+    pub fn split(&mut self, which: impl Fn(&Quota) -> bool) -> Self {
+        let (out, kept) = self.holds.drain(..).partition(|hold| which(&hold.quota));
+        self.holds = kept;
+        Self {
+            holds: out,
+            holder: self.holder.clone(),
+        }
+    }
+
+    /// Takes in what another holds, after its own.
+    pub fn join(&mut self, other: Self) {
+        self.holds.extend(other.holds);
+    }
+
+    /// Gives all of it back: nothing was done under it.
+    pub fn release(self) {
+        self.settle(|_, _| Used {
+            amount: 0,
+            provenance: Provenance::Counted,
+        });
+    }
+
     /// Replaces each bound by what was used, in the window that reserved it, and says what came
     /// of it in the order of the claims. Use beyond a bound becomes debt; use below it is given
     /// back, unless that window is over.
@@ -111,7 +137,7 @@ pub struct Hold {
     /// What it is counted by.
     pub(super) terms: Terms,
     /// One, and one more for each window in which it was added to.
-    pub(super) places: Vec<Place>,
+    pub(super) places: SmallVec<[Place; 1]>,
 }
 
 impl Hold {

@@ -20,8 +20,7 @@ pub(crate) struct Outlook {
 impl Quotas {
     /// What awaits the answer to a call that counts for `who`.
     pub(crate) fn outlook(&self, request: &Request, who: Bound<'_>) -> Outlook {
-        let (consumer, route) = (request.consumer.as_deref(), request.route.as_deref());
-        let subject = subject(consumer, route, &request.snapshot, who);
+        let subject = subject(request, who);
         let of_output = || {
             self.covering(&subject)
                 .map(|metered| &metered.quota)
@@ -51,7 +50,8 @@ pub(crate) async fn top_up(request: &mut Request, more: &Amounts) -> Result<(), 
     let of = |quota: &Quota| more.get(quota.unit);
     gateway.ledger.top_up(&mut held.reservation, of).await?;
     let each = held.reservation.states().zip(&held.series);
-    for ((hold, series), use_) in each.zip(&mut request.record.quotas) {
+    let uses = request.record.quotas.iter_mut().skip(held.closed);
+    for ((hold, series), use_) in each.zip(uses) {
         series.units.reserved(of(&hold.quota));
         use_.reserved = hold.bound();
     }

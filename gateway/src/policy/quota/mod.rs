@@ -8,6 +8,7 @@ mod build;
 mod flow;
 mod refuse;
 mod settle;
+mod shift;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -24,12 +25,12 @@ use weir_telemetry::record::QuotaUse;
 pub(crate) use build::{build, definitions};
 pub(crate) use flow::{Outlook, cut, left, top_up};
 pub(crate) use settle::{Usage, declare, settle};
+pub(crate) use shift::{add, leave};
 
 use super::{Policy, RequestCx, Verdict};
 use crate::error::GatewayError;
 use crate::proxy::Request;
-use crate::quota::{Amounts, By, Claim, Quota, Refused, Reservation, Subject, Unit};
-use crate::runtime::{Consumer, Route, Snapshot};
+use crate::quota::{Amounts, By, Claim, Few, Quota, Refused, Reservation, Subject, Unit};
 
 /// One quota of a route, with what is written of it.
 pub(crate) struct Metered {
@@ -47,6 +48,8 @@ pub(crate) struct Held {
     pub(crate) reservation: Reservation,
     /// Where each one's figures go.
     series: Vec<Series>,
+    /// How many of the uses in the record are settled already; those of the reservation follow.
+    closed: usize,
 }
 
 /// Where the figures of one quota go.
@@ -98,16 +101,38 @@ impl Quotas {
         headers: &HeaderMap,
         bound: Bound<'_>,
     ) -> Result<(), Refused> {
-        let consumer = request.consumer.clone();
-        let route = request.route.clone();
-        let snapshot = request.snapshot.clone();
+        let (counting, reservation) = self.take(request, headers, bound, |_| true).await?;
+        let closed = request.record.quotas.len();
+        let series = note(request, &counting, &reservation);
+        tell::tell(request, &counting, &reservation);
+        request.held = Some(Held {
+            reservation,
+            series,
+            closed,
+        });
+        // A request that is let in counts, whatever becomes of it.
+        if counting.iter().any(|m| m.quota.unit == Unit::Requests) {
+            declare(request, Usage::nothing());
+        }
+        Ok(())
+    }
+
+    /// The quotas among `these` that count the request, and what was taken from them.
+    async fn take(
+        &self,
+        request: &Request,
+        headers: &HeaderMap,
+        bound: Bound<'_>,
+        these: impl Fn(&Quota) -> bool,
+    ) -> Result<(Few<&Metered>, Reservation), Refused> {
         let subject = Subject {
             headers: Some(headers),
             client: Some(request.client()),
-            ..subject(consumer.as_deref(), route.as_deref(), &snapshot, bound)
+            ..subject(request, bound)
         };
-        let counting: Vec<&Metered> = self.covering(&subject).collect();
-        let claims: Vec<_> = counting
+        let counting = self.covering(&subject);
+        let counting: Few<&Metered> = counting.filter(|m| these(&m.quota)).collect();
+        let claims: Few<_> = counting
             .iter()
             .map(|m| Claim {
                 quota: &m.quota,
@@ -116,20 +141,9 @@ impl Quotas {
             })
             .collect();
         let holder = Arc::from(request.record.request_id.as_str());
-        let gateway = request.gateway.clone();
-        let reservation = gateway.ledger.reserve(&claims, Some(&holder)).await?;
-        drop(claims);
-        let series = note(request, &counting, &reservation);
-        tell::tell(request, &counting, &reservation);
-        request.held = Some(Held {
-            reservation,
-            series,
-        });
-        // A request that is let in counts, whatever becomes of it.
-        if counting.iter().any(|m| m.quota.unit == Unit::Requests) {
-            declare(request, Usage::nothing());
-        }
-        Ok(())
+        let reserving = request.gateway.ledger.reserve(&claims, Some(&holder));
+        let reservation = reserving.await?;
+        Ok((counting, reservation))
     }
 
     fn covering(&self, subject: &Subject<'_>) -> impl Iterator<Item = &Metered> {
@@ -170,15 +184,11 @@ fn note(request: &mut Request, counting: &[&Metered], reservation: &Reservation)
 }
 
 /// What `request` counts for, as far as whom it names goes.
-fn subject<'a>(
-    consumer: Option<&'a Consumer>,
-    route: Option<&'a Route>,
-    snapshot: &'a Snapshot,
-    bound: Bound<'a>,
-) -> Subject<'a> {
+fn subject<'a>(request: &'a Request, bound: Bound<'a>) -> Subject<'a> {
+    let (consumer, route) = (request.consumer.as_deref(), request.route.as_deref());
     let team = consumer.and_then(|consumer| consumer.team.as_deref());
     Subject {
-        organisation: team.and_then(|team| snapshot.organisation(team)),
+        organisation: team.and_then(|team| request.snapshot.organisation(team)),
         team,
         consumer: consumer.map(|consumer| &*consumer.name),
         route: route.map(|route| &*route.name),

@@ -2,9 +2,9 @@
 
 use weir_telemetry::record::QuotaUse;
 
-use super::Held;
+use super::{Held, Series};
 use crate::proxy::Request;
-use crate::quota::{Amounts, Provenance, Quota, Unit, Used};
+use crate::quota::{Amounts, Provenance, Quota, Reservation, Unit, Used};
 
 /// What a request used, as its action found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,7 @@ pub(crate) fn settle(request: &mut Request) {
     let Some(Held {
         reservation,
         series,
+        closed,
     }) = request.held.take()
     else {
         return;
@@ -52,8 +53,23 @@ pub(crate) fn settle(request: &mut Request) {
         .iter()
         .any(|attempt| attempt.bytes_sent > 0);
     let usage = request.usage.or((!sent).then(Usage::nothing));
+    close(
+        reservation,
+        &series,
+        &mut request.record.quotas[closed..],
+        usage,
+    );
+}
+
+/// Settles a reservation, and writes down what came of it: one of `series` and `uses` for each hold.
+pub(super) fn close(
+    reservation: Reservation,
+    series: &[Series],
+    uses: &mut [QuotaUse],
+    usage: Option<Usage>,
+) {
     let settled = reservation.settle(|quota, bound| used(quota.unit, usage, bound));
-    for ((settled, series), use_) in settled.iter().zip(&series).zip(&mut request.record.quotas) {
+    for ((settled, series), use_) in settled.iter().zip(series).zip(uses) {
         *use_ = QuotaUse {
             quota: settled.quota.name.clone(),
             unit: settled.quota.unit.as_str(),

@@ -45,10 +45,20 @@ fn set(request: &mut Request, fields: Fields) {
 }
 
 /// The two fields, member by member.
-#[derive(Default)]
 pub(super) struct Fields {
     policy: String,
     remaining: String,
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        // As much as one member usually takes.
+        let empty = || String::with_capacity(48);
+        Self {
+            policy: empty(),
+            remaining: empty(),
+        }
+    }
 }
 
 impl Fields {

@@ -2,6 +2,7 @@
 
 mod fleet;
 mod model;
+mod purse;
 mod reserve;
 mod threads;
 
