@@ -63,6 +63,10 @@ pub(crate) struct Downstream {
     received: u64,
     sent: u64,
     waited: Duration,
+    /// Whether the request goes on if its caller leaves.
+    outlives: bool,
+    /// Whether the caller has left, and the request goes on.
+    left: bool,
     /// What request bodies pass through on their way up.
     pub(crate) request_filters: Filters,
     /// What response bodies pass through on their way down.
@@ -88,6 +92,8 @@ impl Downstream {
             received: 0,
             sent: 0,
             waited: Duration::ZERO,
+            outlives: false,
+            left: false,
             request_filters: Filters::default(),
             response_filters: Filters::default(),
         }
@@ -116,6 +122,26 @@ impl Downstream {
     /// Time spent waiting for the caller to take the answer.
     pub(crate) fn waited(&self) -> Duration {
         self.waited
+    }
+
+    /// From here on the request goes on should its caller leave: what is written then goes nowhere.
+    /// Whoever asks for this has to look, at the end, whether it has [`left`](Self::left).
+    pub(crate) fn outlive(&mut self) {
+        self.outlives = true;
+    }
+
+    /// Whether the caller has left, and the request goes on without it.
+    pub(crate) fn left(&self) -> bool {
+        self.left
+    }
+
+    /// What a failure of the caller's connection is: none, where the request outlives it.
+    fn lost(&mut self, error: GatewayError) -> Result<(), GatewayError> {
+        if self.outlives && error.code == Code::ClientDisconnected {
+            self.left = true;
+            return Ok(());
+        }
+        Err(error)
     }
 
     /// Bounds the request body, in bytes; refuses a declared length beyond it at once.
@@ -170,11 +196,11 @@ impl Downstream {
                 Inbound::Lost => {
                     return Err(GatewayError::new(Code::ClientDisconnected));
                 }
+                Inbound::Over if self.left => std::future::pending().await,
                 Inbound::Over => {
-                    self.session
-                        .read_body_or_idle(true)
-                        .await
-                        .map_err(|e| client_fault(&e))?;
+                    if let Err(error) = self.session.read_body_or_idle(true).await {
+                        self.lost(client_fault(&error))?;
+                    }
                 }
             }
         }
@@ -299,18 +325,20 @@ impl Downstream {
         mut head: Box<ResponseHeader>,
         bodiless: bool,
     ) -> Result<(), GatewayError> {
+        if self.left {
+            return Ok(());
+        }
         self.frame(&mut head, bodiless);
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             self.inbound = Inbound::Body;
         }
         self.answered = Answered::Head;
         self.unsent = !bodiless;
-        let written = waiting(
-            &mut self.waited,
-            pin!(self.session.write_response_header(head)),
-        )
-        .await;
-        written.map_err(|e| client_fault(&e))
+        let written = {
+            let writing = pin!(self.session.write_response_header(head));
+            waiting(&mut self.waited, writing).await
+        };
+        written.or_else(|e| self.lost(client_fault(&e)))
     }
 
     /// An HTTP/1.1 answer of unknown length is chunked, so that its end can be told from a break.
@@ -356,20 +384,27 @@ impl Downstream {
         &mut self,
         trailers: Option<HeaderMap>,
     ) -> Result<(), GatewayError> {
+        if self.left {
+            return Ok(());
+        }
         if let Some(last) = self.response_filters.end()? {
             self.send(last).await?;
         }
-        let session = &mut self.session;
-        let ending = pin!(async {
-            match trailers {
-                Some(trailers) if session.is_http2() => {
-                    session.write_response_trailers(trailers).await
+        let written = {
+            let session = &mut self.session;
+            let ending = pin!(async {
+                match trailers {
+                    Some(trailers) if session.is_http2() => {
+                        session.write_response_trailers(trailers).await
+                    }
+                    _ => session.finish_body().await,
                 }
-                _ => session.finish_body().await,
-            }
-        });
-        let written = waiting(&mut self.waited, ending).await;
-        written.map_err(|e| client_fault(&e))?;
+            });
+            waiting(&mut self.waited, ending).await
+        };
+        if let Err(error) = written {
+            return self.lost(client_fault(&error));
+        }
         self.answered = Answered::Whole;
         self.unsent = false;
         Ok(())
@@ -384,22 +419,32 @@ impl Downstream {
     /// complete, and whoever has to wait for more must not let the caller wait for what is there.
     pub(crate) async fn flush(&mut self) -> Result<(), GatewayError> {
         self.unsent = false;
-        let Some(wire) = &self.wire else {
+        let Some(wire) = self.wire.as_ref().filter(|_| !self.left) else {
             return Ok(());
         };
         let sent = waiting(&mut self.waited, pin!(wire.flush())).await;
-        sent.map_err(|e| GatewayError::new(Code::ClientDisconnected).source(e))
+        sent.or_else(|e| self.lost(GatewayError::new(Code::ClientDisconnected).source(e)))
     }
 
     async fn send(&mut self, chunk: Bytes) -> Result<(), GatewayError> {
-        if chunk.is_empty() {
+        if chunk.is_empty() || self.left {
             return Ok(());
         }
         self.sent += chunk.len() as u64;
         self.unsent = true;
-        let writing = pin!(self.session.write_response_body(chunk, false));
-        let written = waiting(&mut self.waited, writing).await;
-        written.map_err(|e| client_fault(&e))
+        // Pingora flushes each chunk of a chunked answer. What came together leaves together:
+        // whoever has to wait for more flushes before.
+        if let Some(wire) = &self.wire {
+            wire.cork();
+        }
+        let written = {
+            let writing = pin!(self.session.write_response_body(chunk, false));
+            waiting(&mut self.waited, writing).await
+        };
+        if let Some(wire) = &self.wire {
+            wire.uncork();
+        }
+        written.or_else(|e| self.lost(client_fault(&e)))
     }
 
     /// The caller shall not send another request on this connection.
@@ -428,27 +473,6 @@ impl Downstream {
 
 /// What is worth reading of an unwanted body, in bytes.
 const MAX_SKIPPED: usize = 64 << 10;
-
-/// Ends a connection whose request body was not read to its end. Closing with unread bytes would
-/// reset it and take the answer with it, so what still comes is read away first.
-pub(super) async fn linger(mut session: ServerSession) {
-    session.shutdown().await;
-    let read_away = async {
-        loop {
-            match session.read_request_body().await {
-                Ok(Some(_)) => {}
-                Ok(None) => return,
-                Err(_) => break,
-            }
-        }
-        // What comes cannot be read as a body: wait for the caller to leave.
-        let _ = session.read_body_or_idle(true).await;
-    };
-    let _ = tokio::time::timeout(LINGER, read_away).await;
-}
-
-/// How long a caller has to read an answer that came before its request was whole.
-const LINGER: Duration = Duration::from_secs(1);
 
 fn too_large(limit: u64) -> GatewayError {
     GatewayError::public(

@@ -47,7 +47,13 @@ pub(super) fn finish(mut request: Request, down: Option<&Downstream>) {
 
 /// The task was dropped before the way was over: by shutdown, or by a panic outside of it.
 fn broken_off(request: &mut Request, down: &Downstream) {
+    let elapsed = request.began.elapsed();
     let record = &mut request.record;
+    if let Some(attempt) = record.attempts.last_mut()
+        && attempt.total.is_zero()
+    {
+        attempt.total = elapsed.saturating_sub(attempt.started);
+    }
     record.aborted = down.answered() != Answered::Whole;
     if record.aborted && record.code.is_none() {
         let draining = request.gateway.drain.closing();
@@ -71,14 +77,15 @@ fn tell(request: Request) {
         record,
         route,
         model_metrics,
+        content,
         topic_metrics,
         ..
     } = request;
     let handles = Handles {
         listener: &connection.metrics,
         route: route.as_ref().map(|route| &*route.metrics),
-        model: model_metrics.as_deref(),
+        models: &model_metrics,
         topic: topic_metrics.as_deref(),
     };
-    gateway.telemetry.finish(record, handles);
+    gateway.telemetry.finish_with(record, handles, content);
 }

@@ -5,7 +5,7 @@ use http::header::{
     HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
-use http::{Method, Uri, Version};
+use http::{Method, Uri, Version, response};
 use pingora_http::{RequestHeader, ResponseHeader};
 
 use super::identify::{REQUEST_ID, WEIR_CONSUMER, WEIR_TEAM};
@@ -54,9 +54,23 @@ pub(crate) fn wants_upgrade(head: &RequestHeader) -> bool {
             .is_some_and(|protocol| !protocol.as_bytes().to_ascii_lowercase().starts_with(b"h2c"))
 }
 
-/// The head of one attempt, made from the caller's, its names spelled as the caller did: some old
-/// servers look.
+/// How many fields are usually added to a head; room is made for them at once.
+const ADDED: usize = 8;
+
+/// The head of one attempt, made from the caller's. Names are spelled as is usual.
 pub(crate) fn outgoing(
+    request: &Request,
+    head: &RequestHeader,
+    target: &Target<'_>,
+    span_id: [u8; 8],
+) -> Parts {
+    let mut out = head.as_owned_parts();
+    out.headers.reserve(ADDED);
+    made(out, request, head, target, span_id)
+}
+
+/// As [`outgoing`], its names spelled as the caller did.
+pub(crate) fn outgoing_as_spelled(
     request: &Request,
     head: &RequestHeader,
     target: &Target<'_>,
@@ -65,15 +79,19 @@ pub(crate) fn outgoing(
     made(head.clone(), request, head, target, span_id)
 }
 
-/// As [`outgoing`], its names spelled as is usual, which is cheaper to make. For targets that have
-/// a path: bytes of the caller's that no URI may hold are not kept.
-pub(crate) fn outgoing_respelled(
-    request: &Request,
-    head: &RequestHeader,
-    target: &Target<'_>,
-    span_id: [u8; 8],
-) -> Parts {
-    made(head.as_owned_parts(), request, head, target, span_id)
+/// An upstream's answer with its names spelled as is usual.
+pub(crate) fn respelled(head: ResponseHeader) -> ResponseHeader {
+    let reason = head
+        .get_reason_phrase()
+        .filter(|reason| head.status.canonical_reason() != Some(reason))
+        .map(str::to_owned);
+    let mut parts = response::Parts::from(head);
+    parts.headers.reserve(ADDED);
+    let mut head = ResponseHeader::from(parts);
+    if reason.is_some() {
+        let _ = head.set_reason_phrase(reason.as_deref());
+    }
+    head
 }
 
 fn made<H: Making>(

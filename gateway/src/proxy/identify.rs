@@ -17,6 +17,7 @@ use weir_telemetry::trace::{Context, RequestId, Sampler};
 use super::request::{Connection, Request, Waits};
 use crate::gateway::Gateway;
 use crate::routing::Captures;
+use crate::runtime::Dialect;
 
 /// The request's id, taken over from trusted proxies only.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -77,6 +78,7 @@ pub(crate) fn identify(
         record,
         waits: Waits::default(),
         route: None,
+        dialect: Dialect::Problem,
         captures: Captures::default(),
         normal_path: None,
         consumer: None,
@@ -88,7 +90,9 @@ pub(crate) fn identify(
         usage: None,
         answer_headers: Vec::new(),
         upstream_metrics: Vec::new(),
-        model_metrics: None,
+        model_metrics: Vec::new(),
+        pace: None,
+        content: None,
         topic_metrics: None,
         active: None,
     }

@@ -5,11 +5,13 @@
 //!
 //! [`GatewayError`]: crate::error::GatewayError
 
+pub(crate) mod dialect;
 mod downstream;
 mod filters;
 mod finish;
 pub(crate) mod head;
 pub(crate) mod identify;
+mod linger;
 pub(crate) mod reply;
 mod request;
 pub(crate) mod respond;
@@ -83,7 +85,7 @@ pub(crate) async fn serve(
     let early = down.answered_early();
     let session = down.into_session();
     if early {
-        downstream::linger(session).await;
+        linger::linger(session).await;
         return None;
     }
     // An error here means that the connection cannot carry another request, which is all there is.

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pingora_http::ResponseHeader;
-use weir_protocols::{openai, problem};
+use weir_protocols::problem;
 use weir_telemetry::Code;
 
+use super::dialect;
 use super::downstream::{Answered, Downstream};
 use super::filters::Filters;
 use super::identify::REQUEST_ID;
@@ -81,7 +82,7 @@ pub(crate) async fn send(
 }
 
 fn head_of(reply: &Reply) -> Result<Box<ResponseHeader>, GatewayError> {
-    let mut head = ResponseHeader::build(reply.status, Some(reply.headers.len() + 6))
+    let mut head = ResponseHeader::build_no_case(reply.status, Some(reply.headers.len() + 6))
         .map_err(|e| GatewayError::new(Code::InternalError).source(e))?;
     for (name, value) in &reply.headers {
         put(&mut head, name.clone(), value.clone());
@@ -156,18 +157,14 @@ fn note(request: &mut Request, down: &Downstream, error: &GatewayError) {
 /// An error as its caller's dialect writes it.
 pub(crate) fn render(request: &Request, error: &GatewayError) -> Reply {
     let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_GATEWAY);
-    let dialect = request
-        .route
-        .as_ref()
-        .map_or(Dialect::Problem, |route| route.dialect);
-    let (body, content_type) = match dialect {
-        Dialect::OpenAi => (openai_body(error), "application/json"),
+    let (body, content_type) = match request.dialect {
         Dialect::Problem => (problem_body(request, error), "application/problem+json"),
+        dialect => (dialect::own(request, dialect, error), "application/json"),
     };
     let mut reply = Reply {
         status,
         headers: Vec::with_capacity(6),
-        body: body.into(),
+        body,
     };
     reply
         .headers
@@ -198,7 +195,7 @@ fn proxy_status(error: &GatewayError) -> String {
     )
 }
 
-fn problem_body(request: &Request, error: &GatewayError) -> Vec<u8> {
+fn problem_body(request: &Request, error: &GatewayError) -> Bytes {
     problem::Problem {
         type_uri: &request.gateway.runbook_url(error.code),
         title: error.code.title(),
@@ -211,26 +208,7 @@ fn problem_body(request: &Request, error: &GatewayError) -> Vec<u8> {
         extra: error.member.as_deref().map_or(&[], std::slice::from_ref),
     }
     .to_json()
-}
-
-fn openai_body(error: &GatewayError) -> Vec<u8> {
-    let kind = match error.code.status() {
-        401 => "authentication_error",
-        403 => "permission_error",
-        404 | 400 | 413 => "invalid_request_error",
-        429 => "rate_limit_error",
-        _ => "api_error",
-    };
-    let mut body = Vec::new();
-    let object = openai::error::Error {
-        message: &error.public,
-        kind,
-        param: error.param.as_deref().filter(|p| !p.is_empty()),
-        code: Some(error.code.slug()),
-        extra: error.member.as_deref().map(|(name, value)| (*name, value)),
-    };
-    openai::error::write(&mut body, &object);
-    body
+    .into()
 }
 
 /// A header value of text we made ourselves.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue};
-use weir_telemetry::metrics;
 use weir_telemetry::record::Record;
+use weir_telemetry::{Content, metrics};
 
 use crate::gateway::Gateway;
 use crate::policy::quota::{Held, Quotas, Usage};
 use crate::price::Price;
 use crate::routing::Captures;
-use crate::runtime::{Consumer, Route, Snapshot};
+use crate::runtime::{Consumer, Dialect, Route, Snapshot};
 use crate::wire::Handle;
 
 /// Where time went that was not ours.
@@ -64,6 +64,8 @@ pub(crate) struct Request {
     pub(crate) waits: Waits,
     /// The route, once one matched.
     pub(crate) route: Option<Arc<Route>>,
+    /// The language its caller reads errors in.
+    pub(crate) dialect: Dialect,
     /// What the route's path template captured.
     pub(crate) captures: Captures,
     /// The path without dot segments, where that is not the path as it came.
@@ -86,8 +88,12 @@ pub(crate) struct Request {
     pub(crate) answer_headers: Vec<(HeaderName, HeaderValue)>,
     /// One for each attempt in the record.
     pub(crate) upstream_metrics: Vec<Arc<metrics::Upstream>>,
-    /// Where the figures of a model call go.
-    pub(crate) model_metrics: Option<Arc<metrics::Model>>,
+    /// Where the figures of a model call go: one for each target that was asked.
+    pub(crate) model_metrics: Vec<Arc<metrics::Model>>,
+    /// How fast the stream comes that is being received.
+    pub(crate) pace: Option<metrics::Pace>,
+    /// What was said to a model and by it, where that is to be shown on spans.
+    pub(crate) content: Option<Box<Content>>,
     /// Where the figures of a Kafka record go.
     pub(crate) topic_metrics: Option<Arc<metrics::Topic>>,
     /// Counted as active on its route.

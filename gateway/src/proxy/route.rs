@@ -42,6 +42,7 @@ pub(super) fn route(
             request.record.route = Some(route.name.clone());
             request.record.team.clone_from(&route.team);
             request.record.action = route.action.kind();
+            request.dialect = route.action.dialect(&head.uri, &head.headers);
             request.captures = captures;
             request.active = Some(route.metrics.begin());
             request.route = Some(route.clone());

@@ -23,7 +23,7 @@ use super::session::Session;
 use super::slot::Slot;
 use super::{Endpoint, Lease, Upstream};
 use crate::error::GatewayError;
-use crate::proxy::{Downstream, Request};
+use crate::proxy::{Downstream, Request, head};
 
 /// The request body of a call.
 pub(crate) enum Body {
@@ -83,7 +83,7 @@ pub(crate) struct Call {
 
 /// An upstream's answer: the head, and the exchange its body is read from.
 pub(crate) struct Answer {
-    /// The final response head, as the endpoint sent it.
+    /// The final response head.
     pub(crate) head: Box<ResponseHeader>,
     /// Gives the body; must be finished or dropped.
     pub(crate) exchange: Exchange,
@@ -99,7 +99,11 @@ pub(crate) async fn call(
     call: &mut Call,
     head: impl Fn(&Request, &Downstream, [u8; 8]) -> RequestHeader,
 ) -> Result<Answer, GatewayError> {
-    upstream.budget.request();
+    // A request may call it again, and again is not anew.
+    let earlier = upstream.attempts(request);
+    if earlier == 0 {
+        upstream.budget.request();
+    }
     let mut tried: Vec<usize> = Vec::new();
     let mut lease = upstream.lease(call.hash_key.as_deref(), &tried)?;
     loop {
@@ -124,7 +128,9 @@ pub(crate) async fn call(
             Err(Stop::Upstream(failure)) => failure,
         };
         close(request, index, failure.code, Some(&failure.detail));
-        let Some((reason, next)) = upstream.retry(&method, call, &failure, &tried) else {
+        let Some((reason, next)) =
+            upstream.retry(&method, call, &failure, (&tried, earlier + tried.len()))
+        else {
             return Err(failure.into());
         };
         request.record.attempts[index].retried = Some(reason);
@@ -198,7 +204,13 @@ async fn attempt(
     );
     loop {
         match exchange.next(request, down, &mut call.body).await? {
-            Incoming::Head(head) => return Ok(Answer { head, exchange }),
+            Incoming::Head(head) => {
+                let head = match upstream.preserves_header_case() {
+                    true => head,
+                    false => Box::new(head::respelled(*head)),
+                };
+                return Ok(Answer { head, exchange });
+            }
             Incoming::Informational(head) => {
                 down.write_informational(head).await.map_err(Stop::Client)?
             }

@@ -36,6 +36,8 @@ pub(super) struct Clock {
     timeouts: Timeouts,
     deadline: Instant,
     progress: Instant,
+    /// Whether the last wait was broken off for the caller's sake, and is to go on.
+    interrupted: bool,
     /// Moved only when it fires too early or would fire too late: moving it for every chunk would
     /// cost more than the chunk.
     timer: Pin<Box<Sleep>>,
@@ -50,13 +52,28 @@ impl Clock {
             timeouts,
             deadline,
             progress: now,
+            interrupted: false,
             timer,
         }
     }
 
     /// Something moved: the wait begins anew.
     pub(super) fn progress(&mut self, now: Instant) {
+        self.interrupted = false;
         self.progress = now;
+    }
+
+    /// It is waited again. What went by since the last time was the caller's, and the endpoint is
+    /// given its due anew; unless that wait was interrupted, which changes nothing for it.
+    pub(super) fn wait(&mut self, now: Instant) {
+        if !self.interrupted {
+            self.progress = now;
+        }
+    }
+
+    /// The wait is broken off, and goes on with the next.
+    pub(super) fn interrupt(&mut self) {
+        self.interrupted = true;
     }
 
     /// What is overdue even though the endpoint has more to say: one that always has would never
@@ -65,18 +82,24 @@ impl Clock {
         (now >= self.deadline).then(|| self.name(phase))
     }
 
-    /// Waits until what `phase` waits for is overdue. May be dropped while pending.
-    pub(super) async fn overdue(&mut self, phase: Phase) -> Overdue {
+    /// Waits until what `phase` waits for is overdue, or until `until`: `None`. May be dropped while
+    /// pending.
+    pub(super) async fn overdue(
+        &mut self,
+        phase: Phase,
+        until: Option<Instant>,
+    ) -> Option<Overdue> {
         let due = self.due(phase);
-        if due < self.timer.deadline().into_std() {
-            self.timer.as_mut().reset(due.into());
+        let next = until.map_or(due, |until| until.min(due));
+        if next < self.timer.deadline().into_std() {
+            self.timer.as_mut().reset(next.into());
         }
         loop {
             self.timer.as_mut().await;
-            if Instant::now() >= due {
-                return self.name(phase);
+            if Instant::now() >= next {
+                return (next == due).then(|| self.name(phase));
             }
-            self.timer.as_mut().reset(due.into());
+            self.timer.as_mut().reset(next.into());
         }
     }
 
@@ -166,6 +189,35 @@ mod tests {
         let (mut clock, now) = clock(300);
         clock.progress(now - seconds(2));
         // The timer still stands at the first byte's thirty seconds.
-        assert_eq!(clock.overdue(Phase::Body).await.code, Code::ResponseStalled);
+        let overdue = clock.overdue(Phase::Body, None).await;
+        assert_eq!(
+            overdue.map(|overdue| overdue.code),
+            Some(Code::ResponseStalled)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_is_interrupted_goes_on() {
+        let (mut clock, now) = clock(300);
+        let soon = Instant::now() + Duration::from_millis(5);
+        assert!(clock.overdue(Phase::Body, Some(soon)).await.is_none());
+        clock.interrupt();
+        clock.wait(now + seconds(1));
+        assert_eq!(clock.due(Phase::Body), now + seconds(2));
+        clock.progress(now + seconds(1));
+        clock.wait(now + seconds(5));
+        assert_eq!(clock.due(Phase::Body), now + seconds(7));
+    }
+
+    #[tokio::test]
+    async fn what_is_overdue_already_is_not_put_off() {
+        let (mut clock, now) = clock(300);
+        clock.progress(now - seconds(3));
+        let later = clock.due(Phase::Body) + seconds(1);
+        let overdue = clock.overdue(Phase::Body, Some(later)).await;
+        assert_eq!(
+            overdue.map(|overdue| overdue.code),
+            Some(Code::ResponseStalled)
+        );
     }
 }

@@ -78,6 +78,7 @@ enum Event {
     Uploaded(std::io::Result<()>),
     Client(Result<Option<Bytes>, GatewayError>),
     Overdue(Overdue),
+    Silence,
     Over,
 }
 
@@ -116,13 +117,31 @@ impl Exchange {
         down: &mut Downstream,
         body: &mut Body,
     ) -> Result<Incoming, Stop> {
+        loop {
+            // Silence is not told of where nothing is to be done at a certain time.
+            if let Some(next) = self.next_or_silence(request, down, body, None).await? {
+                return Ok(next);
+            }
+        }
+    }
+
+    /// As [`Exchange::next`]; `None` if the upstream has said nothing by `until`, for the caller to
+    /// be told something meanwhile. Asked again, the same wait goes on: the upstream has no longer
+    /// for it.
+    pub(crate) async fn next_or_silence(
+        &mut self,
+        request: &mut Request,
+        down: &mut Downstream,
+        body: &mut Body,
+        until: Option<Instant>,
+    ) -> Result<Option<Incoming>, Stop> {
         if down.unsent() {
-            if let Some(next) = self.wait(request, down, body).now_or_never() {
+            if let Some(next) = self.wait(request, down, body, until).now_or_never() {
                 return next;
             }
             down.flush().await.map_err(Stop::Client)?;
         }
-        self.wait(request, down, body).await
+        self.wait(request, down, body, until).await
     }
 
     /// May be dropped while pending and asked again.
@@ -135,21 +154,27 @@ impl Exchange {
         request: &mut Request,
         down: &mut Downstream,
         body: &mut Body,
-    ) -> Result<Incoming, Stop> {
-        // Time spent before this was the caller's: the endpoint is given its due from here on.
+        until: Option<Instant>,
+    ) -> Result<Option<Incoming>, Stop> {
         let mut waiting = Instant::now();
-        self.clock.progress(waiting);
+        self.clock.wait(waiting);
         loop {
             let phase = self.phase();
             if let Some(overdue) = self.clock.check(waiting, phase) {
                 return Err(self.overdue(request, overdue));
             }
-            let event = self.event(request, down, phase).await;
+            // An endpoint that always has more to say may say nothing that is for the caller.
+            if until.is_some_and(|until| waiting >= until) {
+                self.clock.interrupt();
+                return Ok(None);
+            }
+            let event = self.event(request, down, phase, until).await;
             let now = Instant::now();
             match event {
                 Event::Upstream(read) => {
                     request.waits.upstream += now - waiting;
-                    return self.received(request, read, now);
+                    self.clock.progress(now);
+                    return self.received(request, read, now).map(Some);
                 }
                 Event::Uploaded(moved) => {
                     request.waits.upstream += now - waiting;
@@ -170,6 +195,11 @@ impl Exchange {
                     }
                     return Err(self.overdue(request, overdue));
                 }
+                Event::Silence => {
+                    request.waits.upstream += now - waiting;
+                    self.clock.interrupt();
+                    return Ok(None);
+                }
                 Event::Over => {
                     let error = GatewayError::new(Code::Draining)
                         .source("it had not ended when the drain timeout passed");
@@ -181,7 +211,13 @@ impl Exchange {
     }
 
     /// Waits for whatever comes first. Dropping any of these waits loses nothing.
-    async fn event(&mut self, request: &Request, down: &mut Downstream, phase: Phase) -> Event {
+    async fn event(
+        &mut self,
+        request: &Request,
+        down: &mut Downstream,
+        phase: Phase,
+        until: Option<Instant>,
+    ) -> Event {
         let Exchange {
             session,
             writer,
@@ -203,7 +239,7 @@ impl Exchange {
             biased;
             () = request.gateway.drain.must_end() => Event::Over,
             event = moving => event,
-            overdue = clock.overdue(phase) => Event::Overdue(overdue),
+            overdue = clock.overdue(phase, until) => overdue.map_or(Event::Silence, Event::Overdue),
         }
     }
 

@@ -32,10 +32,11 @@ use weir_telemetry::metrics;
 
 pub(crate) use balance::pick_weighted;
 pub(crate) use call::{Answer, Body, Call, call};
-pub(crate) use exchange::{Exchange, Incoming};
+pub(crate) use exchange::{Exchange, Incoming, Stop};
 
 use crate::config::upstreams as config;
 use crate::error::GatewayError;
+use crate::proxy::Request;
 use attribute::Failure;
 use balance::Balancer;
 use breaker::{Breaker, Change, Permit, Refused};
@@ -116,6 +117,18 @@ enum Verdict {
 }
 
 impl Upstream {
+    /// Whether names of header fields stay as HTTP/1 spelled them.
+    pub(crate) fn preserves_header_case(&self) -> bool {
+        self.definition.preserve_header_case
+    }
+
+    /// How it is called by who calls it in its own name: as its first endpoint.
+    pub(crate) fn authority(&self) -> &str {
+        self.endpoints
+            .first()
+            .map_or(&*self.name, |first| &*first.name)
+    }
+
     /// Picks an endpoint that is not among `tried`, unless there is no other.
     fn lease(self: &Arc<Self>, key: Option<&[u8]>, tried: &[usize]) -> Result<Lease, GatewayError> {
         let now = Instant::now();
@@ -173,15 +186,27 @@ impl Upstream {
         method: &Method,
         call: &Call,
         failure: &Failure,
-        tried: &[usize],
+        (tried, attempts): (&[usize], usize),
     ) -> Option<(&'static str, Lease)> {
-        let spent = u32::try_from(tried.len()).unwrap_or(u32::MAX) > self.max_retries;
+        let spent = u32::try_from(attempts).unwrap_or(u32::MAX) > self.max_retries;
         if spent || Instant::now() >= call.deadline {
             return None;
         }
         let reason = call::replay_reason(method, &call.body, failure)?;
         let lease = self.lease(call.hash_key.as_deref(), tried).ok()?;
         self.budget.try_retry().then_some((reason, lease))
+    }
+
+    /// How often a request has tried it.
+    pub(crate) fn attempts(&self, request: &Request) -> usize {
+        let attempts = request.record.attempts.iter();
+        attempts.filter(|a| a.upstream == self.name).count()
+    }
+
+    /// Whether a request that has tried it so often may once more, which its retry budget pays for.
+    pub(crate) fn may_retry(&self, attempts: usize) -> bool {
+        let spent = u32::try_from(attempts).unwrap_or(u32::MAX) > self.max_retries;
+        !spent && self.budget.try_retry()
     }
 
     /// What operators see of it.
