@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use pingora_http::ResponseHeader;
 use weir_telemetry::record::PolicyRun;
 
+use super::speech::{Answers, Prompt};
 use super::{Direction, FilterCx, Policy, RequestCx, ResponseCx, Verdict};
 use crate::error::GatewayError;
 use crate::proxy::{Downstream, Reply, Request};
@@ -101,6 +102,34 @@ impl Chain {
         }
         self.filter(Direction::Response, request, down, Some(head));
         Ok(None)
+    }
+
+    /// Whether any of them minds the calls of models.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.0.iter().any(|link| link.policy.guard().is_some())
+    }
+
+    /// Shows a call of a model to those that mind it, in order; what they have to do with its
+    /// answer, last to first.
+    pub(crate) async fn prompt(
+        &self,
+        prompt: &mut Prompt<'_>,
+    ) -> Result<Vec<Arc<dyn Answers>>, GatewayError> {
+        let mut answers = Vec::new();
+        for (i, link) in self.0.iter().enumerate() {
+            let Some(guard) = link.policy.guard() else {
+                continue;
+            };
+            let begun = Instant::now();
+            let minded = guard.on_prompt(prompt).await;
+            add_time(prompt.request, i, begun.elapsed());
+            if let (Err(error), Some(run)) = (&minded, prompt.request.record.policies.get_mut(i)) {
+                run.verdict = error.code.slug();
+            }
+            answers.extend(minded?);
+        }
+        answers.reverse();
+        Ok(answers)
     }
 
     /// When the request is over.

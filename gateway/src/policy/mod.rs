@@ -6,11 +6,16 @@
 
 pub(crate) mod chain;
 mod cors;
+mod external_guard;
 mod headers;
 mod ip_restriction;
 pub(crate) mod key_auth;
+mod pii;
+mod prompt;
+mod prompt_guard;
 pub(crate) mod quota;
 mod request_size;
+pub(crate) mod speech;
 pub(crate) mod unit;
 
 use std::sync::Arc;
@@ -47,6 +52,9 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Vec<Link> {
 }
 
 fn one(config: &PolicyConfig, route: &Route, parts: &Parts<'_>) -> Arc<dyn Policy> {
+    let kind = config.kind();
+    let findings =
+        |rule: &str, direction: &str| parts.metrics.findings(&route.name, kind, rule, direction);
     match config.clone() {
         PolicyConfig::Cors(config) => Arc::new(cors::Cors::new(config)),
         PolicyConfig::Headers(config) => Arc::new(headers::Headers(config)),
@@ -56,6 +64,17 @@ fn one(config: &PolicyConfig, route: &Route, parts: &Parts<'_>) -> Arc<dyn Polic
         }
         PolicyConfig::Quota(_) => Arc::new(quota::build(route, parts)),
         PolicyConfig::RequestSize(config) => Arc::new(request_size::RequestSize(config)),
+        PolicyConfig::Prompt(config) => Arc::new(prompt::Prompt(config)),
+        PolicyConfig::PromptGuard(config) => {
+            Arc::new(prompt_guard::PromptGuard::new(*config, &findings))
+        }
+        PolicyConfig::Pii(config) => Arc::new(pii::Pii::new(&config, &findings)),
+        PolicyConfig::ExternalGuard(config) => {
+            let upstream = parts.upstream(&config.upstream);
+            Arc::new(external_guard::ExternalGuard::new(
+                config, upstream, &findings,
+            ))
+        }
     }
 }
 
@@ -139,6 +158,11 @@ pub(crate) trait Policy: Send + Sync {
 
     /// Called once per direction; `None` keeps bodies untouched and unbuffered.
     fn filter(&self, _direction: Direction, _cx: &FilterCx<'_>) -> Option<Box<dyn Filter>> {
+        None
+    }
+
+    /// What minds the calls of models on its routes; `None` if it does not mind them.
+    fn guard(&self) -> Option<&dyn speech::Guard> {
         None
     }
 

@@ -3,15 +3,21 @@
 use std::sync::Arc;
 
 use super::check::{At, Checker, Item};
-use super::quotas::{Quota, used_by};
+use super::fault::either;
+use super::quotas::{ASK_MODELS, Quota, used_by};
 use super::raw::policies as raw;
 use super::raw::routes::Route;
 use crate::quota::By;
 
 pub mod cors;
+pub mod external_guard;
 pub mod headers;
 pub mod ip_restriction;
 pub mod key_auth;
+pub mod pattern;
+pub mod pii;
+pub mod prompt;
+pub mod prompt_guard;
 pub mod quota;
 pub mod request_size;
 
@@ -28,6 +34,10 @@ pub enum Stage {
     Limit,
     /// What changes.
     Transform,
+    /// What is added to a prompt.
+    Compose,
+    /// What may be said, and how.
+    Guard,
 }
 
 /// One policy, ready to be built.
@@ -45,6 +55,14 @@ pub enum PolicyConfig {
     Quota(quota::Config),
     /// `request_size`.
     RequestSize(request_size::Config),
+    /// `prompt`.
+    Prompt(prompt::Config),
+    /// `prompt_guard`.
+    PromptGuard(Box<prompt_guard::Config>),
+    /// `pii`.
+    Pii(pii::Config),
+    /// `external_guard`.
+    ExternalGuard(external_guard::Config),
 }
 
 impl PolicyConfig {
@@ -57,6 +75,10 @@ impl PolicyConfig {
             Self::KeyAuth(_) => "key_auth",
             Self::Quota(_) => "quota",
             Self::RequestSize(_) => "request_size",
+            Self::Prompt(_) => "prompt",
+            Self::PromptGuard(_) => "prompt_guard",
+            Self::Pii(_) => "pii",
+            Self::ExternalGuard(_) => "external_guard",
         }
     }
 
@@ -68,7 +90,14 @@ impl PolicyConfig {
             Self::IpRestriction(_) => Stage::Authorize,
             Self::Quota(_) | Self::RequestSize(_) => Stage::Limit,
             Self::Headers(_) => Stage::Transform,
+            Self::Prompt(_) => Stage::Compose,
+            Self::PromptGuard(_) | Self::Pii(_) | Self::ExternalGuard(_) => Stage::Guard,
         }
+    }
+
+    /// Whether it minds what is said to models, and nothing else.
+    pub fn minds_speech(&self) -> bool {
+        matches!(self.stage(), Stage::Compose | Stage::Guard)
     }
 }
 
@@ -151,6 +180,14 @@ fn check_one(
         raw::Policy::RequestSize(raw) => {
             PolicyConfig::RequestSize(request_size::Config { max: raw.max.0 })
         }
+        raw::Policy::Prompt(raw) => PolicyConfig::Prompt(prompt::check(cx, at, raw)?),
+        raw::Policy::PromptGuard(raw) => {
+            PolicyConfig::PromptGuard(Box::new(prompt_guard::check(cx, at, raw)?))
+        }
+        raw::Policy::Pii(raw) => PolicyConfig::Pii(pii::check(cx, at, raw)?),
+        raw::Policy::ExternalGuard(raw) => {
+            PolicyConfig::ExternalGuard(external_guard::check(cx, at, raw, team)?)
+        }
     })
 }
 
@@ -183,6 +220,7 @@ pub(super) fn effective(
         };
         let config = match policy {
             PolicyConfig::Quota(quota) => around.quota(cx, at, quota, &everywhere.quotas),
+            other if other.minds_speech() => around.speech(cx, at, other),
             other => Some((*other).clone()),
         };
         attached.extend(config.map(|config| Attached {
@@ -228,7 +266,10 @@ fn ordered<'a>(
     all
 }
 
-/// What a quota on a route is judged by.
+/// What to do about a policy that needs what only a model's call has.
+const MODELS_ONLY: &str = "use it on llm and prompt routes";
+
+/// What a policy on a route is judged by.
 struct Around {
     authenticated: bool,
     from: Provenance,
@@ -236,6 +277,28 @@ struct Around {
 }
 
 impl Around {
+    /// A policy that minds what is said: left out where every route has it and nothing is said. A
+    /// prompt route says what it says itself.
+    fn speech(&self, cx: &mut Checker<'_>, at: &At, config: &PolicyConfig) -> Option<PolicyConfig> {
+        let kind = config.kind();
+        let message = match (self.action, config) {
+            (Some("prompt"), PolicyConfig::Prompt(_)) => {
+                cx.fault(
+                    at,
+                    "the policy prompt adds nothing to a route with a prompt of its own",
+                    "write it into the route's `prompt`",
+                );
+                return None;
+            }
+            (None | Some("llm" | "prompt"), _) => return Some(config.clone()),
+            _ => format!("{kind} minds what is said to models, and this route asks none"),
+        };
+        if self.from == Provenance::Route {
+            cx.fault(at, message, MODELS_ONLY);
+        }
+        None
+    }
+
     /// The quotas that can be counted here. Some units only one kind of route
     /// uses: where every route gets such a quota, it is left out on others;
     /// where the route itself asks for it, that is a mistake.
@@ -246,19 +309,18 @@ impl Around {
         config: &quota::Config,
         quotas: &[Arc<Quota>],
     ) -> Option<PolicyConfig> {
-        let does = |action: &str| self.action.is_none_or(|of_route| of_route == action);
+        let does = |actions: &[&str]| self.action.is_none_or(|action| actions.contains(&action));
         let mut counted = Vec::new();
         for name in &config.quotas {
             let Some(quota) = quotas.iter().find(|quota| quota.name == *name) else {
                 continue;
             };
-            if let Some(action) = used_by(quota.unit)
-                && !does(action)
-            {
+            let actions = used_by(quota.unit);
+            if !actions.is_empty() && !does(actions) {
                 if self.from == Provenance::Route {
-                    let unit = quota.unit;
+                    let (unit, actions) = (quota.unit, either(actions, "and"));
                     let message = format!(
-                        "the quota \"{name}\" counts {unit}, which only {action} routes use"
+                        "the quota \"{name}\" counts {unit}, which only {actions} routes use"
                     );
                     cx.fault(at, message, "count requests here");
                 }
@@ -269,8 +331,8 @@ impl Around {
                     By::Organisation | By::Consumer | By::Team if !self.authenticated => {
                         ("finds out who calls", "add the policy key_auth")
                     }
-                    By::Model if !does("llm") => ("names a model", "use it on llm routes"),
-                    By::Provider if !does("llm") => ("asks a provider", "use it on llm routes"),
+                    By::Model if !does(ASK_MODELS) => ("names a model", MODELS_ONLY),
+                    By::Provider if !does(ASK_MODELS) => ("asks a provider", MODELS_ONLY),
                     _ => continue,
                 };
                 let by = match by {

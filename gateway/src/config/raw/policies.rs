@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Name;
+use super::guardrails::{ExternalGuard, Pii, Prompt, PromptGuard};
 use crate::config::units::{Duration, Size};
 
 /// Policies that every route gets.
@@ -34,14 +35,23 @@ pub enum Policy {
     RequestSize(RequestSize),
     /// Sets, adds and removes header fields.
     Headers(Headers),
+    /// Adds messages to prompts.
+    Prompt(Prompt),
+    /// Lets prompts and answers pass by what they say and how long they are.
+    PromptGuard(PromptGuard),
+    /// Finds what identifies people in prompts and answers.
+    Pii(Pii),
+    /// Asks a service of yours whether a prompt may pass.
+    ExternalGuard(ExternalGuard),
 }
 
 /// `key_auth`: lets in who presents a key of a consumer.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct KeyAuth {
-    /// Where the key is looked for, in this order. `Authorization: Bearer`
-    /// and the header `x-api-key`, if not said.
+    /// Where the key is looked for, in this order. `Authorization: Bearer`,
+    /// the header `x-api-key` and, as Google's SDKs send it, `x-goog-api-key`,
+    /// if not said.
     #[schemars(length(min = 1))]
     pub sources: Vec<KeySource>,
     /// Takes the key out of what upstreams see.
@@ -59,6 +69,9 @@ impl Default for KeyAuth {
                 KeySource::Bearer,
                 KeySource::Header {
                     name: "x-api-key".to_owned(),
+                },
+                KeySource::Header {
+                    name: "x-goog-api-key".to_owned(),
                 },
             ],
             hide: true,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ahash::RandomState;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -10,7 +11,7 @@ use crate::config::consumers::{Consumer, Key};
 
 /// All keys, by their hash.
 #[derive(Default)]
-pub(crate) struct Directory(HashMap<[u8; 32], (Arc<Consumer>, usize)>);
+pub(crate) struct Directory(HashMap<[u8; 32], (Arc<Consumer>, usize), RandomState>);
 
 impl Directory {
     /// Indexes the keys of `consumers`.
