@@ -15,6 +15,7 @@ mod policy;
 pub mod price;
 mod proxy;
 pub mod quota;
+mod redis;
 mod reload;
 mod routing;
 mod runtime;

@@ -1,23 +1,17 @@
 //! Actions made ready to run from what the configuration says of them.
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-
-use http::HeaderValue;
 
 use super::Action;
 use super::forward::{Backend, Forward};
-use super::llm::{Llm, Model, Provider};
+use super::llm;
 use super::publish::Publish;
 use super::redirect::Redirect;
 use super::respond::Respond;
-use crate::config::providers;
 use crate::config::routes::Route;
 use crate::config::routes::action as config;
 use crate::config::template::Variable;
 use crate::config::upstreams::Balance;
-use crate::price;
 use crate::proxy::Reply;
 use crate::routing::PathRewrite;
 use crate::runtime::Parts;
@@ -26,7 +20,8 @@ use crate::runtime::Parts;
 pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> {
     Ok(match &route.action {
         config::Action::Forward(action) => Action::Forward(forward(action, parts)?),
-        config::Action::Llm(action) => Action::Llm(llm(action, parts)),
+        config::Action::Llm(action) => Action::Llm(llm::build::build(action, parts)),
+        config::Action::Prompt(action) => Action::Prompt(llm::build::prompt(action, parts)),
         config::Action::Publish(action) => Action::Publish(Publish {
             producer: parts.producer(&action.cluster),
             config: action.clone(),
@@ -77,7 +72,7 @@ fn rewrite(path: Option<&config::PathRewrite>) -> Result<PathRewrite, String> {
         Some(config::PathRewrite::Template(template)) => {
             let text = template.render(|variable| match variable {
                 Variable::Path(name) => Some(format!("{{{name}}}").into()),
-                Variable::Header(_) | Variable::Query(_) => None,
+                _ => None,
             });
             let text = text.map_err(|other| format!("a path cannot be made of {other}"))?;
             PathRewrite::template(&text, &[])
@@ -95,59 +90,5 @@ fn hash_key(upstream: &str, parts: &Parts<'_>) -> Option<crate::config::template
     match &definition.balance {
         Balance::ConsistentHash { key } => Some(key.clone()),
         Balance::RoundRobin | Balance::LeastRequests => None,
-    }
-}
-
-fn llm(action: &config::Llm, parts: &Parts<'_>) -> Llm {
-    let mut providers: HashMap<Arc<str>, Arc<Provider>> = HashMap::new();
-    let mut models = ahash::HashMap::default();
-    let prices = &parts.config.prices;
-    let catalogue = price::Catalogue::new(prices.builtin, &prices.entries);
-    for name in &action.models {
-        let model = parts.config.models.iter().find(|m| m.name == *name);
-        let target = &model.expect("`check` resolved every model").target;
-        let provider = providers
-            .entry(target.provider.clone())
-            .or_insert_with(|| Arc::new(provider(&target.provider, parts)))
-            .clone();
-        let provider_model = target.model.clone();
-        let vendor = provider.authority.to_str().ok().and_then(price::vendor_of);
-        let prices = catalogue.schedule(&target.provider, vendor, &target.model);
-        models.insert(
-            name.clone(),
-            Model {
-                name: name.clone(),
-                provider_model,
-                provider,
-                prices,
-            },
-        );
-    }
-    Llm {
-        models,
-        listed: action.models.clone(),
-        metrics: parts.metrics.clone(),
-    }
-}
-
-fn provider(name: &str, parts: &Parts<'_>) -> Provider {
-    let definition: &providers::Provider = parts
-        .config
-        .providers
-        .iter()
-        .find(|p| *p.name == *name)
-        .expect("`check` resolved every provider");
-    let authorization = definition.api_key.as_ref().and_then(|key| {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose())).ok()?;
-        value.set_sensitive(true);
-        Some(value)
-    });
-    Provider {
-        name: definition.name.clone(),
-        authority: HeaderValue::from_str(&definition.authority)
-            .expect("`check` parsed the provider's address"),
-        path: format!("{}/chat/completions", definition.base_path),
-        authorization,
-        upstream: parts.upstream(&definition.upstream.name),
     }
 }

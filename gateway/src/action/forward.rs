@@ -84,12 +84,20 @@ impl Forward {
             upgrade,
             length,
         };
+        let as_spelled = backend.upstream.preserves_header_case();
         let answer = upstream::call(
             &backend.upstream,
             request,
             down,
             &mut call,
-            |request, down, span| head::outgoing(request, down.head(), &target, span),
+            |request, down, span| {
+                let head = down.head();
+                if as_spelled {
+                    head::outgoing_as_spelled(request, head, &target, span)
+                } else {
+                    head::outgoing(request, head, &target, span).into()
+                }
+            },
         )
         .await?;
         respond::stream(request, down, answer, &mut call.body).await

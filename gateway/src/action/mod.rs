@@ -10,6 +10,7 @@ pub(crate) mod template;
 
 use std::sync::Arc;
 
+use http::{HeaderMap, Uri};
 use weir_telemetry::Code;
 
 use crate::error::GatewayError;
@@ -23,6 +24,8 @@ pub(crate) enum Action {
     Forward(forward::Forward),
     /// Has a language model answer.
     Llm(llm::Llm),
+    /// Has a language model answer a prompt.
+    Prompt(llm::prompt::Prompt),
     /// Makes the request a Kafka record.
     Publish(publish::Publish),
     /// Answers by itself.
@@ -37,6 +40,7 @@ impl Action {
         match self {
             Action::Forward(_) => "forward",
             Action::Llm(_) => "llm",
+            Action::Prompt(_) => "prompt",
             Action::Publish(_) => "publish",
             Action::Respond(_) => "respond",
             Action::Redirect(_) => "redirect",
@@ -46,15 +50,15 @@ impl Action {
     /// Whether it has a cost of its own, and charges that itself: see [`quota::charge`].
     fn charges(&self) -> bool {
         match self {
-            Action::Llm(_) | Action::Publish(_) => true,
+            Action::Llm(_) | Action::Prompt(_) | Action::Publish(_) => true,
             Action::Forward(_) | Action::Respond(_) | Action::Redirect(_) => false,
         }
     }
 
-    /// The dialect in which its callers read errors.
-    pub(crate) fn dialect(&self) -> Dialect {
+    /// The dialect in which a caller of this address reads errors.
+    pub(crate) fn dialect(&self, uri: &Uri, headers: &HeaderMap) -> Dialect {
         match self {
-            Action::Llm(_) => Dialect::OpenAi,
+            Action::Llm(_) => llm::api_of(uri, headers).dialect(),
             _ => Dialect::Problem,
         }
     }
@@ -76,6 +80,7 @@ pub(crate) async fn run(
     let ran = match &route.action {
         Action::Forward(action) => action.run(request, down).await,
         Action::Llm(action) => action.run(request, down).await,
+        Action::Prompt(action) => action.run(request, down).await,
         Action::Publish(action) => action.run(request, down).await,
         Action::Respond(action) => action.run(request, down).await,
         Action::Redirect(action) => action.run(request, down).await,

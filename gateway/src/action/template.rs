@@ -28,6 +28,8 @@ fn value<'a>(
         Variable::Path(name) => captures.get(name).map(Cow::Borrowed),
         Variable::Header(name) => head.headers.get(name)?.to_str().ok().map(Cow::Borrowed),
         Variable::Query(name) => query_value(head.uri.query()?, name),
+        // Of prompts only.
+        Variable::Consumer | Variable::Team | Variable::Argument(_) => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::{Answer, ready};
+use super::{Answer, ready, routes};
 use crate::gateway::Gateway;
 
 /// Paths of both addresses.
@@ -27,7 +27,12 @@ pub(super) fn admin(gateway: &Gateway, path: &str) -> Option<Answer> {
             let snapshot = gateway.snapshot();
             Answer::json(StatusCode::OK, snapshot.loaded.redacted.to_string())
         }
+        "/routes" => {
+            let snapshot = gateway.snapshot();
+            Answer::json(StatusCode::OK, routes::list(&snapshot.loaded.config.routes))
+        }
         "/upstreams" => Answer::json(StatusCode::OK, upstreams(gateway)),
+        "/targets" => Answer::json(StatusCode::OK, targets(gateway)),
         "/requests" => Answer::json(StatusCode::OK, recorder.list_json()),
         _ => {
             let id = path.strip_prefix("/requests/")?;
@@ -51,11 +56,19 @@ fn upstreams(gateway: &Gateway) -> String {
     serde_json::Value::from(list).to_string()
 }
 
+fn targets(gateway: &Gateway) -> String {
+    let snapshot = gateway.snapshot();
+    let all = snapshot.targets();
+    let list: Vec<_> = all.into_iter().map(|target| target.describe()).collect();
+    serde_json::Value::from(list).to_string()
+}
+
 /// What there is, for who asks for something else.
 pub(super) fn index(admin: bool) -> &'static str {
     if admin {
-        "there are /metrics /healthz /readyz /config /upstreams /requests /requests/{id} /quotas \
-         /quotas/{name} /quotas/{name}/{key}, and for POST /quotas/{name}/{key}/grant \
+        "there are /metrics /healthz /readyz /config /routes /upstreams /targets /requests \
+         /requests/{id} /quotas /quotas/{name} /quotas/{name}/{key}, and for POST \
+         /quotas/{name}/{key}/grant \
          /quotas/{name}/{key}/reset /stores/{name}/rebuild\n"
     } else {
         "there are /metrics /healthz /readyz\n"

@@ -1,4 +1,4 @@
-//! Where quotas stand, for `/metrics`: looked at when somebody scrapes, and at most once a second.
+//! Where quotas stand and which targets are set aside, for `/metrics`: looked at when somebody scrapes, and at most once a second.
 //!
 //! A look goes through every key this process knows, on a thread that may be kept busy. Nobody
 //! pays for it but who asks.
@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
-use weir_telemetry::metrics::Standing;
+use weir_telemetry::Metrics;
 use weir_telemetry::metrics::standing::Figures;
+use weir_telemetry::metrics::{Standing, Target};
 
 use crate::gateway::Gateway;
 use crate::quota::{Quota, Store, Total};
+use crate::runtime::Snapshot;
 
 /// Figures younger than this are good enough.
 const FRESH: Duration = Duration::from_secs(1);
@@ -27,6 +29,8 @@ struct Look {
     at: Instant,
     /// By the quota's name; those of quotas that are gone are gone too.
     standings: HashMap<Arc<str>, Standing>,
+    /// By the names of provider and model.
+    targets: HashMap<(Arc<str>, Arc<str>), Target>,
 }
 
 impl Looks {
@@ -37,14 +41,18 @@ impl Looks {
             return;
         }
         let gateway = Arc::clone(gateway);
-        let before = last.take().map(|look| look.standings).unwrap_or_default();
+        let before = last.take();
         let look = tokio::task::spawn_blocking(move || look(&gateway, before)).await;
         // It fails only where the process is about to end.
         *last = look.ok();
     }
 }
 
-fn look(gateway: &Gateway, mut before: HashMap<Arc<str>, Standing>) -> Look {
+fn look(gateway: &Gateway, before: Option<Look>) -> Look {
+    let (mut before, shown) = match before {
+        Some(look) => (look.standings, look.targets),
+        None => Default::default(),
+    };
     let snapshot = gateway.snapshot();
     let metrics = &gateway.telemetry.metrics;
     let quotas = snapshot.quotas();
@@ -66,7 +74,23 @@ fn look(gateway: &Gateway, mut before: HashMap<Arc<str>, Standing>) -> Look {
     Look {
         at: Instant::now(),
         standings,
+        targets: targets(&snapshot, metrics, shown),
     }
+}
+
+fn targets(
+    snapshot: &Snapshot,
+    metrics: &Metrics,
+    mut shown: HashMap<(Arc<str>, Arc<str>), Target>,
+) -> HashMap<(Arc<str>, Arc<str>), Target> {
+    let each = snapshot.targets().into_iter().map(|standing| {
+        let names = (standing.provider.clone(), standing.model.clone());
+        let known = shown.remove(&names);
+        let target = known.unwrap_or_else(|| metrics.target(&names.0, &names.1));
+        target.set_aside(standing.is_aside());
+        (names, target)
+    });
+    each.collect()
 }
 
 fn figures(quota: &Quota, total: &Total) -> Figures {

@@ -11,6 +11,7 @@ mod figures;
 mod problem;
 mod quotas;
 mod ready;
+mod routes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -13,6 +13,7 @@ use super::fault::{Fault, push_index, push_key, suggest};
 use super::platform::Team;
 use super::secret::Secret;
 use super::source::File;
+use super::telemetry::LlmContent;
 use super::template::{Template, Variable};
 use super::watched::Watched;
 
@@ -125,6 +126,7 @@ pub(super) struct Checker<'a> {
     names: Names,
     secrets: BTreeMap<String, Secret>,
     teams: BTreeMap<Arc<str>, Arc<Team>>,
+    llm_content: Option<LlmContent>,
 }
 
 impl<'a> Checker<'a> {
@@ -139,6 +141,7 @@ impl<'a> Checker<'a> {
             names: Names::default(),
             secrets: BTreeMap::new(),
             teams: BTreeMap::new(),
+            llm_content: None,
         }
     }
 
@@ -253,6 +256,16 @@ impl<'a> Checker<'a> {
             return None;
         }
         self.secrets.get(&*name).cloned()
+    }
+
+    /// Remembers that routes may show prompts and answers.
+    pub(super) fn show_content(&mut self, content: LlmContent) {
+        self.llm_content = Some(content);
+    }
+
+    /// What routes may show of prompts and answers.
+    pub(super) fn content(&self) -> Option<LlmContent> {
+        self.llm_content
     }
 
     /// Remembers a team.

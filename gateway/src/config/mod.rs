@@ -31,6 +31,7 @@ pub mod routes;
 mod schema;
 pub mod secret;
 mod sections;
+pub mod servers;
 mod shape;
 mod snapshot;
 mod source;
@@ -42,6 +43,7 @@ mod tls;
 mod unbuilt;
 pub mod units;
 pub mod upstreams;
+pub mod vertex;
 pub mod watched;
 
 pub use diff::{Change, diff};

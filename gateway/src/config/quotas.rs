@@ -44,17 +44,20 @@ pub struct Quota {
     pub on_store_failure: OnStoreFailure,
 }
 
-/// The only action that uses any of a unit, if not all do.
-pub(super) const fn used_by(unit: Unit) -> Option<&'static str> {
+/// Actions that ask models.
+pub(super) const ASK_MODELS: &[&str] = &["llm", "prompt"];
+
+/// The only actions that use any of a unit; none if all do.
+pub(super) const fn used_by(unit: Unit) -> &'static [&'static str] {
     match unit {
-        Unit::Requests | Unit::ConcurrentRequests => None,
-        Unit::KafkaBytes => Some("publish"),
+        Unit::Requests | Unit::ConcurrentRequests => &[],
+        Unit::KafkaBytes => &["publish"],
         Unit::Tokens
         | Unit::InputTokens
         | Unit::OutputTokens
         | Unit::CachedTokens
         | Unit::ReasoningTokens
-        | Unit::Money => Some("llm"),
+        | Unit::Money => ASK_MODELS,
     }
 }
 

@@ -18,7 +18,6 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
     let listeners = check_listeners(cx, files);
     let upstreams = each(cx, files, "upstreams", upstreams::check::check);
     let providers = each(cx, files, "providers", providers::check);
-    let models = each(cx, files, "models", models::check);
     let prices = single(cx, files, "prices").unwrap_or_else(|| unwritten("prices"));
     let prices = prices::check(cx, &prices);
     let kafka_clusters = each(cx, files, "kafka_clusters", kafka_clusters::check);
@@ -29,12 +28,16 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
         .filter_map(|item| consumers::check(cx, item))
         .map(Arc::new)
         .collect();
+    let groups: Vec<Arc<str>> = consumers.iter().flat_map(|c| c.groups.clone()).collect();
+    let models = each(cx, files, "models", |cx, item| {
+        models::check(cx, item, &groups)
+    });
     let counted: Vec<(At, Arc<quotas::Quota>)> = list(cx, files, "quotas")
         .iter()
         .filter_map(|item| Some((item.at.clone(), Arc::new(quotas::check(cx, item)?))))
         .collect();
     let quotas: Vec<_> = counted.iter().map(|(_, quota)| quota.clone()).collect();
-    let everywhere = check_policies(cx, files, &consumers, &quotas);
+    let everywhere = check_policies(cx, files, groups, &quotas);
     let (routes, all) = check_routes(cx, files, &everywhere);
     if all && !cx.is_faulty(&["routes", "policies", "quotas"]) {
         let around = quotas::Around {
@@ -156,15 +159,12 @@ fn check_listeners(cx: &mut Checker<'_>, files: &[Shaped]) -> Vec<Arc<listeners:
 fn check_policies(
     cx: &mut Checker<'_>,
     files: &[Shaped],
-    consumers: &[Arc<consumers::Consumer>],
+    groups: Vec<Arc<str>>,
     quotas: &[Arc<quotas::Quota>],
 ) -> Everywhere {
     let mut everywhere = Everywhere {
         quotas: quotas.to_vec(),
-        groups: consumers
-            .iter()
-            .flat_map(|consumer| consumer.groups.clone())
-            .collect(),
+        groups,
         ..Everywhere::default()
     };
     let Some(item) = single::<raw::policies::Policies>(cx, files, "policies") else {

@@ -20,7 +20,19 @@ pub struct Telemetry {
     pub access_log: AccessLog,
     /// Requests that took longer count as slow.
     pub slow_after: Duration,
+    /// What may be shown of prompts and answers.
+    pub llm_content: Option<LlmContent>,
 }
+
+/// Prompts and answers on spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LlmContent {
+    /// How much of a prompt, and how much of an answer, in bytes.
+    pub max_bytes: usize,
+}
+
+/// More than this of each is not shown: collectors take messages of 4 MiB unless told otherwise.
+const MOST_CONTENT: u64 = 256 << 10;
 
 /// An OTLP collector, over gRPC.
 #[derive(Debug, Clone)]
@@ -65,11 +77,35 @@ pub(super) fn check(cx: &mut Checker<'_>, item: &Item<raw::Telemetry>) -> Option
             return None;
         }
     };
+    let llm_content = match &item.raw.llm_content {
+        Some(content) => Some(check_content(cx, &item.at.key("llm_content"), content)?),
+        None => None,
+    };
     Some(Telemetry {
         otlp,
         access_log,
         slow_after: item.raw.slow_after.0,
+        llm_content,
     })
+}
+
+fn check_content(cx: &mut Checker<'_>, at: &At, raw: &raw::LlmContent) -> Option<LlmContent> {
+    let bytes = raw.max_bytes.0;
+    let max_bytes = usize::try_from(bytes)
+        .ok()
+        .filter(|_| bytes <= MOST_CONTENT);
+    if max_bytes.is_none() {
+        let message = format!(
+            "{} of a prompt is more than a span can carry",
+            raw.max_bytes
+        );
+        cx.fault(&at.key("max_bytes"), message, "give 256KiB at most");
+    }
+    let content = LlmContent {
+        max_bytes: max_bytes?,
+    };
+    cx.show_content(content);
+    Some(content)
 }
 
 fn check_otlp(cx: &mut Checker<'_>, at: &At, raw: &raw::Otlp) -> Option<Otlp> {

@@ -1,4 +1,5 @@
-//! Text with values of the request in it: `{path.x}`, `{header.x}`, `{query.x}`.
+//! Text with values of the request in it: `{path.x}`, `{header.x}`, `{query.x}`; in prompts
+//! `{consumer}`, `{team}`, `{header.x}` and what callers fill in.
 //!
 //! A template is parsed once, when the configuration is checked. It knows the
 //! names of the values it needs and not where they come from.
@@ -33,6 +34,12 @@ pub enum Variable {
     Header(HeaderName),
     /// The first query parameter of this name, percent-decoded.
     Query(Arc<str>),
+    /// Who calls.
+    Consumer,
+    /// Whose it is.
+    Team,
+    /// What the caller fills in under this name.
+    Argument(Arc<str>),
 }
 
 impl fmt::Display for Variable {
@@ -41,6 +48,9 @@ impl fmt::Display for Variable {
             Self::Path(name) => write!(f, "{{path.{name}}}"),
             Self::Header(name) => write!(f, "{{header.{name}}}"),
             Self::Query(name) => write!(f, "{{query.{name}}}"),
+            Self::Consumer => f.write_str("{consumer}"),
+            Self::Team => f.write_str("{team}"),
+            Self::Argument(name) => write!(f, "{{variables.{name}}}"),
         }
     }
 }
@@ -54,41 +64,80 @@ pub struct Malformed {
     pub hint: String,
 }
 
+/// A piece of text as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Piece<'t> {
+    /// What stands for itself, its braces single.
+    Literal(String),
+    /// What stands between braces.
+    Variable(&'t str),
+}
+
+/// Takes text apart at its braces; `{{` and `}}` are braces that stand for themselves. No two
+/// literals are neighbours, and none is empty.
+pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Malformed> {
+    let mut pieces = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        literal.push_str(&rest[..at]);
+        let brace = &rest[at..at + 1];
+        let after = &rest[at + 1..];
+        if let Some(after) = after.strip_prefix(brace) {
+            literal.push_str(brace);
+            rest = after;
+            continue;
+        }
+        let Some((name, after)) = after.split_once('}').filter(|_| brace == "{") else {
+            return Err(Malformed {
+                message: format!("\"{brace}\" without its counterpart"),
+                hint: format!("write \"{brace}{brace}\" for the character itself"),
+            });
+        };
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+        }
+        pieces.push(Piece::Variable(name));
+        rest = after;
+    }
+    literal.push_str(rest);
+    if !literal.is_empty() {
+        pieces.push(Piece::Literal(literal));
+    }
+    Ok(pieces)
+}
+
 impl Template {
     /// Reads `{path.x}`, `{header.x}` and `{query.x}`; `{{` and `}}` are braces.
     ///
     /// # Errors
     /// An unknown variable, a lone brace, or a name that cannot be one.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
-        let mut segments = Vec::new();
-        let mut literal = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find(['{', '}']) {
-            literal.push_str(&rest[..at]);
-            let brace = &rest[at..at + 1];
-            let after = &rest[at + 1..];
-            if let Some(after) = after.strip_prefix(brace) {
-                literal.push_str(brace);
-                rest = after;
-                continue;
-            }
-            let Some((name, after)) = after.split_once('}').filter(|_| brace == "{") else {
-                return Err(Malformed {
-                    message: format!("\"{brace}\" without its counterpart"),
-                    hint: format!("write \"{brace}{brace}\" for the character itself"),
-                });
-            };
-            if !literal.is_empty() {
-                segments.push(Segment::Literal(std::mem::take(&mut literal).into()));
-            }
-            segments.push(Segment::Variable(Variable::parse(name)?));
-            rest = after;
-        }
-        literal.push_str(rest);
-        if !literal.is_empty() {
-            segments.push(Segment::Literal(literal.into()));
-        }
-        Ok(Self { segments })
+        Self::read(text, Variable::parse)
+    }
+
+    /// Reads text of a prompt: `{consumer}`, `{team}` and `{header.x}`; `{variables.x}` beside, if
+    /// callers fill it in.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_prompt(text: &str, filled: bool) -> Result<Self, Malformed> {
+        Self::read(text, |name| Variable::of_prompt(name, filled))
+    }
+
+    fn read(
+        text: &str,
+        variable: impl Fn(&str) -> Result<Variable, Malformed>,
+    ) -> Result<Self, Malformed> {
+        let segments = pieces(text)?.into_iter().map(|piece| {
+            Ok(match piece {
+                Piece::Literal(text) => Segment::Literal(text.into()),
+                Piece::Variable(name) => Segment::Variable(variable(name)?),
+            })
+        });
+        Ok(Self {
+            segments: segments.collect::<Result<_, _>>()?,
+        })
     }
 
     /// The pieces, in order. No two literals are neighbours.
@@ -144,14 +193,38 @@ impl Variable {
             Some((_, "")) => Err(unknown()),
             Some(("path", name)) => Ok(Self::Path(name.into())),
             Some(("query", name)) => Ok(Self::Query(name.into())),
-            Some(("header", name)) => HeaderName::from_bytes(name.as_bytes())
-                .map(Self::Header)
-                .map_err(|_| Malformed {
-                    message: format!("\"{name}\" is no header name"),
-                    hint: "header names are letters, digits and \"-\"".to_owned(),
-                }),
+            Some(("header", name)) => Self::header(name),
             _ => Err(unknown()),
         }
+    }
+
+    /// The same, in a prompt.
+    fn of_prompt(text: &str, filled: bool) -> Result<Self, Malformed> {
+        match text.split_once('.') {
+            None if text == "consumer" => Ok(Self::Consumer),
+            None if text == "team" => Ok(Self::Team),
+            Some(("header", name)) if !name.is_empty() => Self::header(name),
+            Some(("variables", name)) if filled && !name.is_empty() => {
+                Ok(Self::Argument(name.into()))
+            }
+            _ => Err(Malformed {
+                message: format!("no variable \"{{{text}}}\""),
+                hint: match filled {
+                    true => "known are {consumer}, {team}, {header.NAME} and {variables.NAME}",
+                    false => "known are {consumer}, {team} and {header.NAME}",
+                }
+                .to_owned(),
+            }),
+        }
+    }
+
+    fn header(name: &str) -> Result<Self, Malformed> {
+        HeaderName::from_bytes(name.as_bytes())
+            .map(Self::Header)
+            .map_err(|_| Malformed {
+                message: format!("\"{name}\" is no header name"),
+                hint: "header names are letters, digits and \"-\"".to_owned(),
+            })
     }
 }
 

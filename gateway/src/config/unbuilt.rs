@@ -12,14 +12,10 @@ const KEYS: &[(&str, &str)] = &[
         "use forward, which passes GraphQL through",
     ),
     ("routes[].subscribe", "leave the route out"),
-    ("models[].strategy", "give one target and leave it out"),
 ];
 
 /// Words at a path; and what to do instead.
 const WORDS: &[(&str, &str, &str)] = &[
-    ("providers[].dialect", "anthropic", "use dialect openai"),
-    ("providers[].dialect", "gemini", "use dialect openai"),
-    ("providers[].dialect", "bedrock", "use dialect openai"),
     ("quotas[].unit", "graphql_cost", "use unit requests"),
     ("quotas[].unit", "websocket_messages", "use unit requests"),
 ];

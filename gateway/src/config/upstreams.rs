@@ -38,6 +38,8 @@ pub struct Upstream {
     pub retries: Retries,
     /// The most connections to one endpoint at once.
     pub max_connections_per_endpoint: Option<usize>,
+    /// Whether names of header fields stay as HTTP/1 spelled them.
+    pub preserve_header_case: bool,
 }
 
 /// One address of an upstream.

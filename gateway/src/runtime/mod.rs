@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use weir_telemetry::trace::Sampler;
 use weir_telemetry::{Metrics, metrics};
 
+use crate::action::llm::{Standing, Standings};
 use crate::action::publish::Producer;
 use crate::action::{self, Action};
 use crate::config::kafka_clusters::Cluster;
@@ -31,6 +32,10 @@ pub(crate) enum Dialect {
     Problem,
     /// OpenAI's error object.
     OpenAi,
+    /// Anthropic's.
+    Anthropic,
+    /// Google's `Status`, as Gemini's callers read it.
+    Gemini,
 }
 
 /// One route, ready to serve.
@@ -39,8 +44,6 @@ pub(crate) struct Route {
     pub(crate) name: Arc<str>,
     /// The team that owns it.
     pub(crate) team: Option<Arc<str>>,
-    /// The language of its errors.
-    pub(crate) dialect: Dialect,
     /// What it demands.
     pub(crate) chain: Chain,
     /// What it does.
@@ -66,6 +69,8 @@ pub(crate) struct Snapshot {
     upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     producers: HashMap<Arc<str>, Arc<Producer>>,
     listeners: HashMap<Arc<str>, Arc<Listener>>,
+    /// What is known of the targets of models.
+    standings: Standings,
     /// The organisation of each team that has one.
     organisations: HashMap<Arc<str>, Arc<str>>,
     /// In the order written.
@@ -112,6 +117,11 @@ impl Snapshot {
         }
     }
 
+    /// The targets of models, for those who watch them.
+    pub(crate) fn targets(&self) -> Vec<&Arc<Standing>> {
+        self.standings.all()
+    }
+
     /// The upstreams, for those who watch them.
     pub(crate) fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
         self.upstreams.values()
@@ -128,6 +138,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) quotas: HashMap<Arc<str>, Arc<Quota>>,
     /// Who presents which key.
     pub(crate) directory: Arc<Directory>,
+    /// What is known of the targets of models.
+    pub(crate) standings: Standings,
     upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     producers: HashMap<Arc<str>, Arc<Producer>>,
 }
@@ -157,10 +169,12 @@ pub(crate) fn compile(
     metrics: &Metrics,
 ) -> Result<Snapshot, String> {
     let config = &loaded.config;
+    let vertex = config.providers.iter().filter_map(|p| p.vertex.as_ref());
     let definitions = config
         .upstreams
         .iter()
-        .chain(config.providers.iter().map(|provider| &provider.upstream));
+        .chain(config.providers.iter().map(|provider| &provider.upstream))
+        .chain(vertex.map(|vertex| &vertex.tokens));
     let upstreams: HashMap<_, _> = definitions
         .map(|definition| {
             let before = previous.and_then(|p| p.upstreams.get(&definition.name));
@@ -181,6 +195,11 @@ pub(crate) fn compile(
         producers: producers(config, previous)?,
         quotas: policy::quota::definitions(&config.quotas, &by_name),
         directory: Arc::new(Directory::new(&config.consumers)),
+        standings: Standings::new(
+            &config.models,
+            &config.providers,
+            previous.map(|p| &p.standings),
+        ),
         upstreams,
     };
     let routes = config
@@ -195,6 +214,7 @@ pub(crate) fn compile(
     let Parts {
         upstreams,
         producers,
+        standings,
         ..
     } = parts;
     Ok(Snapshot {
@@ -210,6 +230,7 @@ pub(crate) fn compile(
             .collect(),
         upstreams,
         producers,
+        standings,
         organisations: config
             .teams
             .iter()
@@ -267,7 +288,6 @@ fn route(route: &Arc<config::Route>, parts: &Parts<'_>) -> Result<Arc<Route>, St
     Ok(Arc::new(Route {
         name: route.name.clone(),
         team: route.team.clone(),
-        dialect: action.dialect(),
         metrics: parts.metrics.route(&route.name, team, &chain.kinds()),
         chain,
         action,

@@ -1,29 +1,82 @@
-//! A model's answer on its way to the caller: what its head says, and who passes its body on.
+//! A provider's answer on its way to the caller: what its head says, and who passes its body on.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::StatusCode;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use bytes::BytesMut;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, StatusCode};
+use pingora_http::ResponseHeader;
+use weir_protocols::gemini;
+use weir_protocols::llm::Envelope;
 use weir_telemetry::Code;
 
+use super::api::{Inbound, Outbound};
+use super::ask::Asked;
 use super::budget::Budget;
-use super::stream::{self, Ended, Meter};
-use super::whole;
+use super::fault::{self, Failed};
+use super::guard::Guards;
+use super::model::{Model, Target};
+use super::target::Turn;
+use super::{embed, stream, whole};
+use crate::config::routes::prompt::Schema;
 use crate::error::GatewayError;
 use crate::policy::quota::Usage;
-use crate::proxy::{Downstream, Request, respond};
-use crate::upstream::{Answer, Body};
+use crate::proxy::{self, Downstream, Request, reply, respond};
+use crate::upstream::{Answer, Body, Exchange, Incoming};
 
-/// What the caller asked for.
-pub(super) struct Wishes<'a> {
-    /// A stream.
-    pub(super) stream: bool,
-    /// Usage at its end.
-    pub(super) usage: bool,
-    /// So many choices, at least one.
+const WEIR_MODEL: HeaderName = HeaderName::from_static("weir-model");
+const WEIR_PROVIDER: HeaderName = HeaderName::from_static("weir-provider");
+const WEIR_DROPPED: HeaderName = HeaderName::from_static("weir-dropped");
+
+/// The longest refusal that is read, in bytes.
+const MAX_REFUSAL: usize = 64 << 10;
+
+/// One call of one target.
+pub(super) struct Call<'c> {
+    pub(super) asked: &'c Asked<'c>,
+    pub(super) model: &'c Model,
+    pub(super) target: &'c Target,
+    /// Its turn.
+    pub(super) turn: &'c Turn<'c>,
+    /// What of the caller's request did not go to it.
+    pub(super) dropped: &'c [String],
+    /// What the provider is spoken to by.
+    pub(super) speaks: Outbound,
+    /// Whether that is as the caller speaks.
+    pub(super) alike: bool,
+    /// Whether somebody else can be asked.
+    pub(super) more: bool,
+}
+
+/// An answer as its caller wants it.
+pub(super) struct Wanted<'w> {
+    /// What the caller speaks.
+    pub(super) caller: Inbound,
+    /// What the provider speaks.
+    pub(super) provider: Outbound,
+    /// What stands around the answer where the provider gives nothing.
+    pub(super) envelope: Envelope<'w>,
+    /// How many choices were asked for.
     pub(super) choices: u64,
-    /// What is reserved for it, if it is counted.
-    pub(super) budget: Option<Budget<'a>>,
+    /// Whether a stream is to say at its end what was used.
+    pub(super) usage: bool,
+    /// Whether it is to be one JSON array instead of events.
+    pub(super) array: bool,
+    /// What it has to fit.
+    pub(super) expected: Option<&'w Schema>,
+    /// How long a stream may be silent before the caller is told that it lives on.
+    pub(super) keep_alive: Option<Duration>,
+    /// What is to be done to what it says.
+    pub(super) guards: &'w Guards,
+    /// Whose turn it is.
+    pub(super) turn: &'w Turn<'w>,
+}
+
+impl Wanted<'_> {
+    /// Whether the provider's bytes may go to the caller as they come.
+    pub(super) const fn is_alike(&self) -> bool {
+        self.caller.is(self.provider) && !self.array && self.guards.is_empty()
+    }
 }
 
 /// Passes an answer on.
@@ -32,110 +85,164 @@ pub(super) async fn pass(
     down: &mut Downstream,
     answer: Answer,
     body: &mut Body,
-    wishes: Wishes<'_>,
-) -> Result<(), GatewayError> {
-    let Answer {
-        mut head,
-        mut exchange,
-    } = answer;
-    if let Some(error) = provider_fault(head.status, &head.headers) {
+    call: &Call<'_>,
+    budget: Option<&mut Budget<'_>>,
+) -> Result<(), Failed> {
+    let Answer { head, mut exchange } = answer;
+    if let Some(mut error) = fault::of_status(head.status, &head.headers) {
         request.usage = Some(Usage::nothing());
+        let is_limit = matches!(
+            error.code,
+            Code::ProviderRateLimited | Code::ProviderOverloaded
+        );
+        let in_body = call.target.provider.api == Outbound::Gemini && error.retry_after.is_none();
+        if is_limit && in_body {
+            match refusal(request, down, &mut exchange, body).await {
+                Ok(said) => error.retry_after = gemini::error::retry_after(&said),
+                Err(Failed::Next(_)) => {}
+                Err(left) => {
+                    exchange.abandon(request, left.error());
+                    return Err(left);
+                }
+            }
+        }
         exchange.abandon(request, &error);
-        return Err(error);
+        return Err(Failed::Next(error));
     }
-    let ok = head.status == StatusCode::OK;
-    if ok && let Some(error) = unreadable(&head.headers, wishes.stream) {
+    if head.status != StatusCode::OK {
+        return refused(request, down, head, exchange, body, call).await;
+    }
+    let (caller, provider) = (call.asked.api, call.speaks);
+    if let Some(error) = fault::unreadable(&head.headers, provider, call.asked.stream()) {
         // Whatever it is, it may have cost what was reserved.
         exchange.abandon(request, &error);
-        return Err(error);
+        return Err(Failed::Next(error));
     }
-    let is_stream = ok && wishes.stream;
-    if is_stream {
-        // An event may be hidden or added, so that it has no length known before.
-        head.remove_header(&CONTENT_LENGTH);
+    say_who(request, call);
+    if let Some(embed) = call.asked.embed() {
+        return embed::pass(request, down, (head, exchange), body, (embed, call), budget).await;
     }
-    if let Some(reply) = respond::head(request, down, head, false).await? {
-        return crate::proxy::reply::send(request, down, reply).await;
-    }
-    let (usage, counted) = (wishes.usage, (wishes.budget, wishes.choices));
-    let passed = if is_stream {
-        let meter = counted.0.map(|budget| Meter::new(budget, counted.1));
-        stream::pass(request, down, &mut exchange, body, usage, meter).await
-    } else {
-        let passed = whole::pass(request, down, &mut exchange, body, ok, counted).await;
-        passed.map(|()| Ended::Whole)
+    let id = request.record.request_id.as_str().to_owned();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let envelope = Envelope {
+        id: &id,
+        model: &call.target.model,
+        created: since.map_or(0, |since| since.as_secs()),
     };
-    match passed {
-        Ok(Ended::Whole) => {
-            exchange.finish(request);
-            Ok(())
-        }
-        Ok(Ended::Cut(cut, mut meter)) => {
-            // It was not read to its end, so that this closes it: the provider shall stop before
-            // the caller, who may be slow, is told.
-            exchange.finish(request);
-            cut.tell(request, down, &mut meter, usage).await
-        }
-        Err(error) => {
-            exchange.abandon(request, &error);
-            Err(error)
-        }
+    let wanted = Wanted {
+        caller,
+        provider,
+        envelope,
+        choices: call.asked.choices(),
+        usage: call.asked.usage(),
+        array: call.asked.array(),
+        expected: call.asked.expected,
+        keep_alive: call.asked.keep_alive,
+        guards: call.asked.guards(),
+        turn: call.turn,
+    };
+    match call.asked.stream() {
+        true => stream::pass(request, down, head, exchange, body, wanted, budget).await,
+        false => whole::pass(request, down, head, exchange, body, wanted, budget).await,
     }
 }
 
-/// What a provider's refusal is to our caller. Other 4xx are about the request and pass as they
-/// are.
-fn provider_fault(status: StatusCode, headers: &HeaderMap) -> Option<GatewayError> {
-    let code = match status.as_u16() {
-        429 => Code::ProviderRateLimited,
-        401 | 403 => Code::ProviderCredentialRejected,
-        503 | 529 => Code::ProviderOverloaded,
-        500..=599 => Code::ProviderError,
-        // No API of this dialect sends its callers elsewhere.
-        300..=399 => Code::ProviderResponseInvalid,
-        _ => return None,
-    };
-    let error =
-        GatewayError::new(code).source(format!("the provider answered {}", status.as_u16()));
-    let after = headers
-        .get(RETRY_AFTER)
-        .and_then(|v| v.to_str().ok())
-        .and_then(|v| v.parse().ok());
-    Some(match after {
-        Some(seconds) => error.retry_after(Duration::from_secs(seconds)),
-        None => error,
-    })
+/// Says in the answer's head who gave it, whatever is said of an earlier try.
+fn say_who(request: &mut Request, call: &Call<'_>) {
+    let told = &mut request.answer_headers;
+    if request.record.attempts.len() > 1 {
+        told.retain(|(name, _)| ![WEIR_MODEL, WEIR_PROVIDER, WEIR_DROPPED].contains(name));
+    }
+    told.push((WEIR_MODEL, call.model.field.clone()));
+    told.push((WEIR_PROVIDER, call.target.provider.field.clone()));
+    if !call.dropped.is_empty() {
+        told.push((WEIR_DROPPED, dropped(call.dropped)));
+    }
 }
 
-/// Why the head of a completion says that it is none a caller could read. A provider that does not
-/// say what it sends is believed to send what was asked for.
-fn unreadable(headers: &HeaderMap, stream: bool) -> Option<GatewayError> {
-    let invalid = |why: String| Some(GatewayError::new(Code::ProviderResponseInvalid).source(why));
-    if let Some(coding) = headers
-        .get(CONTENT_ENCODING)
-        .filter(|v| v.as_bytes() != b"identity")
-    {
-        return invalid(format!(
-            "the provider answered in the coding {coding:?}, and was asked for none"
-        ));
-    }
-    let sent = headers.get(CONTENT_TYPE)?;
-    let essence = sent
-        .to_str()
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim();
-    let expected = if stream {
-        "text/event-stream"
-    } else {
-        "application/json"
+/// The names of what was dropped: the first of them, since callers choose some.
+fn dropped(names: &[String]) -> HeaderValue {
+    const MOST: usize = 16;
+    let is_plain = |name: &&String| {
+        name.len() <= 64
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() || byte == b' ')
     };
-    if essence.eq_ignore_ascii_case(expected) {
-        return None;
+    let plain: Vec<&str> = names.iter().filter(is_plain).map(|name| &**name).collect();
+    let mut list = plain[..plain.len().min(MOST)].join(", ");
+    let left = names.len() - plain.len().min(MOST);
+    if left > 0 {
+        list.push_str(&format!(", {left} more"));
     }
-    invalid(format!(
-        "the provider answered with {sent:?} instead of {expected}"
-    ))
+    let list = list.trim_start_matches(", ");
+    HeaderValue::from_str(list).expect("visible ASCII")
+}
+
+/// What the provider says of the request itself: as it is, or in the caller's words. Somebody else
+/// may know what this one does not.
+async fn refused(
+    request: &mut Request,
+    down: &mut Downstream,
+    head: Box<ResponseHeader>,
+    mut exchange: Exchange,
+    body: &mut Body,
+    call: &Call<'_>,
+) -> Result<(), Failed> {
+    request.usage = Some(Usage::nothing());
+    if head.status == StatusCode::NOT_FOUND && call.more {
+        let error = GatewayError::new(Code::ProviderError).source("the provider answered 404");
+        exchange.abandon(request, &error);
+        return Err(Failed::Next(error));
+    }
+    let said = refusal(request, down, &mut exchange, body).await?;
+    exchange.finish(request);
+    let (caller, provider) = (call.asked.api, call.speaks);
+    if caller == Inbound::Prompt {
+        // Who asks here has no part in what the provider was told.
+        let error = provider.read_error(head.status.as_u16(), None, &said);
+        return Err(Failed::Final(fault::refused(head.status, &error)));
+    }
+    let (head, out) = if call.alike {
+        let mut head = head;
+        let length = HeaderValue::from(said.len());
+        head.insert_header(CONTENT_LENGTH, length)
+            .expect("a number is a valid value");
+        (head, said.freeze())
+    } else {
+        let kind = head.headers.get("x-amzn-errortype");
+        let kind = kind.and_then(|kind| kind.to_str().ok());
+        let error = provider.read_error(head.status.as_u16(), kind, &said);
+        let out = proxy::dialect::error(request, caller.dialect(), head.status, &error, None);
+        let fields = [
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (CONTENT_LENGTH, HeaderValue::from(out.len())),
+        ];
+        (fault::head(head.status, fields)?, out)
+    };
+    say_who(request, call);
+    if let Some(answered) = respond::head(request, down, head, false).await? {
+        return Ok(reply::send(request, down, answered).await?);
+    }
+    down.write_chunk(out).await?;
+    Ok(down.write_end(None).await?)
+}
+
+/// What a provider says in the body of a refusal, as far as it is read.
+async fn refusal(
+    request: &mut Request,
+    down: &mut Downstream,
+    exchange: &mut Exchange,
+    body: &mut Body,
+) -> Result<BytesMut, Failed> {
+    let mut said = BytesMut::new();
+    loop {
+        match exchange.next(request, down, body).await? {
+            Incoming::Chunk(chunk) if said.len() + chunk.len() <= MAX_REFUSAL => {
+                said.extend_from_slice(&chunk);
+            }
+            Incoming::End(_) | Incoming::Chunk(_) => return Ok(said),
+            Incoming::Informational(_) | Incoming::Head(_) => {}
+        }
+    }
 }

@@ -15,16 +15,23 @@
 //! Whole answers that nobody limited are reserved up to 4096 where that is little beside what is
 //! left, so that only want of room ends one at a guess. Streams are reserved anew as they flow, by
 //! [`Meter`](super::stream::Meter). A quota that is not enforced takes part as one that says `finish`.
+//!
+//! Each target is reserved for before it is called, at its own price. What quotas by provider hold
+//! for one that failed is settled then, at what it cost; the others add what the next may cost more.
+
+use std::ptr;
+use std::sync::Arc;
 
 use http::HeaderMap;
-use weir_protocols::openai::chat;
 
+use super::ask::Asked;
 use super::budget::{Budget, Prompt, depends_on_tokens};
-use super::{Model, learned, spend};
+use super::model::{Model, Target};
+use super::{learned, spend};
 use crate::error::GatewayError;
-use crate::policy::quota::{Bound, Outlook, Quotas};
+use crate::policy::quota::{self, Bound, Outlook, Quotas, Usage};
 use crate::proxy::Request;
-use crate::quota::{OnExhausted, Refused};
+use crate::quota::{Amounts, By, OnExhausted, Refused, Unit};
 
 /// The most that is set aside for an answer which nobody limits, in tokens per choice.
 const DEFAULT_OUTPUT: u64 = learned::CEILING;
@@ -42,7 +49,7 @@ fn total(each: u64, choices: u64) -> u64 {
     each.saturating_mul(choices).min(LARGEST_OUTPUT)
 }
 
-/// What a call may do.
+/// What a call may do, at one target after another.
 #[derive(Default)]
 pub(super) struct Grant<'a> {
     /// The limit on output per choice that must go upstream with it, so that what is reserved
@@ -50,48 +57,118 @@ pub(super) struct Grant<'a> {
     pub(super) limit: Option<u64>,
     /// What is reserved, if the answer is counted.
     pub(super) budget: Option<Budget<'a>>,
+    /// What counts it; `None` if nothing waited for a target.
+    quotas: Option<Arc<Quotas>>,
+    /// Whom it was reserved for last.
+    target: Option<&'a Target>,
+    /// What is reserved for it, and what quotas that do not count by provider may hold beyond that,
+    /// since a dearer target failed.
+    entered: Amounts,
+    kept: Amounts,
 }
 
-/// Reserves what the call may use.
-pub(super) async fn reserve<'a>(
-    request: &mut Request,
-    headers: &HeaderMap,
-    chat: &'a chat::Request<'a>,
-    model: &'a Model,
-) -> Result<Grant<'a>, GatewayError> {
-    let Some(quotas) = request.deferred_quotas.take() else {
-        return Ok(Grant::default());
-    };
-    let who = Bound {
-        model: Some(&model.name),
-        provider: Some(&model.provider.name),
-        ..Bound::default()
-    };
-    let outlook = quotas.outlook(request, who);
-    let plan = Plan::of(request, outlook, chat, model);
-    let mut call = Call {
-        quotas: &quotas,
-        headers,
-        who,
-        choices: chat.n,
-        prompt: Prompt::new(chat, &model.provider_model),
-    };
-    let output = call.begin(request, &plan).await?;
-    if !outlook.counted {
-        return Ok(Grant::default());
+/// Why a call was not let in to one target.
+pub(super) struct Refusal {
+    /// What the caller is told if it is to none.
+    pub(super) error: GatewayError,
+    /// Whether it is about this target: another may be let in.
+    pub(super) of_target: bool,
+}
+
+impl<'a> Grant<'a> {
+    /// Of a call that nothing is reserved for yet.
+    pub(super) fn of(request: &mut Request) -> Self {
+        Self {
+            quotas: request.deferred_quotas.take(),
+            ..Self::default()
+        }
     }
-    let all = total(output, chat.n);
-    let mut budget = Budget::new(request, call.prompt, all, outlook.on_exhausted);
-    let limit = plan.limit(request, &mut budget, chat.n).await;
-    let told = limit.into_iter().chain(plan.wanted).min();
-    budget.allowed = told.map(|told| total(told, chat.n));
-    if budget.output > all {
-        quotas.tell(request);
+
+    /// Whether something is reserved, and of another provider than this target's.
+    pub(super) fn is_of_another(&self, target: &Target) -> bool {
+        self.target
+            .is_some_and(|other| other.provider.name != target.provider.name)
     }
-    Ok(Grant {
-        limit,
-        budget: Some(budget),
-    })
+
+    /// Reserves what the call may use of `target`, at its price; nothing, if that is done. What was
+    /// reserved for another provider is settled at `cost`, or in full if nobody knows.
+    pub(super) async fn enter(
+        &mut self,
+        request: &mut Request,
+        headers: &HeaderMap,
+        (asked, model): (&'a Asked<'a>, &Model),
+        target: &'a Target,
+        cost: Option<Usage>,
+    ) -> Result<(), Refusal> {
+        let Some(quotas) = self.quotas.clone() else {
+            return Ok(());
+        };
+        if self.target.is_some_and(|other| ptr::eq(other, target)) {
+            return Ok(());
+        }
+        let who = Bound {
+            model: Some(&model.name),
+            provider: Some(&target.provider.name),
+            ..Bound::default()
+        };
+        let outlook = quotas.outlook(request, who);
+        let mut plan = Plan::of(request, outlook, asked, model);
+        if let Some(budget) = &self.budget {
+            // As much as was to be had already.
+            plan.first = plan.first.max(budget.output / asked.choices());
+        }
+        let mut call = Call {
+            quotas: &quotas,
+            headers,
+            who,
+            choices: asked.choices(),
+            prompt: Prompt::new(asked.prompt(), &target.model),
+            before: self.before(cost),
+        };
+        let output = call.begin(request, &plan).await;
+        let output = output.map_err(|refused| Refusal {
+            of_target: is_of_target(&refused),
+            error: quotas.refused(&refused),
+        })?;
+        let all = total(output, asked.choices());
+        self.entered = spend::bound(request.price.as_ref(), call.prompt.tokens, all);
+        let kept = call.before.map(|before| before.kept);
+        self.kept = spend::most(&kept.unwrap_or_default(), &self.entered);
+        self.target = Some(target);
+        if !outlook.counted {
+            return Ok(());
+        }
+        let mut budget = Budget::new(request, call.prompt, all, outlook.on_exhausted);
+        self.limit = plan.limit(request, &mut budget, asked.choices()).await;
+        let told = self.limit.into_iter().chain(plan.wanted).min();
+        budget.allowed = told.map(|told| total(told, asked.choices()));
+        if budget.output > all || kept.is_some() {
+            quotas.tell(request);
+        }
+        self.budget = Some(budget);
+        Ok(())
+    }
+
+    /// What is held for the target that failed.
+    fn before(&self, cost: Option<Usage>) -> Option<Before<'a>> {
+        let other = self.target?;
+        let budget = self.budget.as_ref();
+        let grown = budget.map(|budget| budget.grown(&self.entered));
+        Some(Before {
+            provider: &other.provider.name,
+            kept: spend::sum(&self.kept, &grown.unwrap_or_default()),
+            cost,
+        })
+    }
+}
+
+/// Whether a refusal is about whom the call was for: quotas by provider, and prices.
+fn is_of_target(refused: &Refused) -> bool {
+    let quota = match refused {
+        Refused::Exhausted(refusal) => &refusal.quota,
+        Refused::Unavailable(unavailable) => &unavailable.quota,
+    };
+    quota.by.contains(&By::Provider) || quota.unit == Unit::Money
 }
 
 /// How a call begins, in tokens per choice.
@@ -105,14 +182,14 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(request: &Request, outlook: Outlook, chat: &chat::Request<'_>, model: &Model) -> Self {
-        let wanted = chat.output_limit.as_ref().map(|limit| limit.tokens);
+    fn of(request: &Request, outlook: Outlook, asked: &Asked<'_>, model: &Model) -> Self {
+        let wanted = asked.limit();
         let on_exhausted = outlook.on_exhausted;
         let learned = || {
             let consumer = request.consumer.as_ref().map(|consumer| &consumer.name);
             request.gateway.learned.bound(consumer, &model.name)
         };
-        let first = match (on_exhausted, chat.stream, wanted) {
+        let first = match (on_exhausted, asked.stream(), wanted) {
             _ if !outlook.counted => 0,
             (Some(OnExhausted::Refuse), _, wanted) => wanted.unwrap_or_else(learned),
             (_, true, wanted) => wanted.unwrap_or(u64::MAX).min(FIRST_OUTPUT),
@@ -125,7 +202,7 @@ impl Plan {
         };
         Self {
             on_exhausted,
-            stream: chat.stream,
+            stream: asked.stream(),
             wanted,
             first,
             least,
@@ -176,13 +253,25 @@ struct Call<'a, 'q> {
     who: Bound<'q>,
     choices: u64,
     prompt: Prompt<'a>,
+    /// What is reserved already, if another target failed.
+    before: Option<Before<'q>>,
+}
+
+/// What a call held when its last target failed.
+struct Before<'q> {
+    /// Whom quotas by provider hold something of.
+    provider: &'q Arc<str>,
+    /// What the others hold.
+    kept: Amounts,
+    /// What that target cost.
+    cost: Option<Usage>,
 }
 
 impl Call<'_, '_> {
     /// Reserves as planned, or as little less as there is room for; returns how much output per
     /// choice. Each turn leaves less for the answer, so that even a quota others draw from ends
     /// this; and a refusal is about the least that would do.
-    async fn begin(&mut self, request: &mut Request, plan: &Plan) -> Result<u64, GatewayError> {
+    async fn begin(&mut self, request: &mut Request, plan: &Plan) -> Result<u64, Refused> {
         let mut output = plan.first;
         loop {
             let refused = match self.reserve(request, output).await {
@@ -194,7 +283,7 @@ impl Call<'_, '_> {
             }
             match self.room(request, &refused) {
                 Some(room) if output > plan.least => output = room.clamp(plan.least, output - 1),
-                _ => return Err(self.quotas.refused(&refused)),
+                _ => return Err(refused),
             }
         }
     }
@@ -205,7 +294,18 @@ impl Call<'_, '_> {
             amounts: spend::bound(price, prompt, total(output, self.choices)),
             ..self.who
         };
-        self.quotas.reserve(request, self.headers, bound).await
+        let (quotas, headers) = (self.quotas, self.headers);
+        let Some(before) = &self.before else {
+            return quotas.reserve(request, headers, bound).await;
+        };
+        let more = spend::beyond(&bound.amounts, &before.kept);
+        match Some(&**before.provider) == self.who.provider {
+            true => quota::add(request, &more).await,
+            false => {
+                let cost = before.cost;
+                quotas.shift(request, headers, bound, &more, cost).await
+            }
+        }
     }
 
     /// The output per choice that what is left of the quota that refused has room for.
@@ -214,7 +314,14 @@ impl Call<'_, '_> {
             return None;
         };
         let (price, unit) = (request.price.as_ref(), refusal.quota.unit);
-        let output = spend::output_within(price, unit, refusal.remaining, self.prompt.tokens)?;
+        let moved = |before: &&Before<'_>| {
+            Some(&**before.provider) != self.who.provider
+                && refusal.quota.by.contains(&By::Provider)
+        };
+        let kept = self.before.as_ref().filter(|before| !moved(before));
+        let held = kept.map_or(0, |before| before.kept.get(unit));
+        let left = refusal.remaining.saturating_add(held);
+        let output = spend::output_within(price, unit, left, self.prompt.tokens)?;
         Some(output / self.choices)
     }
 }

@@ -3,7 +3,7 @@
 //! Amounts are tokens of all choices together. Bytes bound a prompt from above and cost nothing to
 //! count; exactly it is counted, once, when that bound stands in the way.
 
-use weir_protocols::openai::chat;
+use weir_protocols::llm::prompt::Prompt as Asked;
 
 use super::{count, spend};
 use crate::policy::quota;
@@ -13,7 +13,7 @@ use crate::quota::{Amounts, OnExhausted, Refused, Unit};
 
 /// What a call's prompt comes to.
 pub(super) struct Prompt<'a> {
-    chat: &'a chat::Request<'a>,
+    asked: &'a dyn Asked,
     /// The provider's name for the model.
     pub(super) model: &'a str,
     /// The most tokens that it can be.
@@ -22,11 +22,11 @@ pub(super) struct Prompt<'a> {
 }
 
 impl<'a> Prompt<'a> {
-    pub(super) fn new(chat: &'a chat::Request<'a>, model: &'a str) -> Self {
+    pub(super) fn new(asked: &'a dyn Asked, model: &'a str) -> Self {
         Self {
-            chat,
+            asked,
             model,
-            tokens: count::bound(chat, model),
+            tokens: count::bound(asked, model),
             counted: false,
         }
     }
@@ -37,7 +37,7 @@ impl<'a> Prompt<'a> {
             return false;
         }
         let bound = self.tokens;
-        self.tokens = count::exact(self.chat, self.model).await;
+        self.tokens = count::exact(self.asked, self.model).await;
         self.counted = true;
         self.tokens < bound
     }
@@ -76,6 +76,11 @@ impl<'a> Budget<'a> {
         }
     }
 
+    /// What was reserved since it was so much.
+    pub(super) fn grown(&self, from: &Amounts) -> Amounts {
+        spend::beyond(&self.held, from)
+    }
+
     /// Whether an answer ends where no more is to be had for it.
     pub(super) const fn ends(&self) -> bool {
         matches!(
@@ -101,7 +106,7 @@ impl<'a> Budget<'a> {
             let refused = match quota::top_up(request, &more).await {
                 Ok(()) => {
                     // Of what the prompt turned out not to need, some may be left.
-                    self.held = sum(&self.held, &more);
+                    self.held = spend::sum(&self.held, &more);
                     self.output = next;
                     return Ok(());
                 }
@@ -143,13 +148,6 @@ impl<'a> Budget<'a> {
         let more = spend::beyond(&all, &self.held);
         quota::left(request).all(|(unit, left)| left / 8 >= more.get(unit))
     }
-}
-
-fn sum(one: &Amounts, other: &Amounts) -> Amounts {
-    let each = Unit::ALL.into_iter();
-    each.fold(*one, |all, unit| {
-        all.with(unit, one.get(unit).saturating_add(other.get(unit)))
-    })
 }
 
 /// Whether counting the prompt exactly could change the verdict.

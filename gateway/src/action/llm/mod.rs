@@ -1,94 +1,92 @@
 //! `llm`: has a language model answer, under whatever quotas the route has.
 //!
-//! The request is read by borrowing and edited at byte ranges, never re-serialised; the answer
-//! passes through while what it uses is looked for.
+//! Callers keep the SDK they have: [`endpoint`] tells by the path what is asked in whose dialect.
+//! Where the provider speaks as the caller does, the request is edited at byte ranges and the answer
+//! passes as it came; else both are translated, through the types of `weir_protocols::llm`.
 //!
 //! | Module | Knows |
 //! |---|---|
-//! | `bound` | what is reserved before a call, and what the provider is told to keep to |
-//! | `budget` | what is reserved, and how more is |
-//! | `answer` | an answer's head; `whole` and `stream` its body |
+//! | `endpoint`, `api` | what a path asks for; who reads and writes each dialect |
+//! | `ask`, `skimmed` | a call as it was written, and as it goes to a provider |
+//! | `embed` | calls for vectors, and their answers |
+//! | `guard` | policies that mind what is said, at work |
+//! | `model` | models and their targets |
+//! | `provider` | where a provider is called, and what proves to it who calls |
+//! | `target` | whose turn it is, by which key, and what is known of each target |
+//! | `serve` | one target after the other; `again` whether the last is asked once more |
+//! | `retry_after` | when a provider wants to be asked again |
+//! | `fault` | which failure is whose, and whether the next is asked |
+//! | `bound`, `budget` | what is reserved before a call, and how more is |
+//! | `answer` | an answer's head; `whole` and `stream` its body; `events` what streams consist of |
+//! | `tokens` | what callers are told of the length of a prompt |
 //! | `count`, `spend` | tokens, and what they come to in every unit |
 //! | `learned` | how long answers turned out before |
-//! | `note` | what is written down of a call |
+//! | `note` | what is written down of a call; `content`: of what is said, where that is asked for |
+//! | `prompt` | the action `prompt`, whose calls are made of a template |
 
+mod again;
 mod answer;
+mod api;
+mod ask;
 mod bound;
 mod budget;
+pub(crate) mod build;
+mod content;
 mod count;
+mod embed;
+mod endpoint;
+mod events;
+mod fault;
+mod guard;
 mod learned;
+mod model;
 mod note;
+pub(crate) mod prompt;
+mod provider;
+mod retry_after;
+mod serve;
+mod skimmed;
 mod spend;
 mod stream;
+mod target;
+mod tokens;
 mod whole;
 
-use ahash::HashMap;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HeaderMap};
+use ahash::HashMap;
+use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode};
-use weir_protocols::openai::chat::{self, LimitField, Splice};
 use weir_protocols::openai::model_list;
-use weir_telemetry::record;
-use weir_telemetry::{Code, Metrics};
+use weir_protocols::{anthropic, gemini};
+use weir_telemetry::Code;
 
+use api::Inbound;
+use ask::Asked;
+use endpoint::Endpoint;
+pub(crate) use endpoint::api as api_of;
 pub(crate) use learned::Learned;
+use model::Model;
+use note::Notes;
+pub(crate) use target::{Standing, Standings};
 
 use crate::error::GatewayError;
-use crate::large;
 use crate::policy::quota::{Bound, charge};
-use crate::price;
-use crate::proxy::head::{self, Length, Target};
 use crate::proxy::{Downstream, Reply, Request, reply};
-use crate::upstream::{self, Body, Call, Upstream};
-
-/// A model callers may ask for, and who answers.
-pub(crate) struct Model {
-    /// What callers write.
-    pub(crate) name: Arc<str>,
-    /// What the provider calls it.
-    pub(crate) provider_model: Arc<str>,
-    /// Who answers.
-    pub(crate) provider: Arc<Provider>,
-    /// What it costs, over time.
-    pub(crate) prices: price::Schedule,
-}
-
-/// A provider that speaks OpenAI's dialect.
-pub(crate) struct Provider {
-    /// Its name.
-    pub(crate) name: Arc<str>,
-    /// The Host sent to it.
-    pub(crate) authority: HeaderValue,
-    /// The path of chat completions at it.
-    pub(crate) path: String,
-    /// `Bearer KEY`, marked sensitive.
-    pub(crate) authorization: Option<HeaderValue>,
-    /// How it is called.
-    pub(crate) upstream: Arc<Upstream>,
-}
-
-impl Provider {
-    /// The member that limits the answer where the caller wrote none: OpenAI's newer models refuse
-    /// the older one, which is the one that everybody else knows.
-    fn limit_field(&self) -> LimitField {
-        match self.authority.as_bytes() {
-            b"api.openai.com" => LimitField::MaxCompletionTokens,
-            _ => LimitField::MaxTokens,
-        }
-    }
-}
 
 /// The action.
 pub(crate) struct Llm {
     /// The models of the route, by the name callers use.
-    pub(crate) models: HashMap<Arc<str>, Model>,
+    models: HashMap<Arc<str>, Arc<Model>>,
     /// The names in the order written, for the list.
-    pub(crate) listed: Vec<Arc<str>>,
-    /// Where the figures of models go.
-    pub(crate) metrics: Metrics,
+    listed: Vec<Arc<str>>,
+    /// How long a stream may be silent before its caller is told that it lives on.
+    keep_alive: Option<Duration>,
+    /// Whether an answer is read to its end though its caller has left.
+    drains: bool,
+    /// What is written down of calls.
+    notes: Notes,
 }
 
 /// The largest request body read for a model, in bytes.
@@ -101,144 +99,108 @@ impl Llm {
         request: &mut Request,
         down: &mut Downstream,
     ) -> Result<(), GatewayError> {
+        // Cloned, because it names the model while the call goes on; its text is shared.
+        let uri = down.head().uri.clone();
         let head = down.head();
-        let path = head.uri.path();
-        if path.ends_with("/models") {
-            if !matches!(head.method, Method::GET | Method::HEAD) {
-                let error =
-                    GatewayError::public(Code::MethodNotAllowed, "Models are listed by GET.");
-                return Err(
-                    error.header(http::header::ALLOW, HeaderValue::from_static("GET, HEAD"))
-                );
-            }
-            charge(request, &down.head().headers, Bound::default()).await?;
-            return reply::answer(request, down, self.list()).await;
-        }
-        if !path.ends_with("/chat/completions") {
+        let Some(endpoint) = endpoint::of(&uri, &head.headers) else {
             return Err(GatewayError::public(
                 Code::RouteNotFound,
-                "This route answers POST …/chat/completions and GET …/models.",
+                "This route answers POST …/chat/completions, …/responses, …/embeddings, …/messages, \
+                 …/messages/count_tokens and …/models/MODEL:generateContent, and GET …/models.",
             ));
-        }
-        if head.method != Method::POST {
+        };
+        let method = endpoint.method();
+        let listed = method == Method::GET && head.method == Method::HEAD;
+        if head.method != method && !listed {
+            let allow = match method {
+                Method::GET => "GET, HEAD",
+                _ => "POST",
+            };
             let error = GatewayError::public(
                 Code::MethodNotAllowed,
-                "Chat completions are asked for by POST.",
+                format!("This is asked for by {method}."),
             );
-            return Err(error.header(http::header::ALLOW, HeaderValue::from_static("POST")));
+            return Err(error.header(ALLOW, HeaderValue::from_static(allow)));
         }
-        down.limit(MAX_BODY)?;
-        let body = down.read_whole().await?;
-        self.chat(request, down, body).await
+        match endpoint {
+            Endpoint::Models(api) => {
+                charge(request, &down.head().headers, Bound::default()).await?;
+                let list = self.list(request, api);
+                reply::answer(request, down, list).await
+            }
+            Endpoint::Count(api, model) => {
+                tokens::answer(self, request, down, api, model.as_deref()).await
+            }
+            Endpoint::Generate(generate) => {
+                down.limit(MAX_BODY)?;
+                let body = down.read_whole().await?;
+                let (body, guards) = guard::prompt(request, down, &generate, body).await?;
+                let asked = Asked::read(&generate, &body)?.guarded(guards);
+                self.serve(request, down, asked).await
+            }
+            Endpoint::Embed => {
+                down.limit(MAX_BODY)?;
+                let body = down.read_whole().await?;
+                let body = guard::embed(request, down, body).await?;
+                self.serve(request, down, Asked::read_embed(&body)?).await
+            }
+        }
     }
 
-    fn list(&self) -> Reply {
-        let mut body = Vec::new();
-        model_list::write(&mut body, self.listed.iter().map(|name| &**name), 0, "weir");
-        Reply::json(StatusCode::OK, body)
-    }
-
-    async fn chat(
+    async fn serve(
         &self,
         request: &mut Request,
         down: &mut Downstream,
-        body: Bytes,
+        mut asked: Asked<'_>,
     ) -> Result<(), GatewayError> {
-        let read = large::work(body.len(), || chat::Request::parse(&body));
-        let chat = read.map_err(|fault| {
-            GatewayError::public(Code::RequestBodyInvalid, fault.to_string()).param(fault.path)
-        })?;
-        let model = self
-            .models
-            .get(&*chat.model)
-            .ok_or_else(|| self.unknown(&chat.model))?;
-        self.note(request, model, chat.stream);
-
-        request.price = model.prices.price(SystemTime::now()).copied();
-        let granted = bound::reserve(request, &down.head().headers, &chat, model).await?;
-        let mut splice = Splice::new(body.clone());
-        splice
-            .with_model(&chat, &model.provider_model)
-            .with_usage_requested(&chat);
-        if let Some(limit) = granted.limit {
-            splice.with_max_tokens(&chat, limit, model.provider.limit_field());
+        let model = self.model(request, asked.model())?;
+        if request.deferred_quotas.is_some() {
+            asked.read_prompt();
         }
-        let edited = large::work(body.len(), || splice.finish());
+        if self.drains {
+            down.outlive();
+        }
+        let asked = asked.kept_alive(self.keep_alive);
+        serve::serve(request, down, &asked, model, &self.notes).await
+    }
 
-        let provider = &model.provider;
-        let target = Target {
-            path: Some(&provider.path),
-            host: Some(&provider.authority),
-            upgrade: false,
-            length: Length::Known(edited.len()),
+    /// The names of the models that the caller may ask for, in the order written.
+    fn names(&self, request: &Request) -> Vec<&str> {
+        let consumer = request.consumer.as_deref();
+        let names = self.listed.iter().map(|name| &**name);
+        names
+            .filter(|name| self.models[*name].admits(consumer))
+            .collect()
+    }
+
+    fn list(&self, request: &Request, api: Inbound) -> Reply {
+        let mut body = Vec::new();
+        let names = self.names(request);
+        match api {
+            Inbound::Chat | Inbound::Responses => {
+                model_list::write(&mut body, names, 0, "weir");
+            }
+            Inbound::Messages => anthropic::models::write(&mut body, names, 0),
+            Inbound::Gemini => gemini::models::write(&mut body, names),
+            // Asked for by no path.
+            Inbound::Prompt => {}
+        }
+        Reply::json(StatusCode::OK, body)
+    }
+
+    fn model(&self, request: &Request, name: &str) -> Result<&Model, GatewayError> {
+        let Some(model) = self.models.get(name) else {
+            let known = match &*self.names(request) {
+                [] => "none for this consumer".to_owned(),
+                known => known.join(", "),
+            };
+            let shown: String = name.chars().take(64).collect();
+            let public = format!("This route has no model \"{shown}\"; it has {known}.");
+            return Err(GatewayError::public(Code::ModelNotFound, public).param("model"));
         };
-        let deadline = Instant::now() + provider.upstream.timeouts.total;
-        let mut call = Call {
-            body: Body::Whole(edited),
-            hash_key: None,
-            deadline,
-        };
-        let answered = upstream::call(
-            &provider.upstream,
-            request,
-            down,
-            &mut call,
-            |request, down, span| {
-                let mut head = head::outgoing_respelled(request, down.head(), &target, span);
-                introduce(&mut head.headers, provider);
-                head.into()
-            },
-        )
-        .await?;
-        let wishes = answer::Wishes {
-            stream: chat.stream,
-            usage: chat.include_usage,
-            choices: chat.n,
-            budget: granted.budget,
-        };
-        answer::pass(request, down, answered, &mut call.body, wishes).await
+        match model.admits(request.consumer.as_deref()) {
+            true => Ok(model),
+            false => Err(model.denied().param("model")),
+        }
     }
-
-    fn note(&self, request: &mut Request, model: &Model, stream: bool) {
-        let team = request.record.team.clone();
-        let provider = &model.provider.name;
-        request.model_metrics = Some(self.metrics.model(
-            &model.name,
-            provider,
-            team.as_deref().unwrap_or_default(),
-        ));
-        request.record.llm = Some(Box::new(record::Llm {
-            operation: "chat",
-            requested_model: model.name.clone(),
-            served_model: Some(model.provider_model.clone()),
-            provider: provider.clone(),
-            stream,
-            prompt_tokens: None,
-            completion_tokens: None,
-            provenance: "estimated",
-            first_chunk: None,
-            finish_reason: None,
-        }));
-    }
-
-    fn unknown(&self, name: &str) -> GatewayError {
-        let known = self.listed.join(", ");
-        let shown: String = name.chars().take(64).collect();
-        GatewayError::public(
-            Code::ModelNotFound,
-            format!("This route has no model \"{shown}\"; it has {known}."),
-        )
-        .param("model")
-    }
-}
-
-/// What a provider gets instead of what the caller sent: its own key, and nothing that would make
-/// the answer unreadable to us.
-fn introduce(fields: &mut HeaderMap, provider: &Provider) {
-    fields.remove(AUTHORIZATION);
-    fields.remove(COOKIE);
-    if let Some(authorization) = &provider.authorization {
-        fields.insert(AUTHORIZATION, authorization.clone());
-    }
-    fields.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 }

@@ -1,6 +1,6 @@
 //! What a number of tokens comes to in every unit that counts them.
 
-use weir_protocols::openai::usage;
+use weir_protocols::llm;
 
 use crate::policy::quota::Usage;
 use crate::price::{Price, Tokens};
@@ -27,9 +27,23 @@ pub(super) fn bound(price: Option<&Price>, prompt: u64, output: u64) -> Amounts 
 
 /// What of `all` is more than `some`, unit by unit.
 pub(super) fn beyond(all: &Amounts, some: &Amounts) -> Amounts {
-    let each = Unit::ALL.into_iter();
-    each.fold(Amounts::default(), |more, unit| {
-        more.with(unit, all.get(unit).saturating_sub(some.get(unit)))
+    each(all, some, u64::saturating_sub)
+}
+
+/// Both together, unit by unit.
+pub(super) fn sum(one: &Amounts, other: &Amounts) -> Amounts {
+    each(one, other, u64::saturating_add)
+}
+
+/// The larger of both, unit by unit.
+pub(super) fn most(one: &Amounts, other: &Amounts) -> Amounts {
+    each(one, other, u64::max)
+}
+
+fn each(one: &Amounts, other: &Amounts, of: impl Fn(u64, u64) -> u64) -> Amounts {
+    let units = Unit::ALL.into_iter();
+    units.fold(Amounts::default(), |all, unit| {
+        all.with(unit, of(one.get(unit), other.get(unit)))
     })
 }
 
@@ -48,12 +62,12 @@ pub(super) fn of(price: Option<&Price>, prompt: u64, output: u64, provenance: Pr
 }
 
 /// What the provider said was used comes to.
-pub(super) fn told(price: Option<&Price>, usage: &usage::Usage) -> Usage {
+pub(super) fn told(price: Option<&Price>, usage: &llm::Usage) -> Usage {
     let tokens = Tokens {
-        input: usage.prompt_tokens,
-        cached_input: usage.cached_tokens.unwrap_or(0),
-        output: usage.completion_tokens,
-        reasoning: usage.reasoning_tokens.unwrap_or(0),
+        input: usage.input,
+        cached_input: usage.cached.unwrap_or(0),
+        output: usage.output,
+        reasoning: usage.reasoning.unwrap_or(0),
     };
     let cost = price.map_or(0, |price| price.cost(&tokens));
     let Tokens {
@@ -64,7 +78,7 @@ pub(super) fn told(price: Option<&Price>, usage: &usage::Usage) -> Usage {
     } = tokens;
     Usage {
         amounts: amounts(input, output, cached_input, reasoning, cost)
-            .with(Unit::Tokens, usage.total_tokens),
+            .with(Unit::Tokens, usage.total),
         provenance: Provenance::Provider,
     }
 }
@@ -141,12 +155,13 @@ mod tests {
 
     #[test]
     fn the_provider_is_taken_at_its_word() {
-        let usage = usage::Usage {
-            prompt_tokens: 100,
-            completion_tokens: 20,
-            total_tokens: 125,
-            cached_tokens: Some(40),
-            reasoning_tokens: None,
+        let usage = llm::Usage {
+            input: 100,
+            output: 20,
+            total: 125,
+            cached: Some(40),
+            cache_written: None,
+            reasoning: None,
         };
         let told = told(Some(&PRICE), &usage);
         let get = |unit| told.amounts.get(unit);

@@ -6,11 +6,12 @@ use std::time::SystemTime;
 
 use super::{Quota, used_by};
 use crate::config::check::{At, Checker};
+use crate::config::fault::either;
 use crate::config::models::Model;
 use crate::config::policies::PolicyConfig;
 use crate::config::prices::Prices;
 use crate::config::providers::Provider;
-use crate::config::routes::{Action, Route};
+use crate::config::routes::Route;
 use crate::price::{Catalogue, vendor_of};
 use crate::quota::Unit;
 
@@ -39,8 +40,11 @@ pub(in crate::config) fn check_effect(
             .collect();
         if counting.is_empty() {
             let only = match used_by(quota.unit) {
-                Some(action) => format!("; only {action} routes use {}", quota.unit),
-                None => String::new(),
+                [] => String::new(),
+                actions => {
+                    let actions = either(actions, "and");
+                    format!("; only {actions} routes use {}", quota.unit)
+                }
             };
             let message = format!("no route counts by it, so it never takes effect{only}");
             let hint = format!(
@@ -81,10 +85,8 @@ fn check_narrowed(cx: &mut Checker<'_>, at: &At, quota: &Quota, counting: &[&Rou
         }
     }
     let served = |name: &Arc<str>| {
-        counting.iter().any(|route| match &route.action {
-            Action::Llm(llm) => llm.models.contains(name),
-            _ => false,
-        })
+        let mut models = counting.iter().map(|route| route.action.models());
+        models.any(|models| models.contains(name))
     };
     for (index, name) in quota.narrowed.models.iter().enumerate() {
         if !served(name) {
@@ -109,41 +111,39 @@ fn check_prices(
 ) {
     let now = SystemTime::now();
     let narrowed = &quota.narrowed;
-    let mut told: Vec<&str> = Vec::new();
+    let mut told: Vec<(&str, &str)> = Vec::new();
     let routes = counting
         .iter()
         .filter(|route| narrowed.routes.is_empty() || narrowed.routes.contains(&route.name));
-    let served = routes.filter_map(|route| match &route.action {
-        Action::Llm(llm) => Some(&llm.models),
-        _ => None,
-    });
-    for name in served.flatten() {
+    for name in routes.flat_map(|route| route.action.models()) {
         if !narrowed.models.is_empty() && !narrowed.models.contains(name) {
             continue;
         }
         let Some(model) = around.models.iter().find(|model| model.name == *name) else {
             continue;
         };
-        let target = &model.target;
-        let vendor = around
-            .providers
-            .iter()
-            .find(|provider| provider.name == target.provider)
-            .and_then(|provider| vendor_of(&provider.authority));
-        let schedule = catalogue.schedule(&target.provider, vendor, &target.model);
-        if schedule.price(now).is_none() && !told.contains(&&**name) {
-            told.push(name);
-            let message = format!(
-                "the model \"{name}\" is \"{}\" of \"{}\", which has no price now, so its cost \
-                 cannot be counted",
-                target.model, target.provider
-            );
-            let hint = format!(
-                "add one under `prices`, as {{ provider: {}, model: {}, from: 2026-01-01, input: \
-                 \"2.50\", output: \"10.00\" }}, or leave the model out by `match`",
-                target.provider, target.model
-            );
-            cx.fault(at, message, hint);
+        for target in &model.targets {
+            let vendor = around
+                .providers
+                .iter()
+                .find(|provider| provider.name == target.provider)
+                .and_then(|provider| vendor_of(&provider.authority));
+            let schedule = catalogue.schedule(&target.provider, vendor, &target.model);
+            if schedule.price(now).is_none() && !told.contains(&(&*target.provider, &*target.model))
+            {
+                told.push((&target.provider, &target.model));
+                let message = format!(
+                    "the model \"{name}\" is \"{}\" of \"{}\", which has no price now, so its cost \
+                     cannot be counted",
+                    target.model, target.provider
+                );
+                let hint = format!(
+                    "add one under `prices`, as {{ provider: {}, model: {}, from: 2026-01-01, input: \
+                     \"2.50\", output: \"10.00\" }}, or leave the model out by `match`",
+                    target.provider, target.model
+                );
+                cx.fault(at, message, hint);
+            }
         }
     }
 }

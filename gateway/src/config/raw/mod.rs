@@ -9,12 +9,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub mod consumers;
+pub mod guardrails;
 pub mod kafka_clusters;
 pub mod listeners;
+pub mod llm;
 pub mod models;
 pub mod platform;
 pub mod policies;
 pub mod prices;
+pub mod prompt;
 pub mod providers;
 pub mod quotas;
 pub mod routes;

@@ -6,9 +6,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Name;
+use super::llm::Llm;
 use super::policies::Policy;
+use super::prompt::Prompt;
 use super::upstreams::Endpoint;
-use crate::config::units::{Duration, ModelName, Size};
+use crate::config::units::{Duration, Size};
 
 /// What is matched, which policies apply, and the one action taken.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -37,6 +39,9 @@ pub struct Route {
     /// Action: answers LLM calls.
     #[serde(default)]
     pub llm: Option<Llm>,
+    /// Action: has a model answer a prompt made of the request's own JSON.
+    #[serde(default)]
+    pub prompt: Option<Prompt>,
     /// Action: makes the request a Kafka record.
     #[serde(default)]
     pub publish: Option<Publish>,
@@ -137,15 +142,6 @@ pub struct PathRewrite {
     pub replace: Option<String>,
     /// A path made of captures, as `/v2/{path.id}`.
     pub template: Option<String>,
-}
-
-/// Answers LLM calls, at `/chat/completions` below the path matched.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Llm {
-    /// Names of entries of `models` that may be asked for.
-    #[schemars(length(min = 1))]
-    pub models: Vec<ModelName>,
 }
 
 /// Makes the request a Kafka record, and answers once the broker has it.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::units::{Duration, Setting};
+use crate::config::units::{Duration, Setting, Size};
 
 /// Traces and access log.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -17,6 +17,25 @@ pub struct Telemetry {
     pub access_log: AccessLog,
     /// Requests that took longer are exported whatever the ratio, and recorded.
     pub slow_after: Duration,
+    /// Allows routes with `record_content` to show prompts and answers on sampled spans. Without it
+    /// none may.
+    pub llm_content: Option<LlmContent>,
+}
+
+/// Prompts and answers on spans.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LlmContent {
+    /// How much of a prompt, and how much of an answer, is shown; at most 256KiB.
+    pub max_bytes: Size,
+}
+
+impl Default for LlmContent {
+    fn default() -> Self {
+        Self {
+            max_bytes: Size::kib(8),
+        }
+    }
 }
 
 impl Default for Telemetry {
@@ -25,6 +44,7 @@ impl Default for Telemetry {
             otlp: None,
             access_log: AccessLog::default(),
             slow_after: Duration::from_secs(1),
+            llm_content: None,
         }
     }
 }

@@ -39,6 +39,10 @@ pub struct Upstream {
     /// How many connections are kept.
     #[serde(default)]
     pub connections: Connections,
+    /// Passes names of header fields, both ways, as HTTP/1 spelled them: for old servers and
+    /// callers that look. Names mean the same in any case, and other than this go in small letters.
+    #[serde(default)]
+    pub preserve_header_case: bool,
 }
 
 /// One address of an upstream.

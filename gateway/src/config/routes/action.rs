@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::llm::Llm;
+use super::prompt::Prompt;
 use crate::config::template::Template;
 
 /// What a route does with a request.
@@ -15,6 +17,8 @@ pub enum Action {
     Forward(Forward),
     /// Answers an LLM call.
     Llm(Llm),
+    /// Has a model answer a prompt.
+    Prompt(Prompt),
     /// Makes it a Kafka record.
     Publish(Publish),
     /// Answers without asking anyone.
@@ -29,9 +33,19 @@ impl Action {
         match self {
             Self::Forward(_) => "forward",
             Self::Llm(_) => "llm",
+            Self::Prompt(_) => "prompt",
             Self::Publish(_) => "publish",
             Self::Respond(_) => "respond",
             Self::Redirect(_) => "redirect",
+        }
+    }
+
+    /// The models it may ask.
+    pub fn models(&self) -> &[Arc<str>] {
+        match self {
+            Self::Llm(llm) => &llm.models,
+            Self::Prompt(prompt) => std::slice::from_ref(&prompt.model),
+            Self::Forward(_) | Self::Publish(_) | Self::Respond(_) | Self::Redirect(_) => &[],
         }
     }
 }
@@ -65,13 +79,6 @@ pub enum PathRewrite {
     Replace(Arc<str>),
     /// A path made of captures; begins with a slash.
     Template(Template),
-}
-
-/// Answers LLM calls.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Llm {
-    /// Models that may be asked for; they exist, at least one.
-    pub models: Vec<Arc<str>>,
 }
 
 /// Makes a request a Kafka record.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode};
 
-use super::action::{Action, Backend, Forward, Llm, PathRewrite, Publish, Redirect, Respond};
+use super::action::{Action, Backend, Forward, PathRewrite, Publish, Redirect, Respond};
+use super::llm;
 use super::matches::{Path, literal_path};
+use super::prompt;
 use crate::config::check::{At, Checker, Noun};
 use crate::config::kafka_clusters::is_topic;
 use crate::config::platform::Team;
@@ -31,7 +33,7 @@ impl Around<'_> {
             .collect()
     }
 
-    fn owner(&self) -> Option<&Arc<str>> {
+    pub(super) fn owner(&self) -> Option<&Arc<str>> {
         self.team.map(|team| &team.name)
     }
 }
@@ -41,6 +43,7 @@ fn given(raw: &raw::Route) -> Vec<&'static str> {
     let given = [
         ("forward", raw.forward.is_some()),
         ("llm", raw.llm.is_some()),
+        ("prompt", raw.prompt.is_some()),
         ("publish", raw.publish.is_some()),
         ("respond", raw.respond.is_some()),
         ("redirect", raw.redirect.is_some()),
@@ -80,7 +83,7 @@ pub(super) fn check(
         cx.fault(
             at,
             message,
-            "give exactly one of forward, llm, publish, respond and redirect",
+            "give exactly one of forward, llm, prompt, publish, respond and redirect",
         );
         return None;
     }
@@ -88,7 +91,10 @@ pub(super) fn check(
         return check_forward(cx, &at.key("forward"), forward, around).map(Action::Forward);
     }
     if let Some(llm) = &raw.llm {
-        return check_llm(cx, &at.key("llm"), llm, around).map(Action::Llm);
+        return llm::check(cx, &at.key("llm"), llm, around).map(Action::Llm);
+    }
+    if let Some(prompt) = &raw.prompt {
+        return prompt::check(cx, &at.key("prompt"), prompt, around).map(Action::Prompt);
     }
     if let Some(publish) = &raw.publish {
         return check_publish(cx, &at.key("publish"), publish, around).map(Action::Publish);
@@ -228,21 +234,6 @@ fn check_rewrite(
             None
         }
     }
-}
-
-fn check_llm(cx: &mut Checker<'_>, at: &At, raw: &raw::Llm, around: &Around<'_>) -> Option<Llm> {
-    let mut models = Vec::new();
-    for (index, name) in raw.models.iter().enumerate() {
-        let at = at.key("models").index(index);
-        let Some(model) = cx.resolve(&at, Noun::Model, &name.0, around.owner()) else {
-            continue;
-        };
-        if models.contains(&model) {
-            cx.fault(&at, "this model is given twice", "leave one out");
-        }
-        models.push(model);
-    }
-    (!models.is_empty()).then_some(Llm { models })
 }
 
 fn check_publish(

@@ -10,7 +10,9 @@ use super::raw::routes as raw;
 
 pub mod action;
 mod actions;
+pub mod llm;
 pub mod matches;
+pub mod prompt;
 mod rules;
 
 pub(super) use rules::check_reachable;

@@ -19,7 +19,10 @@ fn every_example_is_good_and_warns_of_nothing() {
     let environment = |name: &str| match name {
         "ORDERS" | "SHOP" | "ART" | "KAFKA" => Some("127.0.0.1:9001".to_owned()),
         "OPENAI_BASE_URL" => Some("http://127.0.0.1:9001/v1".to_owned()),
-        "OPENAI_API_KEY" => Some("sk-example".to_owned()),
+        "ANTHROPIC_BASE_URL" => Some("http://127.0.0.1:9002".to_owned()),
+        "OPENAI_API_KEY" | "OPENAI_API_KEY_2" | "ANTHROPIC_API_KEY" => {
+            Some("sk-example".to_owned())
+        }
         "TLS_CERT" | "TLS_CA" => Some(cert.display().to_string()),
         "TLS_KEY" => Some(key.display().to_string()),
         _ => None,

@@ -36,11 +36,11 @@ fn a_route_has_exactly_one_action() {
         &[
             (
                 "routes: [{ name: a }]",
-                "routes[0]: the route has no action; give exactly one of forward, llm, publish, respond and redirect",
+                "routes[0]: the route has no action; give exactly one of forward, llm, prompt, publish, respond and redirect",
             ),
             (
                 "routes: [{ name: a, respond: {}, forward: { backends: [{ upstream: orders }] } }]",
-                "routes[0]: the route has 2 actions: forward, respond; give exactly one of forward, llm, publish, respond and redirect",
+                "routes[0]: the route has 2 actions: forward, respond; give exactly one of forward, llm, prompt, publish, respond and redirect",
             ),
             (
                 "routes: [{ name: a, forward: { backends: [{ upstream: orders, weight: 0 }] } }]",
@@ -74,7 +74,7 @@ fn a_fault_in_one_part_of_a_route_hides_none_in_another() {
             "routes[0].forward.rewrite.path.template: not every match of this route captures \"{path.c}\"; did you mean \"{path.b}\"?",
             "routes[0].forward.rewrite.host: \"a b\" is no host; write it as orders.internal or orders.internal:8080",
             "routes[0].policies[1].groups[0]: no consumer is in a group \"writers\"",
-            "routes[0].policies[0]: the quota \"q\" counts tokens, which only llm routes use; count requests here",
+            "routes[0].policies[0]: the quota \"q\" counts tokens, which only llm and prompt routes use; count requests here",
             "routes[1].matches[0].methods[0]: CONNECT is never served; leave it out",
             "routes[1].redirect.status: 305 does not send anyone elsewhere; give 301, 302, 303, 307 or 308",
             "routes[1].redirect.location: this is neither a URL nor a path; write it as https://example.com/{path.rest} or /new/{path.rest}: the host is fixed",
@@ -339,5 +339,53 @@ fn a_route_open_to_all_is_a_warning() {
     assert_eq!(
         warnings,
         ["routes[0]: nobody authenticates or meters this route; add a policy key_auth or quota"]
+    );
+}
+
+#[test]
+fn whom_a_model_names_exists() {
+    let model = |allow: &str| {
+        format!("models: [{{ name: m, targets: [{{ provider: p, model: x }}], allow: {allow} }}]")
+    };
+    let before = "providers: [{ name: p, dialect: openai, base_url: 'http://a' }]\n\
+        teams: [{ name: shop }]\n\
+        consumers: [{ name: c, groups: [writers], credentials: [] }]\n";
+    let of = |allow: &str| faults(&format!("{before}{}", model(allow)));
+    assert_eq!(of("{ teams: [shop], groups: [writers] }"), [""; 0]);
+    assert_eq!(
+        of("{ teams: [shp], groups: [writer] }"),
+        [
+            "models[0].allow.teams[0]: no team named \"shp\"; did you mean \"shop\"?",
+            "models[0].allow.groups[0]: no consumer is in a group \"writer\"; did you mean \"writers\"?",
+        ]
+    );
+    assert_eq!(
+        of("{}"),
+        [
+            "models[0].allow: this names nobody; name teams or groups, or leave `allow` out to let everybody ask"
+        ]
+    );
+}
+
+#[test]
+fn a_provider_has_one_key_or_several() {
+    let before = "secrets: [{ name: a, value: x }, { name: b, value: y }]\n";
+    let of = |keys: &str| {
+        faults(&format!(
+            "{before}providers: [{{ name: p, dialect: openai, base_url: 'http://a', {keys} }}]"
+        ))
+    };
+    assert_eq!(of("api_keys: [{ secret: a }, { secret: b }]"), [""; 0]);
+    assert_eq!(
+        of("api_key: { secret: a }, api_keys: [{ secret: b }]"),
+        ["providers[0].api_keys: there is an `api_key` as well; give either one key or several"]
+    );
+    assert_eq!(
+        of("api_keys: [{ secret: a }, { secret: a }]"),
+        ["providers[0].api_keys[1]: this key is given twice; leave one out"]
+    );
+    assert_eq!(
+        of("api_keys: [{ secret: c }]"),
+        ["providers[0].api_keys[0].secret: no secret named \"c\"; did you mean \"a\"?"]
     );
 }

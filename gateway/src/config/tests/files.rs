@@ -80,8 +80,8 @@ fn a_directory_is_one_configuration() {
         .map(|route| (&*route.name, route.team.as_deref()))
         .collect();
     assert_eq!(routes, [("a", Some("shop")), ("b", Some("art"))]);
-    let key = first.config.providers[0].api_key.as_ref().expect("a key");
-    assert_eq!(key.expose(), "first");
+    let key = first.config.providers[0].api_keys.first().expect("a key");
+    assert_eq!(key.value.expose(), "first");
     for name in [
         "10-platform.yaml",
         "20-shop.yml",

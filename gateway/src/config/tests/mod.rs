@@ -7,12 +7,15 @@ mod diff;
 mod examples;
 mod faults;
 mod files;
+mod guardrails;
 mod policies;
+mod prompt;
 mod quotas;
 mod reference;
 mod secrets;
 mod shape;
 mod stores;
+mod telemetry;
 
 /// The least that is accepted.
 const LEAST: &str = "

@@ -21,14 +21,14 @@ fn quotas_count_only_what_a_route_knows() {
         &quota("requests", "model"),
         &[(
             route,
-            "routes[0].policies[0]: the quota \"q\" counts by model, and nothing on this route names a model; use it on llm routes",
+            "routes[0].policies[0]: the quota \"q\" counts by model, and nothing on this route names a model; use it on llm and prompt routes",
         )],
     );
     expect_after(
         &quota("tokens", ""),
         &[(
             route,
-            "routes[0].policies[0]: the quota \"q\" counts tokens, which only llm routes use; count requests here",
+            "routes[0].policies[0]: the quota \"q\" counts tokens, which only llm and prompt routes use; count requests here",
         )],
     );
     // where every route gets it, a quota of tokens is left out on those without
@@ -75,6 +75,23 @@ fn an_override_names_a_client_as_it_is_counted() {
         let at = format!("quotas[0].limit.overrides[\"{client}\"]");
         assert_eq!(of(client), [format!("{at}: {fault}")]);
     }
+}
+
+#[test]
+fn a_provider_is_counted_by_however_many_a_model_has() {
+    let of = |second: &str| {
+        faults(&format!(
+            "stores: [{{ name: s, kind: memory }}]\n\
+             providers: [{{ name: p, dialect: openai, base_url: 'http://a' }}, \
+                         {{ name: r, dialect: openai, base_url: 'http://b' }}]\n\
+             models: [{{ name: m, targets: [{{ provider: p, model: x }}, {{ provider: {second}, model: y }}] }}]\n\
+             quotas: [{{ name: q, store: s, unit: tokens, limit: {{ default: 1 }}, \
+                         window: {{ kind: fixed, every: day }}, by: [provider] }}]\n\
+             routes: [{{ name: a, llm: {{ models: [m] }}, policies: [{{ kind: quota, quotas: [q] }}] }}]"
+        ))
+    };
+    assert_eq!(of("p"), [""; 0]);
+    assert_eq!(of("r"), [""; 0]);
 }
 
 #[test]

@@ -150,6 +150,7 @@ fn value(property: &Value, waiting: &mut VecDeque<String>) -> String {
                 value(&property["additionalProperties"], waiting)
             )
         }
+        Some("object") => "map".to_owned(),
         Some("integer") => format!("whole number{}", range(property)),
         Some("number") => format!("number{}", range(property)),
         Some("boolean") => "`true` or `false`".to_owned(),

@@ -8,8 +8,8 @@ fn values_are_put_in_inside_text_only() {
     let loaded = good(
         "secrets: [{ name: a, value: 'x-${TOKEN}-$${TOKEN}' }]\nproviders: [{ name: p, dialect: openai, base_url: 'http://a', api_key: { secret: a } }]",
     );
-    let key = loaded.config.providers[0].api_key.as_ref().expect("a key");
-    assert_eq!(key.expose(), "x-sup3r-s3cret-t0ken-${TOKEN}");
+    let key = loaded.config.providers[0].api_keys.first().expect("a key");
+    assert_eq!(key.value.expose(), "x-sup3r-s3cret-t0ken-${TOKEN}");
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! Faults of shape: keys, types, kinds, formats.
 
+use std::time::Duration;
+
 use super::expect;
+use crate::config::routes::Action;
+use crate::config::routes::llm::OnDisconnect;
 use crate::config::tests::{faults, good};
 use crate::config::{parse_str, schema};
 
@@ -70,7 +74,7 @@ fn the_variant_that_was_meant_is_judged() {
         ),
         (
             "policies: { enforced: [{ max: 1MiB }] }",
-            "policies.enforced[0]: \"kind\" is missing; add `kind:` and one of key_auth, quota, cors, ip_restriction, request_size or headers",
+            "policies.enforced[0]: \"kind\" is missing; add `kind:` and one of key_auth, quota, cors, ip_restriction, request_size, headers, prompt, prompt_guard, pii or external_guard",
         ),
         (
             "policies: { enforced: [{ kind: request_size, max: 1MiB, min: 1 }] }",
@@ -96,23 +100,40 @@ fn the_variant_that_was_meant_is_judged() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_refused_by_name() {
+fn what_a_model_route_does_for_callers_is_judged() {
+    let route = |llm: &str| {
+        format!(
+            "providers: [{{ name: p, dialect: openai, base_url: 'http://a/v1' }}]\n\
+             models: [{{ name: m, targets: [{{ provider: p, model: m }}] }}]\n\
+             routes: [{{ name: r, matches: [{{ path: {{ prefix: / }} }}], llm: {{ models: [m]{llm} }} }}]"
+        )
+    };
     expect(&[
         (
-            "providers: [{ name: a, dialect: anthropic, base_url: 'http://a' }]",
-            "providers[0].dialect: \"anthropic\" is not built yet; use dialect openai",
+            &route(", keep_alive: 15s"),
+            "routes[0].llm.keep_alive: expected settings with a `kind`, found text; write `{ kind: … }`",
         ),
         (
-            "models: [{ name: m, targets: [{ provider: p, model: x }], strategy: { kind: fallback } }]\n\
-             providers: [{ name: p, dialect: openai, base_url: 'http://a' }]",
-            "models[0].strategy: \"strategy\" is not built yet; give one target and leave it out",
+            &route(", keep_alive: { kind: none, after: 3s }"),
+            "routes[0].llm.keep_alive.after: there is no \"after\" here; there is only kind",
         ),
         (
-            "models: [{ name: m, targets: [{ provider: p, model: x }, { provider: p, model: y }] }]\n\
-             providers: [{ name: p, dialect: openai, base_url: 'http://a' }]",
-            "models[0].targets: more than one target is not built yet; give one target",
+            &route(", on_disconnect: wait"),
+            "routes[0].llm.on_disconnect: there is no \"wait\"; there are cancel and drain",
         ),
     ]);
+    let llm = |yaml: &str| match &good(yaml).config.routes[0].action {
+        Action::Llm(llm) => (llm.keep_alive, llm.on_disconnect),
+        other => panic!("{other:?} is no llm route"),
+    };
+    let fifteen = Duration::from_secs(15);
+    assert_eq!(llm(&route("")), (Some(fifteen), OnDisconnect::Cancel));
+    let quiet = route(", keep_alive: { kind: none }, on_disconnect: drain");
+    assert_eq!(llm(&quiet), (None, OnDisconnect::Drain));
+}
+
+#[test]
+fn what_is_not_built_yet_is_refused_by_name() {
     let found = faults("routes: [{ name: a, grpc: { backends: [] } }]");
     assert_eq!(
         found[0],
@@ -125,6 +146,87 @@ fn what_is_not_built_yet_is_refused_by_name() {
         found,
         ["quotas[0].unit: \"graphql_cost\" is not built yet; use unit requests"]
     );
+}
+
+#[test]
+fn what_proves_who_calls_a_provider_fits_its_dialect() {
+    let of = |provider: &str| {
+        format!(
+            "secrets: [{{ name: s, value: x }}]\nproviders: [{{ name: a, base_url: 'http://a', {provider} }}]"
+        )
+    };
+    let keys = "access_key_id: { secret: s }, secret_access_key: { secret: s }";
+    for (provider, fault) in [
+        (
+            "dialect: bedrock".to_owned(),
+            "providers[0].aws: nothing proves to Bedrock who calls; give the region and an access key, or an `api_key`",
+        ),
+        (
+            format!("dialect: bedrock, aws: {{ region: 'eu central', {keys} }}"),
+            "providers[0].aws.region: this is no region; write it as eu-central-1",
+        ),
+        (
+            format!("dialect: openai, aws: {{ region: eu, {keys} }}"),
+            "providers[0].aws: only calls of Bedrock are signed; leave it out, or set dialect bedrock",
+        ),
+        (
+            "dialect: gemini, azure: { api_version: '1' }".to_owned(),
+            "providers[0].azure: Azure OpenAI speaks OpenAI's dialect; set dialect openai, or leave `azure` out",
+        ),
+        (
+            "dialect: openai, azure: { api_version: 'a b' }".to_owned(),
+            "providers[0].azure.api_version: this is no version of an API; write it as 2024-10-21",
+        ),
+        (
+            "dialect: gemini, server: mistral".to_owned(),
+            "providers[0].server: servers differ in OpenAI's dialect only; leave it out, or set dialect openai",
+        ),
+        (
+            "dialect: openai, server: groq, azure: { api_version: v1 }".to_owned(),
+            "providers[0].server: it is Azure's; leave either `server` or `azure` out",
+        ),
+        (
+            "dialect: openai, vertex: { project: p, location: global, credentials: { kind: metadata } }"
+                .to_owned(),
+            "providers[0].vertex: Vertex AI is called by Gemini's dialect; set dialect gemini, or leave `vertex` out",
+        ),
+        (
+            "dialect: gemini, vertex: { project: 'a/b', location: global, credentials: { kind: metadata } }"
+                .to_owned(),
+            "providers[0].vertex.project: this is no project; write the project's id, as acme-models",
+        ),
+        (
+            "dialect: gemini, vertex: { project: p, location: global, credentials: { kind: service_account, key: { secret: s } } }"
+                .to_owned(),
+            "providers[0].vertex.credentials.key.secret: the secret is no key of a service account; give the JSON file of a service account's key, as Google made it",
+        ),
+    ] {
+        assert_eq!(faults(&of(&provider)), [fault]);
+    }
+}
+
+#[test]
+fn a_server_at_a_public_address_needs_no_other() {
+    let loaded = good("providers: [{ name: a, dialect: openai, server: mistral }]");
+    let provider = &loaded.config.providers[0];
+    let at = (&*provider.authority, &*provider.base_path);
+    assert_eq!(at, ("api.mistral.ai", "/v1"));
+    assert!(provider.upstream.tls.is_some());
+    for (location, host) in [
+        ("europe-west4", "europe-west4-aiplatform.googleapis.com"),
+        ("global", "aiplatform.googleapis.com"),
+    ] {
+        let vertex = format!("project: p, location: {location}, credentials: {{ kind: metadata }}");
+        let loaded = good(&format!(
+            "providers: [{{ name: a, dialect: gemini, vertex: {{ {vertex} }} }}]"
+        ));
+        assert_eq!(&*loaded.config.providers[0].authority, host);
+    }
+    let missing = "providers[0].base_url: where it is called is missing; write it as https://api.openai.com/v1";
+    for provider in ["dialect: openai", "dialect: openai, server: vllm"] {
+        let config = format!("providers: [{{ name: a, {provider} }}]");
+        assert_eq!(faults(&config), [missing]);
+    }
 }
 
 #[test]

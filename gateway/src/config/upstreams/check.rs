@@ -55,6 +55,7 @@ pub(in crate::config) fn check(
         breaker: breaker?,
         retries: check_retries(&raw.retries),
         max_connections_per_endpoint: raw.connections.max_per_endpoint.map(|most| most as usize),
+        preserve_header_case: raw.preserve_header_case,
     })
 }
 

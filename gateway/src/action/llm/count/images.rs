@@ -7,7 +7,7 @@
 //! Where the size is not known, an image costs the most it could. Opens no URL.
 
 use weir_protocols::image::{self, Size};
-use weir_protocols::openai::chat::{Detail, Image};
+use weir_protocols::llm::prompt::{Detail, Image};
 
 use super::{ATTACHMENT, model};
 
@@ -111,7 +111,8 @@ impl Formula {
 
     /// The tokens of an image.
     pub(super) fn tokens(self, image: Image<'_>) -> u64 {
-        let size = image.url.and_then(image::size_in_data_url);
+        let in_url = image.url.and_then(image::size_in_data_url);
+        let size = in_url.or_else(|| image.base64.and_then(image::size_in_base64));
         match (self, image.detail) {
             // The base alone; whatever else `detail` says means high.
             (Self::Tiles { base, .. }, Detail::Low) => base,

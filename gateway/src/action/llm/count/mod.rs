@@ -5,7 +5,7 @@
 //! | `encoding` | OpenAI's encodings: `pieces` cuts a text, `merge` counts a piece |
 //! | `prompt` | what of a request costs tokens, and what is added around it |
 //! | `tools`, `images` | the sums published for them |
-//! | `tally` | a text that grows: an answer |
+//! | `place`, `tally` | a text that grows: an answer |
 //! | `threads` | where prompts are counted |
 //!
 //! Callers choose the text, so that counting takes time linear in it (n log n within one long
@@ -17,6 +17,7 @@ mod members;
 mod merge;
 mod model;
 mod pieces;
+mod place;
 mod prompt;
 mod sum;
 mod tally;
@@ -25,10 +26,11 @@ mod tools;
 
 use std::sync::{Arc, LazyLock};
 
+pub(super) use place::{added, texts};
 use prompt::Prompt;
 pub(super) use tally::Tally;
 use tokio::sync::Semaphore;
-use weir_protocols::openai::chat;
+use weir_protocols::llm::prompt::Prompt as Asked;
 
 use crate::large;
 
@@ -43,21 +45,21 @@ static COUNTERS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(*threads:
 
 /// The most tokens the prompt can be: no token of text is shorter than a byte. `model` is the
 /// provider's name for the model, which decides what images cost.
-pub(super) fn bound(chat: &chat::Request<'_>, model: &str) -> u64 {
-    (chat.text_bytes() as u64).saturating_add(prompt::media(chat, model))
+pub(super) fn bound(asked: &dyn Asked, model: &str) -> u64 {
+    (asked.text_bytes() as u64).saturating_add(prompt::media(asked, model))
 }
 
 /// The prompt's tokens, as the provider counts them where it has published how, and no fewer where
 /// it has not. Never more than [`bound`].
-pub(super) async fn exact(chat: &chat::Request<'_>, model: &str) -> u64 {
-    let bound = bound(chat, model);
-    if chat.text_bytes() > LONGEST_PROMPT {
+pub(super) async fn exact(asked: &dyn Asked, model: &str) -> u64 {
+    let bound = bound(asked, model);
+    if asked.text_bytes() > LONGEST_PROMPT {
         return bound;
     }
     let Ok(turn) = COUNTERS.acquire().await else {
         return bound;
     };
-    let prompt = large::work(chat.text_bytes(), || Prompt::read(chat, model));
+    let prompt = large::work(asked.text_bytes(), || Prompt::read(asked, model));
     // Held here while somebody waits for the count.
     let waiting = Arc::new(());
     let watch = Arc::downgrade(&waiting);

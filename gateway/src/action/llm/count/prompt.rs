@@ -1,11 +1,11 @@
-//! Everything in a chat request that costs prompt tokens, copied out of it to be counted on
+//! Everything in a request that costs prompt tokens, copied out of it to be counted on
 //! another thread.
 //!
 //! Around messages and names this is the sum OpenAI's cookbook publishes in "How to count tokens
 //! with tiktoken", section 6. What is not published is bounded from above, and so is what the
 //! tokenizer does not see: see the constants.
 
-use weir_protocols::openai::chat::{Part, Request};
+use weir_protocols::llm::prompt::{self, Part};
 
 use super::ATTACHMENT;
 use super::encoding::Encoding;
@@ -34,19 +34,23 @@ pub(super) struct Prompt {
 
 impl Prompt {
     /// Copies the prompt of a request for `model`, which is the provider's name for it.
-    pub(super) fn read(chat: &Request<'_>, model: &str) -> Self {
+    pub(super) fn read(asked: &dyn prompt::Prompt, model: &str) -> Self {
         let formula = Formula::of(model);
         let mut sum = Sum {
             texts: Vec::new(),
-            fixed: chat.messages_len as u64 * PER_MESSAGE + BEFORE_ANSWER,
+            fixed: match asked.converses() {
+                true => asked.messages() as u64 * PER_MESSAGE + BEFORE_ANSWER,
+                false => 0,
+            },
         };
         let mut definitions = [None, None];
-        chat.for_each_part(&mut |part| match part {
+        asked.for_each_part(&mut |part| match part {
             Part::Text(text) => sum.texts.push(text.to_owned()),
             Part::Name(name) => {
                 sum.texts.push(name.to_owned());
                 sum.fixed += PER_NAME;
             }
+            Part::Tokens(tokens) => sum.fixed += tokens as u64,
             Part::Call => sum.fixed += PER_CALL,
             Part::Image(image) => sum.fixed += formula.tokens(image),
             Part::Attachment => sum.fixed += ATTACHMENT,
@@ -80,13 +84,13 @@ impl Prompt {
 }
 
 /// What a request's images and attachments cost, without its text.
-pub(super) fn media(chat: &Request<'_>, model: &str) -> u64 {
-    if chat.attachments == 0 {
+pub(super) fn media(asked: &dyn prompt::Prompt, model: &str) -> u64 {
+    if asked.attachments() == 0 {
         return 0;
     }
     let formula = Formula::of(model);
     let mut tokens = 0_u64;
-    chat.for_each_part(&mut |part| match part {
+    asked.for_each_part(&mut |part| match part {
         Part::Image(image) => tokens += formula.tokens(image),
         Part::Attachment => tokens += ATTACHMENT,
         _ => {}

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use tokio::sync::Semaphore;
-use weir_protocols::openai::output::{Part, Place};
 
 use super::encoding::{Counter, Encoding};
+use super::place::{Part, Place};
 use super::threads;
 
 /// A text kept back for longer than this, in bytes, is counted as it stands: no natural one goes

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::encoding::Encoding;
+use weir_protocols::openai::chat;
+
 use super::*;
 
 #[derive(Deserialize)]

@@ -1,12 +1,14 @@
-//! The end of a stream for which no more could be reserved: in its own dialect, and clean.
+//! The end of a stream for which no more could be reserved: in its caller's dialect, and clean.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use weir_protocols::openai::ending::{DONE, Reason};
+use weir_protocols::llm::{Event, Finish, Usage};
+use weir_protocols::openai::completion;
 use weir_telemetry::Code;
 
 use super::meter::Meter;
+use crate::action::llm::events::Sink;
+use crate::action::llm::note;
 use crate::error::GatewayError;
 use crate::policy::quota;
 use crate::proxy::{Downstream, Request};
@@ -33,30 +35,42 @@ impl Cut {
 
     /// Ends the stream: every choice that has not ended, the usage for whom asked for it, and all.
     /// Nothing more is to be read from the provider by then.
-    pub(in crate::action::llm) async fn tell(
+    pub(super) async fn tell(
         &self,
         request: &mut Request,
         down: &mut Downstream,
-        meter: &mut Meter<'_>,
-        usage: bool,
+        meter: &mut Meter<'_, '_>,
+        sink: &mut Sink,
     ) -> Result<(), GatewayError> {
         quota::cut(request, &self.quota);
-        let (prompt, output) = meter.settle(request).await;
+        let (input, output) = meter.settle(request).await;
         if let Some(llm) = &mut request.record.llm {
             llm.finish_reason = Some("length".to_owned());
         }
-        let frame = meter.frame();
-        let reason = Reason {
-            code: self.code.slug(),
-            quota: &self.quota,
-        };
+        let mut out = Vec::new();
         for choice in meter.unended() {
-            down.write_event(frame.last(choice, reason).into()).await?;
+            note::cut(request, choice);
+            match sink {
+                Sink::Chat(writer) => {
+                    let cut = completion::Cut {
+                        code: self.code.slug(),
+                        quota: &self.quota,
+                    };
+                    writer.cut(choice, cut, &mut out);
+                }
+                _ => sink.write(
+                    &Event::Finish {
+                        choice,
+                        reason: Finish::Length,
+                        stopped_at: None,
+                    },
+                    &mut out,
+                ),
+            }
         }
-        if usage {
-            down.write_event(frame.usage(prompt, output).into()).await?;
-        }
-        down.write_event(Bytes::from_static(DONE)).await?;
+        sink.write(&Event::Usage(Usage::new(input, output)), &mut out);
+        sink.write(&Event::End, &mut out);
+        down.write_event(out.into()).await?;
         down.write_end(None).await
     }
 }

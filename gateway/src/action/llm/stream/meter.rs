@@ -4,13 +4,11 @@
 //! is reserved is the text counted, and only where the count does is more reserved. Where no more
 //! is to be had, what is reserved is used up to the last token, and then the stream ends.
 
-use weir_protocols::openai::ending::Frame;
-use weir_protocols::openai::output::Output;
-use weir_protocols::openai::usage::Usage;
+use weir_protocols::llm::{Event, Finish, Usage};
 
 use super::cut::Cut;
 use crate::action::llm::budget::Budget;
-use crate::action::llm::count::Tally;
+use crate::action::llm::count::{self, Tally};
 use crate::action::llm::note;
 use crate::proxy::Request;
 
@@ -23,8 +21,8 @@ const MARGIN: u64 = STEP / 4;
 const LONGEST_UNCOUNTED: usize = 64 << 10;
 
 /// The meter of one stream.
-pub(in crate::action::llm) struct Meter<'a> {
-    budget: Budget<'a>,
+pub(in crate::action::llm) struct Meter<'b, 'a> {
+    budget: &'b mut Budget<'a>,
     tally: Tally,
     /// Tokens of output, as of the last count or report.
     counted: u64,
@@ -37,7 +35,6 @@ pub(in crate::action::llm) struct Meter<'a> {
     /// Each choice seen, and why it ended, if it did.
     choices: Vec<Choice>,
     asked: u64,
-    frame: Option<Frame>,
 }
 
 struct Choice {
@@ -60,9 +57,9 @@ pub(super) enum Verdict {
 /// Choices beyond so many are not told apart.
 const MOST_CHOICES: usize = 128;
 
-impl<'a> Meter<'a> {
+impl<'b, 'a> Meter<'b, 'a> {
     /// Of a stream of so many `choices`.
-    pub(in crate::action::llm) fn new(budget: Budget<'a>, choices: u64) -> Self {
+    pub(in crate::action::llm) fn new(budget: &'b mut Budget<'a>, choices: u64) -> Self {
         let mut meter = Self {
             tally: Tally::of(budget.prompt.model),
             budget,
@@ -72,39 +69,41 @@ impl<'a> Meter<'a> {
             covered: 0,
             choices: Vec::new(),
             asked: choices,
-            frame: None,
         };
         meter.unseen = meter.comfortable();
         meter
     }
 
-    /// Takes in an event's data.
-    pub(super) fn take(&mut self, data: &[u8]) {
-        let Some(output) = Output::parse(data) else {
-            return;
-        };
-        for (index, reason) in output.choices() {
-            self.choice(index, reason);
-        }
-        let before = self.tally.uncounted();
-        output.for_each_text(&mut |place, text| self.tally.add(place, text));
-        if self.tally.uncounted() > before {
-            self.told = None;
-        }
-        if self.frame.is_none() {
-            self.frame = Some(Frame {
-                id: output.id.map(ToOwned::to_owned),
-                created: output.created.map(ToOwned::to_owned),
-                model: output.model.map(ToOwned::to_owned),
-            });
+    /// Takes in an event.
+    pub(super) fn take(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Usage(usage) => self.report(*usage),
+            Event::Finish { choice, reason, .. } => self.choice(*choice, Some(*reason)),
+            _ => {
+                let Some((place, text)) = count::added(event) else {
+                    return;
+                };
+                self.choice(place.choice, None);
+                if !text.is_empty() {
+                    self.tally.add(place, text);
+                    self.told = None;
+                }
+            }
         }
     }
 
     /// Takes in what the provider reports, of everything so far.
-    pub(super) fn report(&mut self, usage: Usage) {
-        self.counted = self.counted.max(usage.completion_tokens);
+    fn report(&mut self, usage: Usage) {
+        self.counted = self.counted.max(usage.output);
         self.covered = self.tally.uncounted();
         self.told = Some(usage);
+    }
+
+    /// Whether what was taken in has to be judged: seldom, because waiting for a verdict is dear.
+    pub(super) fn is_due(&self) -> bool {
+        self.told.is_some() && self.is_over()
+            || self.most() > self.unseen
+            || self.tally.uncounted() > LONGEST_UNCOUNTED
     }
 
     /// Judges what was taken in.
@@ -113,7 +112,7 @@ impl<'a> Meter<'a> {
             // Tokens that nobody saw, as those of reasoning: what was allowed of them is no debt
             // where there is room.
             let most = self.budget.allowed.unwrap_or(u64::MAX);
-            let to = told.completion_tokens.min(most);
+            let to = told.output.min(most);
             let _ = self.budget.grow(request, to).await;
             return Verdict::Passes;
         }
@@ -204,7 +203,7 @@ impl<'a> Meter<'a> {
     pub(super) async fn settle(&mut self, request: &mut Request) -> (u64, u64) {
         if let Some(usage) = &self.told {
             note::told(request, usage);
-            return (usage.prompt_tokens, usage.completion_tokens);
+            return (usage.input, usage.output);
         }
         self.count().await;
         self.budget.prompt.count().await;
@@ -220,9 +219,9 @@ impl<'a> Meter<'a> {
         }
     }
 
-    fn choice(&mut self, index: u64, reason: Option<&str>) {
+    fn choice(&mut self, index: u64, reason: Option<Finish>) {
         let ended = reason.is_some();
-        let whole = reason.is_some_and(note::is_whole);
+        let whole = reason.is_some_and(Finish::is_whole);
         if let Some(choice) = self.choices.iter_mut().find(|c| c.index == index) {
             choice.whole |= whole && !choice.ended;
             choice.ended |= ended;
@@ -250,10 +249,5 @@ impl<'a> Meter<'a> {
         all.dedup();
         all.retain(|index| !self.choices.iter().any(|c| c.index == *index && c.ended));
         all
-    }
-
-    /// What the stream's chunks have in common.
-    pub(super) fn frame(&self) -> Frame {
-        self.frame.clone().unwrap_or_default()
     }
 }

@@ -18,6 +18,7 @@ fn patches(model: &str, width: u32, height: u32) -> u64 {
 
 fn unseen(detail: Detail) -> Image<'static> {
     Image {
+        base64: None,
         url: Some("https://a.example/b.png"),
         detail,
     }
@@ -81,6 +82,7 @@ fn an_image_that_is_not_seen_costs_the_most_it_could() {
 fn an_image_in_the_request_is_charged_by_its_size() {
     // A canvas of 1024 by 1024 pixels, in the first bytes of a GIF.
     let image = Image {
+        base64: None,
         url: Some("data:image/gif;base64,R0lGODlhAAQABA=="),
         detail: Detail::High,
     };
