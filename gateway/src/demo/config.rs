@@ -100,13 +100,16 @@ mod tests {
         };
         assert_eq!(endpoint("echo"), "127.0.0.1:4001");
         assert_eq!(endpoint("broken"), "127.0.0.1:4003");
-        let provider = &config.providers[0];
-        assert_eq!(&*provider.authority, "127.0.0.1:4002");
-        assert_eq!(provider.api_key.as_ref().unwrap().expose(), "the-model-key");
+        let (model, down) = config.providers.split_at(3);
+        for provider in model {
+            assert_eq!(&*provider.authority, "127.0.0.1:4002");
+            assert_eq!(provider.api_keys[0].value.expose(), "the-model-key");
+        }
+        assert_eq!(&*down[0].authority, "127.0.0.1:4003");
         assert_eq!(config.kafka_clusters[0].bootstrap_servers, "127.0.0.1:4004");
         assert_eq!(config.server.data_dir, Path::new("/var/tmp/demo"));
         let routes: Vec<&str> = config.routes.iter().map(|route| &*route.name).collect();
-        assert_eq!(routes, ["echo", "chat", "ingest", "broken"]);
+        assert_eq!(routes, ["echo", "chat", "summarise", "ingest", "broken"]);
     }
 
     #[test]

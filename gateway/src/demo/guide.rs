@@ -29,7 +29,9 @@ pub(super) fn write(bound: &[(String, SocketAddr)], bootstrap_servers: &str) -> 
     let _ = write!(
         text,
         "\n\
-         Any OpenAI client works: base_url http://{public}/v1, api_key {KEY}, model demo.\n\
+         Any OpenAI client works: base_url http://{public}/v1, api_key {KEY}, model demo; Anthropic's\n\
+         and Google's with base_url http://{public}. There are demo-anthropic, demo-gemini and\n\
+         demo-fallback too.\n\
          Any Kafka client reads topic {topic} at {bootstrap_servers}.\n\
          An error's page is named in it, as {page}, in the repository of Weir.\n\
          Ctrl-C ends the demo.\n\n",
@@ -40,7 +42,7 @@ pub(super) fn write(bound: &[(String, SocketAddr)], bootstrap_servers: &str) -> 
 }
 
 /// The commands, in the order to try them, and what each shows.
-fn commands(public: &str, metrics: &str, admin: &str) -> [(&'static str, String); 8] {
+fn commands(public: &str, metrics: &str, admin: &str) -> [(&'static str, String); 12] {
     let chat = format!(
         "http://{public}/v1/chat/completions -H 'authorization: Bearer {KEY}' -H 'content-type: application/json'"
     );
@@ -60,6 +62,30 @@ fn commands(public: &str, metrics: &str, admin: &str) -> [(&'static str, String)
             "Chat, streamed as it is written",
             format!(
                 r#"curl -sSN {chat} -d '{{"model":"demo","stream":true,"messages":[{{"role":"user","content":"What is a weir?"}}]}}'"#
+            ),
+        ),
+        (
+            "Anthropic's dialect, to a provider that speaks Gemini's",
+            format!(
+                r#"curl -sS http://{public}/v1/messages -H 'x-api-key: {KEY}' -H 'anthropic-version: 2023-06-01' -H 'content-type: application/json' -d '{{"model":"demo-gemini","max_tokens":200,"messages":[{{"role":"user","content":"What is a weir?"}}]}}'"#
+            ),
+        ),
+        (
+            "Gemini's dialect, to a provider that speaks Anthropic's: the model calls a tool",
+            format!(
+                r#"curl -sS http://{public}/v1beta/models/demo-anthropic:generateContent -H 'x-goog-api-key: {KEY}' -H 'content-type: application/json' -d '{{"contents":[{{"role":"user","parts":[{{"text":"How is the weather in Paris?"}}]}}],"tools":[{{"functionDeclarations":[{{"name":"get_weather","description":"The weather of a city","parameters":{{"type":"OBJECT","properties":{{"city":{{"type":"STRING"}}}},"required":["city"]}}}}]}}]}}'"#
+            ),
+        ),
+        (
+            "A model whose first provider is down: the next answers (see Weir-Provider)",
+            format!(
+                r#"curl -sSi {chat} -d '{{"model":"demo-fallback","messages":[{{"role":"user","content":"Anybody there?"}}]}}'"#
+            ),
+        ),
+        (
+            "A prompt as an API: JSON in and out, both held to a schema (GET /routes on admin shows them)",
+            format!(
+                r#"curl -sS http://{public}/summarise -H 'x-api-key: {KEY}' -H 'content-type: application/json' -d '{{"text":"A weir measures what flows over it."}}'"#
             ),
         ),
         (

@@ -1,6 +1,6 @@
 //! `weir demo`: the gateway with everything it calls, in one process.
 //!
-//! The upstreams are small but honest: an HTTP echo, a model that speaks OpenAI's dialect, a
+//! The upstreams are small but honest: an HTTP echo, a model that speaks as three providers do, a
 //! Kafka broker, and an address where nobody listens. The gateway in front of them is the one
 //! `weir run` serves, and does not know that they live next door.
 

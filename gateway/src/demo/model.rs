@@ -1,11 +1,23 @@
-//! The demo's model: OpenAI's chat completions, whole and streamed, as its client libraries
-//! expect them.
+//! The demo's model: one parrot that speaks as OpenAI, Anthropic and Gemini do, whole and streamed,
+//! calls tools, and makes vectors, as their client libraries expect it.
 //!
-//! It understands nothing: it repeats what it was told. But its tokens are counted, its limits
-//! kept and its errors shaped as a provider's are, so that what is measured in front of it is real.
+//! It understands nothing: it repeats what it was told, and a tool is called by its name. But its
+//! tokens are counted, its limits kept and its errors shaped as a provider's are, so that what is
+//! measured in front of it is real. It reads and writes by `weir_protocols`, whose transcripts are
+//! those of real providers.
+//!
+//! | Module | Knows |
+//! |---|---|
+//! | `brain` | what to say to a call, whatever it was written in |
+//! | `dialect` | the paths, keys and words of each dialect |
+//! | `made` | values that fit a schema |
+//! | `vector` | what texts have in common, as numbers |
+//! | `words` | tokens |
 
-mod ask;
-mod completion;
+mod brain;
+mod dialect;
+mod made;
+mod vector;
 mod words;
 
 use std::sync::Arc;
@@ -14,16 +26,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
 use subtle::ConstantTimeEq as _;
-use weir_protocols::openai::{error, model_list};
+use weir_protocols::llm::error::{Error, Kind};
+use weir_protocols::llm::{Envelope, Fault};
+use weir_protocols::openai::embeddings;
 
 use super::serve::{self, Body, Unread};
-use ask::Ask;
-use completion::Completion;
+use brain::Thought;
+use dialect::{Asked, Dialect, Generate};
 
 /// What the model calls itself.
 pub(super) const NAME: &str = "parrot-1";
@@ -33,30 +46,45 @@ const PACE: Duration = Duration::from_millis(15);
 
 /// The model, as many callers share it.
 pub(super) struct Model {
-    authorization: String,
+    key: String,
     answered: AtomicU64,
 }
 
-/// Why there is no completion, in OpenAI's terms.
+/// Why there is no answer.
 #[derive(Debug)]
 struct Refusal {
     status: StatusCode,
-    message: String,
-    kind: &'static str,
-    param: Option<&'static str>,
-    code: Option<&'static str>,
+    error: Error<'static>,
 }
 
 impl Refusal {
-    /// The caller's request is at fault.
-    fn invalid(status: StatusCode, message: impl Into<String>) -> Self {
+    fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Refusal {
             status,
-            message: message.into(),
-            kind: "invalid_request_error",
-            param: None,
-            code: None,
+            error: Error {
+                kind: Kind::of_status(status.as_u16()),
+                message: message.into().into(),
+                param: None,
+                code: None,
+            },
         }
+    }
+
+    /// Names the member to blame.
+    fn param(mut self, path: impl Into<String>) -> Self {
+        self.error.param = Some(path.into().into());
+        self
+    }
+
+    fn code(mut self, code: &'static str) -> Self {
+        self.error.code = Some(code.into());
+        self
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Refusal::new(StatusCode::BAD_REQUEST, fault.to_string()).param(fault.path)
     }
 }
 
@@ -64,97 +92,121 @@ impl Model {
     /// A model that answers those who present `key`.
     pub(super) fn new(key: &str) -> Self {
         Model {
-            authorization: format!("Bearer {key}"),
+            key: key.to_owned(),
             answered: AtomicU64::new(0),
         }
     }
 
     /// Answers one request.
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
-        let answered = self.respond(request).await;
-        answered.unwrap_or_else(|refusal| refused(&refusal))
-    }
-
-    async fn respond(&self, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
-        self.admit(request.headers())?;
-        match (request.method(), request.uri().path()) {
-            (&Method::GET, "/v1/models") => Ok(models()),
-            (&Method::POST, "/v1/chat/completions") => self.complete(request.into_body()).await,
-            (_, "/v1/models" | "/v1/chat/completions") => {
-                let message = "models are listed by GET, chat completions asked for by POST";
-                Err(Refusal::invalid(StatusCode::METHOD_NOT_ALLOWED, message))
-            }
-            (_, path) => {
-                let message = format!("nothing is served at {path}");
-                Err(Refusal::invalid(StatusCode::NOT_FOUND, message))
-            }
-        }
-    }
-
-    fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let presented = headers
-            .get(AUTHORIZATION)
-            .map_or(&[][..], |value| value.as_bytes());
-        if presented.ct_eq(self.authorization.as_bytes()).into() {
-            return Ok(());
-        }
-        let message = "the key in Authorization is not this model's";
-        Err(Refusal {
-            code: Some("invalid_api_key"),
-            ..Refusal::invalid(StatusCode::UNAUTHORIZED, message)
+        let dialect = Dialect::of(request.uri().path(), request.headers());
+        let answered = self.respond(dialect, request).await;
+        answered.unwrap_or_else(|refusal| {
+            let mut body = Vec::new();
+            dialect.write_error(&mut body, refusal.status.as_u16(), &refusal.error);
+            whole(refusal.status, body)
         })
     }
 
-    async fn complete(&self, body: Incoming) -> Result<Response<Body>, Refusal> {
-        let body = serve::read(body).await.map_err(|unread| match unread {
-            Unread::TooLarge => Refusal::invalid(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "this model reads bodies of at most 1 MiB",
-            ),
-            Unread::Broken => Refusal::invalid(StatusCode::BAD_REQUEST, "the body broke off"),
-        })?;
-        let ask = Ask::parse(&body)?;
-        let number = self.answered.fetch_add(1, Ordering::Relaxed);
-        let completion = Completion::new(&ask, number, now());
-        if ask.stream {
-            Ok(streamed(completion.events(ask.include_usage)))
-        } else {
-            Ok(serve::json(StatusCode::OK, &completion.whole()))
+    async fn respond(
+        &self,
+        dialect: Dialect,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Refusal> {
+        self.admit(dialect, request.headers())?;
+        let uri = request.uri().clone();
+        let asked = dialect.asked(request.method(), &uri)?;
+        match asked {
+            Asked::Models => {
+                let mut list = Vec::new();
+                dialect.write_models(&mut list, NAME);
+                Ok(whole(StatusCode::OK, list))
+            }
+            Asked::Answer(generate) => {
+                let body = read(request.into_body()).await?;
+                self.speak(dialect, &generate, &body)
+            }
+            Asked::Embeddings => {
+                let body = read(request.into_body()).await?;
+                let asked = embeddings::request::read(&body)?;
+                known(&asked.model)?;
+                let mut out = Vec::new();
+                let answer = vector::answer(&asked)?;
+                embeddings::answer::write(&mut out, &answer, NAME, asked.encoding);
+                Ok(whole(StatusCode::OK, out))
+            }
         }
+    }
+
+    fn admit(&self, dialect: Dialect, headers: &HeaderMap) -> Result<(), Refusal> {
+        let presented = dialect.key(headers);
+        if presented.ct_eq(self.key.as_bytes()).into() {
+            return Ok(());
+        }
+        let message = "the key is missing, or not this model's";
+        Err(Refusal::new(StatusCode::UNAUTHORIZED, message).code("invalid_api_key"))
+    }
+
+    fn speak(
+        &self,
+        dialect: Dialect,
+        generate: &Generate<'_>,
+        body: &[u8],
+    ) -> Result<Response<Body>, Refusal> {
+        let call = dialect.read(body, generate)?;
+        known(&call.model)?;
+        let thought = Thought::of(&call)?;
+        let number = self.answered.fetch_add(1, Ordering::Relaxed);
+        let envelope = Envelope {
+            id: &format!("demo{number}"),
+            model: NAME,
+            created: now(),
+        };
+        if call.stream {
+            let events = dialect.events(&thought, &envelope, call.stream_usage, generate.array);
+            return Ok(streamed(events, generate.array));
+        }
+        let mut out = Vec::new();
+        dialect.write(&mut out, &thought.answer(number), &envelope);
+        Ok(whole(StatusCode::OK, out))
     }
 }
 
+/// Refuses other models.
+fn known(model: &str) -> Result<(), Refusal> {
+    if model == NAME {
+        return Ok(());
+    }
+    let shown: String = model.chars().take(64).collect();
+    let message = format!("the model \"{shown}\" does not exist; {NAME} does");
+    Err(Refusal::new(StatusCode::NOT_FOUND, message)
+        .param("model")
+        .code("model_not_found"))
+}
+
+async fn read(body: Incoming) -> Result<Bytes, Refusal> {
+    serve::read(body).await.map_err(|unread| match unread {
+        Unread::TooLarge => Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "this model reads bodies of at most 1 MiB",
+        ),
+        Unread::Broken => Refusal::new(StatusCode::BAD_REQUEST, "the body broke off"),
+    })
+}
+
 /// Sends `events` one by one, at the pace of someone who writes.
-fn streamed(events: Vec<Bytes>) -> Response<Body> {
+fn streamed(events: Vec<Bytes>, array: bool) -> Response<Body> {
     let paced = stream::unfold(events.into_iter(), async |mut rest| {
         let event = rest.next()?;
         tokio::time::sleep(PACE).await;
         Some((Ok(Frame::data(event)), rest))
     });
-    serve::typed(
-        StatusCode::OK,
-        "text/event-stream",
-        StreamBody::new(paced).boxed_unsync(),
-    )
-}
-
-fn models() -> Response<Body> {
-    let mut list = Vec::new();
-    model_list::write(&mut list, [NAME], 0, "weir-demo");
-    whole(StatusCode::OK, list)
-}
-
-fn refused(refusal: &Refusal) -> Response<Body> {
-    let mut body = Vec::new();
-    let object = error::Error {
-        message: &refusal.message,
-        kind: refusal.kind,
-        param: refusal.param,
-        code: refusal.code,
-        extra: None,
+    let content_type = match array {
+        true => "application/json",
+        false => "text/event-stream",
     };
-    error::write(&mut body, &object);
-    whole(refusal.status, body)
+    let body = StreamBody::new(paced).boxed_unsync();
+    serve::typed(StatusCode::OK, content_type, body)
 }
 
 fn whole(status: StatusCode, body: Vec<u8>) -> Response<Body> {
