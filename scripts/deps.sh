@@ -65,11 +65,14 @@ note_test() {
     need prometheus 'tests scrape with a real Prometheus; brings promtool' has promtool
     java_is_17 || need "$(jre)" 'Apache Kafka runs on a Java of at least 17' false
     need maven 'fetches Apache Kafka' has mvn
-    need python3-venv "tests drive OpenAI's Python SDK and tiktoken" python3 -c 'import ensurepip, venv'
+    need python3-venv "tests drive the providers' Python SDKs and tiktoken" python3 -c 'import ensurepip, venv'
+    need npm "fetches OpenAI's Node SDK, and a Node as new as it wants; brings nodejs" has npm
 }
 
 note_bench() {
     need nginx-light 'the benchmark compares with nginx' has /usr/sbin/nginx
+    need python3-venv 'LiteLLM, with which it compares, is a Python program' python3 -c 'import ensurepip, venv'
+    need npm 'fetches Portkey, with which it compares, and a Node for it; brings nodejs' has npm
 }
 
 # as_root COMMAND...: runs it as root, or fails.
@@ -171,6 +174,32 @@ make_python() {
         --requirement tests/python/requirements.txt
 }
 
+make_node() {
+    echo "Fetching Node and OpenAI's SDK for it into $target/servers/node with npm."
+    npm_into "$target/servers/node" tests/node
+}
+
+make_litellm() {
+    echo "Making a Python environment with LiteLLM in $target/bench/litellm (some minutes, once)."
+    rm -rf "$target/bench/litellm"
+    python3 -m venv "$target/bench/litellm"
+    "$target/bench/litellm/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --no-deps --requirement bench/litellm/requirements.txt
+}
+
+fetch_portkey() {
+    echo "Fetching Node and Portkey's gateway into $target/bench/portkey with npm."
+    npm_into "$target/bench/portkey" bench/portkey
+}
+
+# npm_into DIRECTORY MANIFEST: fetches what is locked beside the manifest, and runs none of it.
+npm_into() {
+    rm -rf "$1"
+    mkdir -p "$1"
+    cp "$2/package.json" "$2/package-lock.json" "$1/"
+    npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+}
+
 # cargo_tool NAME VERSION: installs it into target/tools unless it is there or on the PATH.
 cargo_tool() {
     if ! has "$1" >/dev/null && [ ! -x "$target/tools/bin/$1" ]; then
@@ -200,11 +229,16 @@ esac
 install_packages
 check_rust
 
-mkdir -p "$target/servers/kafka"
+mkdir -p "$target/servers/kafka" "$target/bench"
 case $what in
+    bench)
+        unless_done "$target/bench/litellm.stamp" bench/litellm/requirements.txt make_litellm
+        unless_done "$target/bench/portkey.stamp" bench/portkey/package-lock.json fetch_portkey
+        ;;
     test | soak)
         unless_done "$target/servers/kafka/stamp" tests/kafka/pom.xml fetch_kafka
         unless_done "$target/servers/python.stamp" tests/python/requirements.txt make_python
+        unless_done "$target/servers/node.stamp" tests/node/package-lock.json make_node
         ;;
 esac
 case $what in

@@ -16,6 +16,8 @@ pub mod gateway;
 pub mod http1;
 pub mod kafka;
 pub mod metered;
+pub mod models;
+pub mod node;
 pub mod openai;
 pub mod otlp;
 pub mod ports;

@@ -41,7 +41,7 @@ async fn the_metrics_address_shows_three_things_and_no_more() {
             .starts_with("text/plain; version=0.0.4")
     );
     assert!(text.text().contains("weir_build_info{version="));
-    for path in ["/config", "/requests", "/upstreams", "/"] {
+    for path in ["/config", "/requests", "/routes", "/upstreams", "/"] {
         assert_eq!(wire::get(metrics, path).await.status, 404, "{path}");
     }
     let posted = wire::request(metrics, "POST", "/metrics", &[], b"x").await;

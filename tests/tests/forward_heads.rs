@@ -13,6 +13,11 @@ use weir_tests::{Behaviour, Gateway, Upstream};
 
 /// A gateway with these routes (and more top-level sections) in front of an upstream called `up`.
 async fn gateway(upstream: SocketAddr, more: &str) -> Gateway {
+    gateway_to(upstream, "", more).await
+}
+
+/// The same, with more said of the upstream.
+async fn gateway_to(upstream: SocketAddr, said: &str, more: &str) -> Gateway {
     Gateway::start(&format!(
         r#"
 version: 1
@@ -22,7 +27,7 @@ admin: {{ address: "127.0.0.1:0" }}
 telemetry: {{ access_log: {{ output: "${{ACCESS_LOG}}" }} }}
 {more}
 upstreams:
-  - {{ name: up, endpoints: [{{ address: "{upstream}" }}] }}
+  - {{ name: up, endpoints: [{{ address: "{upstream}" }}]{said} }}
 "#
     ))
     .await
@@ -185,16 +190,37 @@ async fn fields_between_neighbours_are_not_passed_on_either_way() {
     );
 }
 
-#[tokio::test]
-async fn names_are_spelled_as_the_caller_spelled_them() {
-    let (upstream, _gateway, public) = echo(PLAIN).await;
-    let headers = ["X-API-KeY: 1", "sOAPAction: 2", "x-api-key: 3"];
-    let answer = wire::request(public, "GET", "/", &headers, "").await;
-    assert_eq!(answer.status, 200);
+/// What becomes of spelled names: the upstream's request head, and the names of the answer.
+async fn respelled(said: &str) -> (String, Vec<String>) {
+    let lines = ["X-API-KeY: 1", "sOAPAction: 2"];
+    let upstream = Upstream::start(Behaviour::answer(200, &["X-StrangE: 1"], "x")).await;
+    let gateway = gateway_to(upstream.addr(), said, PLAIN).await;
+    let answer = wire::request(gateway.addr("public"), "GET", "/", &lines, "").await;
+    assert_eq!(
+        (answer.status, answer.header("x-strange")),
+        (200, Some("1"))
+    );
     let head = String::from_utf8(last(&upstream).raw_head).unwrap();
-    for line in headers {
+    let names = answer.headers.0.into_iter().map(|(name, _)| name);
+    (head, names.collect())
+}
+
+#[tokio::test]
+async fn names_go_in_small_letters() {
+    let (head, names) = respelled("").await;
+    for line in ["x-api-key: 1", "soapaction: 2"] {
         assert!(head.contains(&format!("\r\n{line}\r\n")), "{line}: {head}");
     }
+    assert!(names.contains(&"x-strange".to_owned()), "{names:?}");
+}
+
+#[tokio::test]
+async fn names_stay_as_they_were_spelled_where_an_upstream_wants_that() {
+    let (head, names) = respelled(", preserve_header_case: true").await;
+    for line in ["X-API-KeY: 1", "sOAPAction: 2"] {
+        assert!(head.contains(&format!("\r\n{line}\r\n")), "{line}: {head}");
+    }
+    assert!(names.contains(&"X-StrangE".to_owned()), "{names:?}");
 }
 
 #[tokio::test]

@@ -190,11 +190,10 @@ async fn a_cut_stream_ends_with_an_error_event_and_never_cleanly() {
     let line = line(&gateway).await;
     assert_eq!(line["error.type"], Code::HttpResponseIncomplete.slug());
     assert_eq!(line["weir.aborted"], true);
-    assert_eq!(line["weir.quotas"][0]["provenance"], "estimated");
-    let used = line["weir.quotas"][0]["used"].as_u64().unwrap();
+    assert_eq!(line["weir.quotas"][0]["provenance"], "counted");
     assert_eq!(
-        used,
-        ask("").len() as u64 + "Hello".len() as u64,
+        line["weir.quotas"][0]["used"],
+        8 + 1,
         "charged what was streamed"
     );
 }
@@ -252,12 +251,11 @@ async fn an_endless_event_ends_the_stream() {
     let (provider, gateway, public) = answering(Reply::Hang).await;
     let endless = format!("data: {}", "x".repeat(3 << 20));
     provider.set(Reply::Raw(Behaviour::answer(200, &[SSE], endless)));
+    // The model said nothing yet, so that the caller is answered as if nothing had come.
     let answer = post(public, &ask("")).await;
-    assert!(answer.broken.is_some());
-    assert!(
-        answer.text().contains(Code::ProviderResponseInvalid.slug()),
-        "{}",
-        answer.text()
+    assert_eq!(
+        (answer.status, answer.header("weir-error")),
+        (502, Some(Code::ProviderResponseInvalid.slug()))
     );
     assert_eq!(
         line(&gateway).await["error.type"],
@@ -286,7 +284,7 @@ async fn a_caller_who_leaves_ends_the_providers_work_and_pays_what_was_streamed(
     assert_eq!(line["error.type"], Code::ClientDisconnected.slug());
     let used = line["weir.quotas"][0]["used"].as_u64().unwrap();
     let reserved = line["weir.quotas"][0]["reserved"].as_u64().unwrap();
-    assert!(used >= body.len() as u64 + 5, "{line}");
+    assert!(used > 8, "{line}");
     assert!(used < reserved, "not all of it: {line}");
 }
 

@@ -149,6 +149,16 @@ impl Gateway {
         .await
     }
 
+    /// As many lines of the access log as that, once there are.
+    pub async fn wait_for_logs(&self, count: usize, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        wait::until(format!("{count} access log lines"), || async {
+            let lines = self.access_log().into_iter();
+            let found: Vec<Value> = lines.filter(|line| wanted(line)).collect();
+            (found.len() >= count).then_some(found)
+        })
+        .await
+    }
+
     /// Replaces the configuration and waits until the gateway has tried it; returns the `result`
     /// label of `weir_config_reloads_total` that grew.
     ///
