@@ -2,6 +2,7 @@
 
 WHAT ?= build
 TIME ?= 600
+FUZZ ?=
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # What `make test` builds and runs: everything, real servers included.
@@ -28,14 +29,15 @@ test: ## run every test, with a real Kafka, Redis and Prometheus
 	cargo build --locked $(TESTED) --bins --tests
 	cargo test --locked $(TESTED)
 
-soak: ## fuzz and run the long tests for TIME seconds in all
+soak: ## fuzz and run the long tests for TIME seconds in all (FUZZ=600: each target ten minutes)
 	@scripts/deps.sh soak
-	@scripts/soak.sh $(TIME)
+	@scripts/soak.sh $(TIME) $(FUZZ)
 
-bench: ## measure beside nginx and a bare Pingora proxy
+bench: ## measure beside nginx, a bare Pingora proxy, LiteLLM and Portkey
 	@scripts/deps.sh bench
 	cargo build --locked --profile dist -p weir -p weir-bench
 	$(TARGET)/dist/weir-bench run --out bench/README.md
+	$(TARGET)/dist/weir-bench llm --out bench/README.md
 	$(TARGET)/dist/weir-bench hostile
 	cargo bench --locked --profile dist -p weir-bench --bench ledger
 

@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
 # Fuzzes every target for an equal share of half the time, and soaks for the other half:
-# scripts/soak.sh SECONDS
+# scripts/soak.sh SECONDS [EACH]
+# Given EACH, every target gets so many seconds instead, however many that makes in all.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 export PATH=$PATH:${CARGO_TARGET_DIR:-$PWD/target}/tools/bin
-total=${1:?usage: scripts/soak.sh SECONDS}
+total=${1:?usage: scripts/soak.sh SECONDS [EACH]}
+each=${2:-}
 if ! [ "$total" -ge 20 ] 2>/dev/null; then
     echo "soak: TIME is a number of seconds, at least 20, not \"$total\"" >&2
+    exit 2
+fi
+if [ -n "$each" ] && ! [ "$each" -ge 1 ] 2>/dev/null; then
+    echo "soak: FUZZ is a number of seconds for each target, not \"$each\"" >&2
     exit 2
 fi
 
@@ -18,8 +24,9 @@ if [ ${#targets[@]} -eq 0 ]; then
     echo 'soak: protocols/fuzz has no fuzz targets' >&2
     exit 1
 fi
-share=$((total / 2 / ${#targets[@]}))
+share=${each:-$((total / 2 / ${#targets[@]}))}
 [ "$share" -ge 1 ] || share=1
+echo "fuzzing ${#targets[@]} targets for $((share * ${#targets[@]})) s in all"
 for target in "${targets[@]}"; do
     echo "fuzzing $target for $share s"
     # What is found goes to the first directory; the seeds in the second stay as they are.

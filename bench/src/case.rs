@@ -1,4 +1,4 @@
-//! The cases: what a client sends in each, and how long a right answer is.
+//! The cases: what a client sends in each, and what a right answer is.
 //!
 //! The same bytes go to every contender, credentials included: a plain proxy carries what the
 //! gateway checks. Who serves a case, and at what price, is not known here.
@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 
 use crate::answer;
+use crate::right::Right;
 
 /// The key every client presents.
 pub const KEY: &str = "weir-bench-key-0123456789abcdef";
@@ -31,11 +32,26 @@ pub enum Case {
     /// A chat completion answered as server-sent events.
     #[value(name = "llm_stream")]
     LlmStream,
+    /// The same, all events sent in one go.
+    #[value(name = "llm_at_once")]
+    LlmAtOnce,
 }
 
 impl Case {
-    /// Every case, in the order it is run and reported.
-    pub const ALL: [Self; 4] = [Self::Get, Self::Post, Self::Llm, Self::LlmStream];
+    /// What is measured beside proxies, in the order it is run and reported.
+    pub const PROXIED: [Self; 4] = [Self::Get, Self::Post, Self::Llm, Self::LlmStream];
+    /// What is measured beside other gateways of language models.
+    pub const CHATS: [Self; 3] = [Self::Llm, Self::LlmStream, Self::LlmAtOnce];
+
+    /// Whether it is a chat.
+    pub fn is_chat(self) -> bool {
+        Self::CHATS.contains(&self)
+    }
+
+    /// Whether it is streamed.
+    pub fn is_stream(self) -> bool {
+        matches!(self, Self::LlmStream | Self::LlmAtOnce)
+    }
 
     /// The name on the command line and in JSON.
     pub fn name(self) -> &'static str {
@@ -44,6 +60,7 @@ impl Case {
             Self::Post => "post",
             Self::Llm => "llm",
             Self::LlmStream => "llm_stream",
+            Self::LlmAtOnce => "llm_at_once",
         }
     }
 
@@ -60,28 +77,59 @@ impl Case {
                 "LLM chat completion, streamed in {} events",
                 answer::DELTAS + 1
             ),
+            Self::LlmAtOnce => format!("{}, all at once", Self::LlmStream.title()),
         }
     }
 
-    /// The whole request as it goes over the wire.
-    pub fn request(self, host: SocketAddr) -> Vec<u8> {
+    /// The whole request as it goes over the wire, with `more` lines in its head.
+    pub fn request(self, host: SocketAddr, more: &str) -> Vec<u8> {
         match self {
-            Self::Get => head("GET", "/get", host, "") + "\r\n",
-            Self::Post => with_body("/post", host, "application/octet-stream", &"p".repeat(256)),
-            Self::Llm => with_body(CHAT_PATH, host, "application/json", &chat(false)),
-            Self::LlmStream => with_body(CHAT_PATH, host, "application/json", &chat(true)),
+            Self::Get => head("GET", "/get", host, more) + "\r\n",
+            Self::Post => {
+                let body = "p".repeat(256);
+                with_body("/post", host, "application/octet-stream", more, &body)
+            }
+            Self::Llm => with_body(CHAT_PATH, host, "application/json", more, &chat("")),
+            Self::LlmStream => {
+                let body = chat(r#","stream":true"#);
+                with_body(CHAT_PATH, host, "application/json", more, &body)
+            }
+            Self::LlmAtOnce => {
+                let body = chat(r#","stream":true,"user":"at-once""#);
+                with_body(CHAT_PATH, host, "application/json", more, &body)
+            }
         }
         .into_bytes()
     }
 
+    /// What a right answer is from someone who only carries it.
+    pub fn carried(self) -> Right {
+        Right::Length(self.answer_length())
+    }
+
+    /// What a right answer is from someone who may write it anew.
+    pub fn written(self) -> Right {
+        match self {
+            Self::Get | Self::Post => self.carried(),
+            Self::Llm => Right::Completion,
+            Self::LlmStream | Self::LlmAtOnce => Right::Stream,
+        }
+    }
+
     /// The bytes of a right answer's body, transfer coding removed.
-    pub fn answer_length(self) -> usize {
+    fn answer_length(self) -> usize {
         match self {
             Self::Get | Self::Post => answer::PLAIN,
             Self::Llm => answer::completion().len(),
-            Self::LlmStream => answer::events(false).iter().map(Vec::len).sum(),
+            Self::LlmStream | Self::LlmAtOnce => answer::events(false).iter().map(Vec::len).sum(),
         }
     }
+}
+
+/// A streamed chat whose upstream stamps the events with content.
+pub fn stamped(host: SocketAddr) -> Vec<u8> {
+    let body = chat(r#","stream":true,"user":"stamped""#);
+    with_body(CHAT_PATH, host, "application/json", "", &body).into_bytes()
 }
 
 fn head(method: &str, path: &str, host: SocketAddr, more: &str) -> String {
@@ -91,9 +139,9 @@ fn head(method: &str, path: &str, host: SocketAddr, more: &str) -> String {
     )
 }
 
-fn with_body(path: &str, host: SocketAddr, media_type: &str, body: &str) -> String {
+fn with_body(path: &str, host: SocketAddr, media_type: &str, more: &str, body: &str) -> String {
     let about = format!(
-        "Content-Type: {media_type}\r\nContent-Length: {}\r\n\r\n",
+        "Content-Type: {media_type}\r\n{more}Content-Length: {}\r\n\r\n",
         body.len()
     );
     head("POST", path, host, &about) + body
@@ -101,8 +149,7 @@ fn with_body(path: &str, host: SocketAddr, media_type: &str, body: &str) -> Stri
 
 /// A chat as the official SDKs send it: compact, the bound on output given, and no
 /// `stream_options`, so that the gateway has to ask for usage itself and keep it from the caller.
-fn chat(stream: bool) -> String {
-    let tail = if stream { r#","stream":true"# } else { "" };
+fn chat(tail: &str) -> String {
     format!(
         r#"{{"messages":[{{"role":"system","content":"You are a helpful assistant."}},{{"role":"user","content":"In two sentences, what does a weir do to the river that flows over it?"}}],"model":"{MODEL}","max_tokens":256,"temperature":0.7{tail}}}"#
     )
@@ -116,7 +163,8 @@ mod tests {
     fn a_request_says_its_body_length() {
         let host = SocketAddr::from(([127, 0, 0, 1], 80));
         for case in [Case::Post, Case::Llm, Case::LlmStream] {
-            let text = String::from_utf8(case.request(host)).expect("requests are ASCII");
+            let text =
+                String::from_utf8(case.request(host, "X-More: 1\r\n")).expect("requests are ASCII");
             let (head, body) = text.split_once("\r\n\r\n").expect("a head ends");
             let said = format!("Content-Length: {}", body.len());
             assert!(head.lines().any(|line| line == said), "{head}");

@@ -8,11 +8,11 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::case::Case;
-use crate::contender::Kind;
+use crate::contender::{Kind, Programs};
 use crate::failure::Failure;
-use crate::{bare, hostile, report, rounds, tether, upstream};
+use crate::{bare, hostile, llm, report, rounds, stage, tether, upstream};
 
-/// What a request through the gateway costs, beside nginx and a bare Pingora proxy.
+/// What a request through the gateway costs.
 #[derive(Parser)]
 #[command(version, about)]
 pub struct Cli {
@@ -22,8 +22,10 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Measure, and print a table per case.
+    /// Measure beside nginx and a bare Pingora proxy, and print a table per case.
     Run(Run),
+    /// Measure beside other gateways of language models, and what the gateway adds to a call.
+    Llm(Llm),
     /// Measure what callers of a cheap route notice of prompts of a mebibyte.
     Hostile {
         /// The gateway's binary [default: `weir` beside this program].
@@ -64,21 +66,12 @@ enum Command {
     },
 }
 
-/// What to measure and how.
+/// How much is measured.
 #[derive(Args)]
-pub struct Run {
+struct Load {
     /// The gateway's binary [default: `weir` beside this program].
     #[arg(long)]
     weir: Option<PathBuf>,
-    /// nginx's binary.
-    #[arg(long, default_value = "/usr/sbin/nginx")]
-    nginx: PathBuf,
-    /// Only these cases.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Case::ALL)]
-    only: Vec<Case>,
-    /// Only these contenders.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::ALL)]
-    contenders: Vec<Kind>,
     /// Bursts each contender gets per case.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
@@ -98,15 +91,47 @@ pub struct Run {
     /// Let the scheduler choose instead of giving the contenders a CPU of their own.
     #[arg(long)]
     no_pin: bool,
+    /// Put the tables into this file, between its results markers.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// What to measure beside proxies, and how.
+#[derive(Args)]
+struct Run {
+    #[command(flatten)]
+    load: Load,
+    /// nginx's binary.
+    #[arg(long, default_value = "/usr/sbin/nginx")]
+    nginx: PathBuf,
+    /// Only these cases.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Case::PROXIED)]
+    only: Vec<Case>,
+    /// Only these contenders.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::PROXIES)]
+    contenders: Vec<Kind>,
     /// Also count instructions in user space with `perf stat`, where the machine can.
     #[arg(long)]
     instructions: bool,
     /// Write every round's measurements here, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Put the tables into this file, between its results markers.
+}
+
+/// What to measure beside other gateways, and how.
+#[derive(Args)]
+struct Llm {
+    #[command(flatten)]
+    load: Load,
+    /// A Python environment with LiteLLM in it [default: what `make deps WHAT=bench` makes].
     #[arg(long)]
-    out: Option<PathBuf>,
+    litellm: Option<PathBuf>,
+    /// A directory of Node modules with Portkey in it [default: what `make deps WHAT=bench` makes].
+    #[arg(long)]
+    portkey: Option<PathBuf>,
+    /// Only these contenders.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::GATEWAYS)]
+    contenders: Vec<Kind>,
 }
 
 impl Cli {
@@ -114,9 +139,10 @@ impl Cli {
     pub fn execute(self) -> Result<(), Failure> {
         match self.command {
             Command::Run(run) => run.execute(),
+            Command::Llm(llm) => llm.execute(),
             Command::Hostile { weir, rounds } => {
                 let options = hostile::Options {
-                    weir: weir.map_or_else(gateway_beside_us, Ok)?,
+                    weir: weir.map_or_else(|| beside_us("weir"), Ok)?,
                     rounds: rounds as usize,
                 };
                 println!("{}", hostile::run(&options)?);
@@ -137,40 +163,88 @@ impl Cli {
     }
 }
 
-impl Run {
-    fn execute(self) -> Result<(), Failure> {
-        let options = rounds::Options {
-            weir: self.weir.map_or_else(gateway_beside_us, Ok)?,
-            nginx: self.nginx,
-            cases: self.only,
-            kinds: self.contenders,
+impl Load {
+    fn options(&self, programs: Programs) -> rounds::Options {
+        rounds::Options {
+            programs,
+            cases: Vec::new(),
+            kinds: Vec::new(),
             rounds: self.rounds as usize,
             requests: self.requests as usize,
             streams: self.streams as usize,
             connections: self.connections as usize,
             stream_gap: Duration::from_micros(self.stream_gap),
             pin: !self.no_pin,
+            instructions: false,
+        }
+    }
+
+    fn weir(&self) -> Result<PathBuf, Failure> {
+        self.weir.clone().map_or_else(|| beside_us("weir"), Ok)
+    }
+}
+
+impl Run {
+    fn execute(self) -> Result<(), Failure> {
+        let programs = Programs {
+            weir: self.load.weir()?,
+            nginx: self.nginx,
+            ..Programs::default()
+        };
+        let options = rounds::Options {
+            cases: self.only,
+            kinds: self.contenders,
             instructions: self.instructions,
+            ..self.load.options(programs)
         };
         // The published table is looked at first: nobody waits for minutes to learn of a typo.
-        if let Some(path) = &self.out {
-            report::check_markers(path)?;
+        if let Some(path) = &self.load.out {
+            report::check_markers(path, report::RESULTS)?;
         }
-        let tables = rounds::run(&options)?;
+        let tables = stage::block_on(rounds::run(&options))?;
         let text = report::markdown(&options, &tables);
         println!("{text}");
         if let Some(path) = &self.json {
             report::write_json(path, &options, &tables)?;
         }
-        if let Some(path) = &self.out {
-            report::publish(path, &text)?;
+        if let Some(path) = &self.load.out {
+            report::publish(path, report::RESULTS, &text)?;
         }
         Ok(())
     }
 }
 
-fn gateway_beside_us() -> Result<PathBuf, Failure> {
-    std::env::current_exe()
-        .map(|this| this.with_file_name("weir"))
-        .map_err(Failure::during("cannot find this program"))
+impl Llm {
+    fn execute(self) -> Result<(), Failure> {
+        let programs = Programs {
+            weir: self.load.weir()?,
+            litellm: self
+                .litellm
+                .map_or_else(|| beside_us("../bench/litellm"), Ok)?,
+            portkey: self
+                .portkey
+                .map_or_else(|| beside_us("../bench/portkey"), Ok)?,
+            ..Programs::default()
+        };
+        let options = rounds::Options {
+            cases: Case::CHATS.into(),
+            kinds: self.contenders,
+            ..self.load.options(programs)
+        };
+        if let Some(path) = &self.load.out {
+            report::check_markers(path, llm::RESULTS)?;
+        }
+        let text = stage::block_on(llm::run(&options))?;
+        println!("{text}");
+        if let Some(path) = &self.load.out {
+            report::publish(path, llm::RESULTS, &text)?;
+        }
+        Ok(())
+    }
+}
+
+/// A path relative to the directory this program is in.
+fn beside_us(path: &str) -> Result<PathBuf, Failure> {
+    let this = std::env::current_exe().map_err(Failure::during("cannot find this program"))?;
+    Ok(this.parent().unwrap_or(&this).join(path))
 }

@@ -33,6 +33,17 @@ pub fn resident(pid: Pid) -> Result<u64, Failure> {
         .ok_or_else(|| Failure::new(format!("cannot read the memory of process {pid}")))
 }
 
+/// `root` and all that descend from it.
+pub fn tree(root: Pid) -> Vec<Pid> {
+    let mut found = vec![root];
+    let mut at = 0;
+    while let Some(parent) = found.get(at) {
+        found.extend(children(*parent));
+        at += 1;
+    }
+    found
+}
+
 /// The processes whose parent is `parent`.
 pub fn children(parent: Pid) -> Vec<Pid> {
     let Ok(entries) = fs::read_dir("/proc") else {
@@ -83,7 +94,7 @@ mod tests {
             .spawn()
             .expect("sleep exists");
         let pid = Pid::from_raw(i32::try_from(child.id()).expect("pids fit"));
-        let found = children(Pid::this()).contains(&pid);
+        let found = children(Pid::this()).contains(&pid) && tree(Pid::this()).contains(&pid);
         child.kill().expect("it is ours");
         child.wait().expect("it is ours");
         assert!(found);

@@ -1,7 +1,7 @@
 //! The load generator: a closed loop of keep-alive connections that checks every answer.
 //!
-//! An answer with another status or another length than the case's fails the run: a contender
-//! that errs quickly must not look cheap. It does not know who answers.
+//! An answer that is not right fails the run: a contender that errs quickly must not look cheap.
+//! It does not know who answers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::case::Case;
 use crate::failure::Failure;
+use crate::right::Right;
 use crate::wire::Connection;
 
 /// How long a burst may take before it counts as stuck.
@@ -41,6 +41,14 @@ impl Burst {
     }
 }
 
+/// What is sent, and what must come back.
+pub struct Exchange {
+    /// The request as it goes over the wire.
+    pub request: Vec<u8>,
+    /// What its answer must be.
+    pub right: Right,
+}
+
 /// Open connections to one contender, for one case.
 pub struct Clients {
     connections: Vec<Client>,
@@ -51,13 +59,10 @@ impl Clients {
     /// and pools filled.
     pub async fn open(
         address: SocketAddr,
-        case: Case,
+        exchange: Exchange,
         connections: usize,
     ) -> Result<Self, Failure> {
-        let exchange = Arc::new(Exchange {
-            request: case.request(address),
-            answer_length: case.answer_length(),
-        });
+        let exchange = Arc::new(exchange);
         let mut clients = Vec::with_capacity(connections);
         for _ in 0..connections {
             let connection = TcpStream::connect(address)
@@ -67,6 +72,7 @@ impl Clients {
             clients.push(Client {
                 connection,
                 exchange: Arc::clone(&exchange),
+                body: Vec::new(),
             });
         }
         let mut clients = Self {
@@ -103,15 +109,10 @@ impl Clients {
     }
 }
 
-/// What is sent, and what must come back.
-struct Exchange {
-    request: Vec<u8>,
-    answer_length: usize,
-}
-
 struct Client {
     connection: Connection,
     exchange: Arc<Exchange>,
+    body: Vec<u8>,
 }
 
 impl Client {
@@ -124,50 +125,65 @@ impl Client {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
             .is_ok()
         {
-            let began = Instant::now();
-            self.ask().await?;
-            taken.push(began.elapsed());
+            taken.push(self.ask().await?);
         }
         Ok((self, taken))
     }
 
-    async fn ask(&mut self) -> Result<(), Failure> {
-        let broken = "a connection broke before its answer was whole";
-        self.connection
-            .send(&self.exchange.request)
-            .await
-            .map_err(Failure::during(broken))?;
-        let head = self
-            .connection
-            .head(Refused::unless_ok)
-            .await
-            .map_err(Failure::during(broken))?;
-        let Some((refused, framing)) = head else {
-            return Err(Failure::new("a connection was closed instead of answered"));
-        };
+    /// How long one answer took; what it says is looked at when that is known.
+    async fn ask(&mut self) -> Result<Duration, Failure> {
+        let began = Instant::now();
+        let (right, body) = (self.exchange.right, &mut self.body);
+        body.clear();
         let mut length = 0;
-        let mut start = Vec::new();
-        self.connection
-            .body(framing, |piece| {
-                length += piece.len();
-                if refused.is_some() && start.len() < SHOWN {
-                    start.extend_from_slice(&piece[..piece.len().min(SHOWN)]);
-                }
-            })
-            .await
-            .map_err(Failure::during(broken))?;
-        if let Some(Refused { head }) = refused {
-            let body = String::from_utf8_lossy(&start);
-            return Err(Failure::new(format!("an answer is not 200:\n{head}{body}")));
-        }
-        if length != self.exchange.answer_length {
-            return Err(Failure::new(format!(
-                "an answer has {length} bytes where {} are right",
-                self.exchange.answer_length
-            )));
-        }
-        Ok(())
+        ask(&mut self.connection, &self.exchange.request, |piece| {
+            length += piece.len();
+            if right.reads() {
+                body.extend_from_slice(piece);
+            }
+        })
+        .await?;
+        let took = began.elapsed();
+        right.judge(length, body).map_err(Failure::new)?;
+        Ok(took)
     }
+}
+
+/// Sends a request and hands over every piece of its answer's body as it comes; fails if the
+/// answer is not 200.
+pub async fn ask(
+    connection: &mut Connection,
+    request: &[u8],
+    mut piece: impl FnMut(&[u8]),
+) -> Result<(), Failure> {
+    let broken = "a connection broke before its answer was whole";
+    connection
+        .send(request)
+        .await
+        .map_err(Failure::during(broken))?;
+    let head = connection
+        .head(Refused::unless_ok)
+        .await
+        .map_err(Failure::during(broken))?;
+    let Some((refused, framing)) = head else {
+        return Err(Failure::new("a connection was closed instead of answered"));
+    };
+    let mut start = Vec::new();
+    connection
+        .body(framing, |bytes| {
+            if refused.is_none() {
+                piece(bytes);
+            } else if start.len() < SHOWN {
+                start.extend_from_slice(&bytes[..bytes.len().min(SHOWN)]);
+            }
+        })
+        .await
+        .map_err(Failure::during(broken))?;
+    if let Some(Refused { head }) = refused {
+        let body = String::from_utf8_lossy(&start);
+        return Err(Failure::new(format!("an answer is not 200:\n{head}{body}")));
+    }
+    Ok(())
 }
 
 /// The head of an answer that is not 200.
@@ -188,6 +204,14 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::case::Case;
+
+    fn get(address: SocketAddr) -> Exchange {
+        Exchange {
+            request: Case::Get.request(address, ""),
+            right: Case::Get.carried(),
+        }
+    }
 
     /// A server that gives every request the same answer.
     async fn server(answer: Vec<u8>) -> SocketAddr {
@@ -216,8 +240,8 @@ mod tests {
 
     #[tokio::test]
     async fn every_request_of_a_burst_is_answered_and_timed() {
-        let address = server(answer("200 OK", Case::Get.answer_length())).await;
-        let mut clients = Clients::open(address, Case::Get, 4)
+        let address = server(answer("200 OK", crate::answer::PLAIN)).await;
+        let mut clients = Clients::open(address, get(address), 4)
             .await
             .expect("right answers");
         for requests in [1, 50] {
@@ -238,7 +262,7 @@ mod tests {
             ),
         ] {
             let address = server(wrong).await;
-            let failure = Clients::open(address, Case::Get, 2)
+            let failure = Clients::open(address, get(address), 2)
                 .await
                 .err()
                 .expect("the answer is wrong");

@@ -19,14 +19,18 @@ pub fn facts(options: &Options) -> Vec<(&'static str, String)> {
         ("Pingora", pingora().unwrap_or("unknown").to_owned()),
     ];
     if options.kinds.contains(&Kind::Nginx) {
-        facts.push(("nginx", version(&options.nginx, "-v")));
+        facts.push(("nginx", version(&options.programs.nginx, "-v")));
     }
-    if options
-        .kinds
-        .iter()
-        .any(|kind| !matches!(kind, Kind::Nginx | Kind::Bare))
-    {
-        facts.push(("Weir", version(&options.weir, "--version")));
+    for (kind, label, manifest) in [
+        (Kind::Portkey, "Portkey", portkey(options)),
+        (Kind::Litellm, "LiteLLM", litellm(options)),
+    ] {
+        if options.kinds.contains(&kind) {
+            facts.push((label, manifest.unwrap_or_else(|| "unknown".to_owned())));
+        }
+    }
+    if options.kinds.iter().any(|kind| kind.is_weir()) {
+        facts.push(("Weir", version(&options.programs.weir, "--version")));
     }
     facts.push(("Build", build()));
     facts.push((
@@ -113,6 +117,30 @@ fn version(program: &Path, flag: &str) -> String {
         .next()
         .and_then(|line| line.split_whitespace().last());
     word.map_or(unknown, |word| word.trim_start_matches("nginx/").to_owned())
+}
+
+/// The versions of Portkey and of the Node it runs on.
+fn portkey(options: &Options) -> Option<String> {
+    let modules = options.programs.portkey.join("node_modules");
+    let manifest = fs::read_to_string(modules.join("@portkey-ai/gateway/package.json")).ok()?;
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).ok()?;
+    let node = version(&modules.join(".bin/node"), "--version");
+    Some(format!("{} on Node {node}", manifest["version"].as_str()?))
+}
+
+/// The version of LiteLLM, which Python shows in the name of a directory.
+fn litellm(options: &Options) -> Option<String> {
+    let pythons = fs::read_dir(options.programs.litellm.join("lib")).ok()?;
+    let packages = pythons
+        .flatten()
+        .filter_map(|python| fs::read_dir(python.path().join("site-packages")).ok())
+        .flat_map(Iterator::flatten);
+    packages
+        .filter_map(|package| package.file_name().into_string().ok())
+        .find_map(|name| {
+            let version = name.strip_prefix("litellm-")?.strip_suffix(".dist-info")?;
+            Some(version.to_owned())
+        })
 }
 
 /// The profile, which Cargo shows in nothing but the directory it builds into.

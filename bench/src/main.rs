@@ -1,5 +1,5 @@
-//! `weir-bench`: what a request through the gateway costs, beside nginx and beside a bare Pingora
-//! proxy, in CPU time.
+//! `weir-bench`: what a request through the gateway costs in CPU time, beside nginx, beside a bare
+//! Pingora proxy, and beside other gateways of language models.
 //!
 //! One binary plays every part: it conducts the run, generates the load, and, started again as
 //! its own child, is the upstream and the bare proxy. It knows the gateway only as a program with
@@ -14,17 +14,21 @@ mod answer;
 mod bare;
 mod case;
 mod cli;
+mod clock;
 mod contender;
 mod cpu;
 mod failure;
 mod hostile;
 mod instructions;
+mod llm;
 mod load;
 mod machine;
 mod process;
 mod report;
+mod right;
 mod rounds;
 mod sink;
+mod stage;
 mod stats;
 mod tether;
 mod upstream;

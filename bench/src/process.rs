@@ -22,7 +22,7 @@ pub struct Plan<'a> {
     /// Program and arguments.
     pub command: Vec<OsString>,
     /// Variables beside those inherited.
-    pub environment: Vec<(&'static str, &'static str)>,
+    pub environment: Vec<(&'static str, String)>,
     /// Where its log is kept.
     pub directory: &'a Path,
     /// The CPU it may run on; all if none.

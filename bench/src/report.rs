@@ -11,10 +11,10 @@ use crate::contender::Kind;
 use crate::failure::Failure;
 use crate::machine;
 use crate::rounds::{Options, Round, Series, Table};
-use crate::stats::{self, Ratio};
+use crate::stats::{self, Bounded};
 
-const BEGIN: &str = "<!-- results -->";
-const END: &str = "<!-- /results -->";
+/// The name of the section that holds these tables in a published file.
+pub const RESULTS: &str = "results";
 
 /// The facts, then one table per case.
 pub fn markdown(options: &Options, tables: &[Table]) -> String {
@@ -71,7 +71,7 @@ fn line(table: &Table, series: &Series) -> String {
 }
 
 /// The median of one measurement over a contender's rounds.
-fn of(series: &Series, what: impl Fn(&Round) -> f64) -> f64 {
+pub fn of(series: &Series, what: impl Fn(&Round) -> f64) -> f64 {
     stats::median(series.rounds.iter().map(what))
 }
 
@@ -91,7 +91,7 @@ fn instructions(series: &Series) -> Option<f64> {
 }
 
 /// What `series` costs as a multiple of `against`; `None` if that did not run or is itself.
-fn ratio(table: &Table, series: &Series, against: Kind) -> Option<Ratio> {
+pub fn ratio(table: &Table, series: &Series, against: Kind) -> Option<Bounded> {
     let other = table.series.iter().find(|other| other.kind == against)?;
     if other.kind == series.kind {
         return None;
@@ -100,8 +100,8 @@ fn ratio(table: &Table, series: &Series, against: Kind) -> Option<Ratio> {
     stats::paired(&prices(series), &prices(other))
 }
 
-fn comparison(ratio: Option<Ratio>, asked: Option<f64>) -> String {
-    let Some(Ratio { median, upper }) = ratio else {
+fn comparison(ratio: Option<Bounded>, asked: Option<f64>) -> String {
+    let Some(Bounded { median, upper }) = ratio else {
         return String::new();
     };
     match asked {
@@ -145,10 +145,10 @@ fn case_json(table: &Table) -> Value {
     json!({ "case": table.case.name(), "contenders": contenders })
 }
 
-fn ratio_json(ratio: Option<Ratio>) -> Value {
+fn ratio_json(ratio: Option<Bounded>) -> Value {
     ratio.map_or(
         Value::Null,
-        |Ratio { median, upper }| json!({ "median": median, "upper_95": upper }),
+        |Bounded { median, upper }| json!({ "median": median, "upper_95": upper }),
     )
 }
 
@@ -164,16 +164,16 @@ fn round_json(round: &Round) -> Value {
     })
 }
 
-/// Fails if `path` has no place for results.
-pub fn check_markers(path: &Path) -> Result<(), Failure> {
-    replaced(&read(path)?, "")
+/// Fails if `path` has no section of this name.
+pub fn check_markers(path: &Path, section: &str) -> Result<(), Failure> {
+    replaced(&read(path)?, section, "")
         .map(drop)
-        .ok_or_else(|| no_markers(path))
+        .ok_or_else(|| no_markers(path, section))
 }
 
-/// Puts `results` between the markers of `path` and leaves the rest of it alone.
-pub fn publish(path: &Path, results: &str) -> Result<(), Failure> {
-    let text = replaced(&read(path)?, results).ok_or_else(|| no_markers(path))?;
+/// Puts `results` into the section of `path`, and leaves the rest of it alone.
+pub fn publish(path: &Path, section: &str, results: &str) -> Result<(), Failure> {
+    let text = replaced(&read(path)?, section, results).ok_or_else(|| no_markers(path, section))?;
     fs::write(path, text).map_err(Failure::during(format_args!(
         "cannot write {}",
         path.display()
@@ -187,17 +187,27 @@ fn read(path: &Path) -> Result<String, Failure> {
     )))
 }
 
-fn no_markers(path: &Path) -> Failure {
+/// The lines that a section stands between.
+fn markers(section: &str) -> (String, String) {
+    (
+        format!("<!-- {section} -->"),
+        format!("<!-- /{section} -->"),
+    )
+}
+
+fn no_markers(path: &Path, section: &str) -> Failure {
+    let (begin, end) = markers(section);
     Failure::new(format!(
-        "{} has no place for results: give it the lines {BEGIN} and {END}",
+        "{} has no place for results: give it the lines {begin} and {end}",
         path.display()
     ))
 }
 
-fn replaced(text: &str, results: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{results}{END}{after}"))
+fn replaced(text: &str, section: &str, results: &str) -> Option<String> {
+    let (begin, end) = markers(section);
+    let (before, rest) = text.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}\n{results}{end}{after}"))
 }
 
 #[cfg(test)]
@@ -259,10 +269,12 @@ mod tests {
 
     #[test]
     fn only_what_is_between_the_markers_is_replaced() {
-        let text = format!("a\n{BEGIN}\nold\n{END}\nb\n");
-        let once = replaced(&text, "new\n").expect("it has markers");
-        assert_eq!(once, format!("a\n{BEGIN}\nnew\n{END}\nb\n"));
-        assert_eq!(replaced(&once, "new\n"), Some(once.clone()));
-        assert_eq!(replaced("a\nb\n", "new\n"), None);
+        let with = |results: &str| {
+            format!("a\n<!-- other -->\n<!-- /other -->\n<!-- x -->\n{results}<!-- /x -->\nb\n")
+        };
+        let once = replaced(&with("old\n"), "x", "new\n").expect("it has markers");
+        assert_eq!(once, with("new\n"));
+        assert_eq!(replaced(&once, "x", "new\n"), Some(once.clone()));
+        assert_eq!(replaced("a\nb\n", "x", "new\n"), None);
     }
 }

@@ -1,30 +1,24 @@
-//! The run: everything is started once, then every round gives each contender the same burst,
-//! in an order that rotates, so that what disturbs the machine disturbs all alike.
+//! The rounds of a case: each gives every contender its burst, in an order that rotates, so that
+//! what disturbs the machine disturbs all alike.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use crate::case::Case;
-use crate::contender::{self, Contender, Kind, Site};
-use crate::cpu;
+use crate::contender::{Contender, Kind, Programs};
 use crate::failure::Failure;
 use crate::instructions::Counter;
 use crate::load::Clients;
-use crate::machine;
-use crate::process::{self, Process};
+use crate::stage::{Plan, Stage};
 
 /// What a contender still does after the last answer (records, exports) is counted for so long.
 const SETTLE: Duration = Duration::from_millis(300);
 
 /// What to measure and how.
 pub struct Options {
-    /// The gateway's binary.
-    pub weir: PathBuf,
-    /// nginx's binary.
-    pub nginx: PathBuf,
+    /// Where the programs are.
+    pub programs: Programs,
     /// The cases, in order.
     pub cases: Vec<Case>,
     /// The contenders.
@@ -46,13 +40,26 @@ pub struct Options {
 }
 
 impl Options {
-    /// The requests in a burst of `case`.
-    pub fn burst(&self, case: Case) -> usize {
-        if case == Case::LlmStream {
+    /// What runs for it.
+    pub fn plan(&self) -> Plan<'_> {
+        Plan {
+            kinds: &self.kinds,
+            cases: &self.cases,
+            programs: &self.programs,
+            stream_gap: self.stream_gap,
+            pin: self.pin,
+        }
+    }
+
+    /// The requests in a burst of `case`, and the connections they come by.
+    fn burst(&self, kind: Kind, case: Case) -> (usize, usize) {
+        let whole = if case.is_stream() {
             self.streams
         } else {
             self.requests
-        }
+        };
+        let (part, connections) = kind.share();
+        ((whole / part).max(1), connections.min(self.connections))
     }
 }
 
@@ -60,7 +67,7 @@ impl Options {
 pub struct Round {
     /// Requests answered.
     pub requests: usize,
-    /// CPU time of all of the contender's threads.
+    /// CPU time of all of the contender's threads and processes.
     pub cpu: Duration,
     /// From the first request to the last answer.
     pub wall: Duration,
@@ -97,92 +104,25 @@ pub struct Table {
     pub series: Vec<Series>,
 }
 
-/// Starts everyone, measures, stops everyone. Interrupted, it stops everyone too.
-pub fn run(options: &Options) -> Result<Vec<Table>, Failure> {
-    // One thread, this one: children live as long as the thread that started them.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::during("cannot start the runtime"))?;
-    runtime.block_on(async {
-        tokio::select! {
-            tables = measure(options) => tables,
-            () = interrupted() => Err(Failure::new("interrupted")),
-        }
-    })
+/// Starts everyone, measures, stops everyone.
+pub async fn run(options: &Options) -> Result<Vec<Table>, Failure> {
+    let mut stage = Stage::set(&options.plan()).await?;
+    measure(options, &mut stage).await
 }
 
-async fn interrupted() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        // Without handlers the signals end the process, and the kernel its children.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-}
-
-async fn measure(options: &Options) -> Result<Vec<Table>, Failure> {
-    let directory = tempfile::Builder::new()
-        .prefix("weir-bench-")
-        .tempdir()
-        .map_err(Failure::during("cannot make a temporary directory"))?;
-    let cpu = if options.pin {
-        machine::reserve_cpu()?
-    } else {
-        None
-    };
-    let site = Site {
-        directory: directory.path().to_owned(),
-        upstream: contender::free_address()?,
-        sink: contender::free_address()?,
-        nginx: options.nginx.clone(),
-        weir: options.weir.clone(),
-        cpu,
-    };
-    let mut upstream = start_upstream(&site, options.stream_gap)?;
-    let mut contenders = Vec::new();
-    for kind in &options.kinds {
-        if let Some(case) = options.cases.iter().find(|case| kind.serves(**case)) {
-            eprintln!("starting {}", kind.name());
-            let started = Contender::start(*kind, *case, &site).await;
-            upstream.check_alive()?;
-            contenders.push(started?);
-        }
-    }
-    let count = options.instructions && Counter::available(&site.directory)?;
+/// Measures those who are running.
+pub async fn measure(options: &Options, stage: &mut Stage) -> Result<Vec<Table>, Failure> {
+    let directory = stage.site.directory.as_path();
+    let count = options.instructions && Counter::available(directory)?;
     if options.instructions && !count {
         eprintln!("instructions are not counted: `perf stat` is missing or finds no counter here");
     }
+    let counter = count.then_some(directory);
     let mut tables = Vec::new();
     for case in &options.cases {
-        let counter = count.then_some(site.directory.as_path());
-        tables.push(table(*case, &mut contenders, options, counter).await?);
+        tables.push(table(*case, &mut stage.contenders, options, counter).await?);
     }
     Ok(tables)
-}
-
-fn start_upstream(site: &Site, gap: Duration) -> Result<Process, Failure> {
-    let this = std::env::current_exe().map_err(Failure::during("cannot find this program"))?;
-    let arguments = [
-        "upstream".to_owned(),
-        format!("--address={}", site.upstream),
-        format!("--sink={}", site.sink),
-        format!("--stream-gap={}", gap.as_micros()),
-    ];
-    let mut command = vec![this.into()];
-    command.extend(arguments.map(Into::into));
-    Process::start(process::Plan {
-        name: "upstream",
-        command,
-        environment: Vec::new(),
-        directory: &site.directory,
-        cpu: None,
-    })
 }
 
 async fn table(
@@ -238,15 +178,17 @@ async fn burst(
     options: &Options,
     counter: Option<&Path>,
 ) -> Result<Round, Failure> {
-    let mut clients = Clients::open(contender.address, case, options.connections).await?;
+    let (requests, connections) = options.burst(contender.kind, case);
+    let exchange = contender.exchange(case);
+    let mut clients = Clients::open(contender.address, exchange, connections).await?;
     let counter = match counter {
         Some(directory) => Some(Counter::attach(contender.measured, directory).await?),
         None => None,
     };
-    let before = cpu::spent(contender.measured)?;
-    let burst = clients.burst(options.burst(case)).await?;
+    let before = contender.spent()?;
+    let burst = clients.burst(requests).await?;
     tokio::time::sleep(SETTLE).await;
-    let after = cpu::spent(contender.measured)?;
+    let after = contender.spent()?;
     let instructions = counter.map(Counter::read).transpose()?;
     Ok(Round {
         requests: burst.requests(),
@@ -254,7 +196,7 @@ async fn burst(
         wall: burst.wall,
         p50: burst.percentile(50),
         p99: burst.percentile(99),
-        resident: cpu::resident(contender.measured)?,
+        resident: contender.resident()?,
         instructions,
     })
 }

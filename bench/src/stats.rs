@@ -1,12 +1,12 @@
-//! Medians, and ratios of paired measurements with their upper bound. Pure arithmetic.
+//! Medians, and ratios and differences of paired measurements with their upper bound. Pure arithmetic.
 
 /// How often the rounds are drawn again for a bound.
 const RESAMPLES: usize = 10_000;
 
 /// How two contenders compare, from measurements taken in pairs.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ratio {
-    /// The median of the pairs' ratios.
+pub struct Bounded {
+    /// The median of the pairs' ratios, or of their differences.
     pub median: f64,
     /// What the median stays under with 95 % confidence, one-sided: the 95th percentile of the
     /// medians of [`RESAMPLES`] bootstrap samples of the pairs. The draws are the same in every
@@ -21,27 +21,35 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     middle(&sorted)
 }
 
-/// Compares `ours` with `theirs`, paired by round. `None` if there is no pair.
-pub fn paired(ours: &[f64], theirs: &[f64]) -> Option<Ratio> {
-    let mut ratios: Vec<f64> = ours.iter().zip(theirs).map(|(a, b)| a / b).collect();
-    if ratios.is_empty() {
+/// How many times `theirs` `ours` is, paired by round. `None` if there is no pair.
+pub fn paired(ours: &[f64], theirs: &[f64]) -> Option<Bounded> {
+    bounded(ours.iter().zip(theirs).map(|(a, b)| a / b).collect())
+}
+
+/// How much more than `theirs` `ours` is, paired by round. `None` if there is no pair.
+pub fn added(ours: &[f64], theirs: &[f64]) -> Option<Bounded> {
+    bounded(ours.iter().zip(theirs).map(|(a, b)| a - b).collect())
+}
+
+fn bounded(mut pairs: Vec<f64>) -> Option<Bounded> {
+    if pairs.is_empty() {
         return None;
     }
-    ratios.sort_unstable_by(f64::total_cmp);
+    pairs.sort_unstable_by(f64::total_cmp);
     let mut draws = Draws(0x5745_4952);
-    let mut sample = vec![0.0; ratios.len()];
+    let mut sample = vec![0.0; pairs.len()];
     let mut medians: Vec<f64> = (0..RESAMPLES)
         .map(|_| {
             for slot in &mut sample {
-                *slot = ratios[draws.below(ratios.len())];
+                *slot = pairs[draws.below(pairs.len())];
             }
             sample.sort_unstable_by(f64::total_cmp);
             middle(&sample)
         })
         .collect();
     medians.sort_unstable_by(f64::total_cmp);
-    Some(Ratio {
-        median: middle(&ratios),
+    Some(Bounded {
+        median: middle(&pairs),
         upper: medians[RESAMPLES * 95 / 100],
     })
 }
@@ -87,6 +95,16 @@ mod tests {
         let ours = theirs.map(|time| time * 1.2);
         let ratio = paired(&ours, &theirs).expect("there are pairs");
         assert!((ratio.median - 1.2).abs() < 1e-9 && (ratio.upper - 1.2).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_added_is_the_difference_within_a_round() {
+        let theirs = [10.0, 30.0, 20.0];
+        let added = added(&theirs.map(|time| time + 5.0), &theirs);
+        assert_eq!(
+            added.map(|added| (added.median, added.upper)),
+            Some((5.0, 5.0))
+        );
     }
 
     #[test]

@@ -11,9 +11,10 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task;
 
+use crate::answer::anthropic;
 use crate::failure::Failure;
 use crate::wire::{Connection, find};
-use crate::{answer, case, sink};
+use crate::{answer, case, clock, sink};
 
 /// What the upstream process serves.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +61,8 @@ struct Answers {
     completion: Vec<u8>,
     stream: Vec<Vec<u8>>,
     stream_with_usage: Vec<Vec<u8>>,
+    message: Vec<u8>,
+    message_stream: Vec<Vec<u8>>,
     gap: Duration,
 }
 
@@ -68,6 +71,7 @@ struct Answers {
 enum Asked {
     Plain,
     Chat,
+    Message,
     Nothing,
 }
 
@@ -78,6 +82,8 @@ impl Answers {
             completion: sized("application/json", answer::completion().as_bytes()),
             stream: chunked(&answer::events(false)),
             stream_with_usage: chunked(&answer::events(true)),
+            message: sized("application/json", anthropic::message().as_bytes()),
+            message_stream: chunked(&anthropic::events()),
             gap,
         }
     }
@@ -93,6 +99,7 @@ impl Answers {
             match asked {
                 Asked::Plain => connection.send(&self.plain).await?,
                 Asked::Chat => self.chat(&mut connection, &body).await?,
+                Asked::Message => self.message(&mut connection, &body).await?,
                 Asked::Nothing => connection.send(NOT_FOUND).await?,
             }
         }
@@ -108,13 +115,55 @@ impl Answers {
         } else {
             &self.stream
         };
+        if find(body, b"\"stamped\"").is_some() {
+            self.stamped(connection, frames).await
+        } else {
+            self.stream(connection, frames, body).await
+        }
+    }
+
+    async fn message(&self, connection: &mut Connection, body: &[u8]) -> io::Result<()> {
+        if says_true(body, b"\"stream\"") {
+            self.stream(connection, &self.message_stream, body).await
+        } else {
+            connection.send(&self.message).await
+        }
+    }
+
+    async fn stream(
+        &self,
+        connection: &mut Connection,
+        frames: &[Vec<u8>],
+        body: &[u8],
+    ) -> io::Result<()> {
+        if find(body, b"\"at-once\"").is_some() {
+            return connection.send(&frames.concat()).await;
+        }
         for (index, frame) in frames.iter().enumerate() {
-            if index > 0 && !self.gap.is_zero() {
-                tokio::time::sleep(self.gap).await;
-            }
+            self.pause(index).await;
             connection.send(frame).await?;
         }
         Ok(())
+    }
+
+    /// A stream whose words are the times at which they are written.
+    async fn stamped(&self, connection: &mut Connection, frames: &[Vec<u8>]) -> io::Result<()> {
+        for (index, frame) in frames.iter().enumerate() {
+            self.pause(index).await;
+            if (1..answer::DELTAS).contains(&index) {
+                let event = answer::stamped(clock::nanoseconds());
+                connection.send(&chunk(&event)).await?;
+            } else {
+                connection.send(frame).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn pause(&self, index: usize) {
+        if index > 0 && !self.gap.is_zero() {
+            tokio::time::sleep(self.gap).await;
+        }
     }
 }
 
@@ -125,6 +174,7 @@ fn asked(head: &[u8]) -> Asked {
     match target {
         b"/get" | b"/post" => Asked::Plain,
         _ if target == case::CHAT_PATH.as_bytes() => Asked::Chat,
+        b"/v1/messages" => Asked::Message,
         _ => Asked::Nothing,
     }
 }

@@ -1,8 +1,11 @@
 //! The contenders: who they are, which cases each serves, and how one is started and found ready.
 //!
-//! What a contender's own configuration looks like is in [`nginx`] and [`weir`].
+//! What a contender's own configuration looks like is in [`nginx`], [`weir`], [`litellm`] and
+//! [`portkey`].
 
+mod litellm;
 mod nginx;
+mod portkey;
 mod weir;
 
 use std::net::{SocketAddr, TcpListener};
@@ -12,12 +15,15 @@ use std::time::{Duration, Instant};
 use nix::unistd::Pid;
 
 use crate::case::Case;
+use crate::cpu;
 use crate::failure::Failure;
-use crate::load::Clients;
+use crate::load::{Clients, Exchange};
 use crate::process::{self, Process};
 
-/// How long a contender may take until it answers.
-const READY_WITHIN: Duration = Duration::from_secs(20);
+/// How long a contender may take until it answers; LiteLLM imports for a while.
+const READY_WITHIN: Duration = Duration::from_secs(120);
+/// More than any run uses: quotas are counted, never exhausted.
+const PLENTY: u64 = 1_000_000_000_000;
 
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -32,16 +38,31 @@ pub enum Kind {
     WeirPolicies,
     /// The gateway: the LLM route, with key_auth, a quota of tokens, metrics.
     WeirLlm,
+    /// The same, with 1 % of spans exported.
+    WeirOpenai,
+    /// The same again, in front of a provider that speaks Anthropic's dialect.
+    WeirAnthropic,
+    /// Portkey's open gateway.
+    Portkey,
+    /// LiteLLM's proxy.
+    Litellm,
 }
 
 impl Kind {
-    /// Everyone, in the order of a table's lines.
-    pub const ALL: [Self; 5] = [
+    /// Who is measured beside proxies, in the order of a table's lines.
+    pub const PROXIES: [Self; 5] = [
         Self::Nginx,
         Self::Bare,
         Self::WeirForward,
         Self::WeirPolicies,
         Self::WeirLlm,
+    ];
+    /// Who is measured beside other gateways of language models.
+    pub const GATEWAYS: [Self; 4] = [
+        Self::WeirOpenai,
+        Self::WeirAnthropic,
+        Self::Portkey,
+        Self::Litellm,
     ];
 
     /// The name on the command line, in tables and in JSON.
@@ -52,29 +73,68 @@ impl Kind {
             Self::WeirForward => "weir-forward",
             Self::WeirPolicies => "weir-policies",
             Self::WeirLlm => "weir-llm",
+            Self::WeirOpenai => "weir-openai",
+            Self::WeirAnthropic => "weir-anthropic",
+            Self::Portkey => "portkey",
+            Self::Litellm => "litellm",
         }
     }
 
     /// Whether it takes part in `case`.
     pub fn serves(self, case: Case) -> bool {
-        let chat = matches!(case, Case::Llm | Case::LlmStream);
+        let chat = case.is_chat();
         match self {
             Self::Nginx | Self::Bare => true,
             Self::WeirForward | Self::WeirPolicies => !chat,
-            Self::WeirLlm => chat,
+            Self::WeirLlm
+            | Self::WeirOpenai
+            | Self::WeirAnthropic
+            | Self::Portkey
+            | Self::Litellm => chat,
+        }
+    }
+
+    /// Whether it is the gateway, in whatever part.
+    pub fn is_weir(self) -> bool {
+        !matches!(
+            self,
+            Self::Nginx | Self::Bare | Self::Portkey | Self::Litellm
+        )
+    }
+
+    /// How it is loaded: by which part of a burst, and over how many connections at most. Who
+    /// needs milliseconds for a request gets fewer, or a run would take an hour.
+    pub fn share(self) -> (usize, usize) {
+        match self {
+            Self::Portkey => (5, 16),
+            Self::Litellm => (25, 8),
+            _ => (1, usize::MAX),
         }
     }
 
     /// The price it may have in `case`, as a multiple of the bare proxy's.
     pub fn asked(self, case: Case) -> Option<f64> {
         match (self, case) {
-            (Self::Nginx | Self::Bare, _) => None,
             (Self::WeirForward, _) => Some(1.2),
             (Self::WeirPolicies, _) => Some(1.45),
-            (Self::WeirLlm, Case::LlmStream) => Some(1.5),
+            (Self::WeirLlm, _) if case.is_stream() => Some(1.5),
             (Self::WeirLlm, _) => Some(1.4),
+            _ => None,
         }
     }
+}
+
+/// Where the programs are; of those that are not to run it does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct Programs {
+    /// The gateway's binary.
+    pub weir: PathBuf,
+    /// nginx's binary.
+    pub nginx: PathBuf,
+    /// A Python environment with LiteLLM in it.
+    pub litellm: PathBuf,
+    /// A directory of Node modules with Portkey and a Node among them.
+    pub portkey: PathBuf,
 }
 
 /// Where contenders find what they need.
@@ -85,10 +145,8 @@ pub struct Site {
     pub upstream: SocketAddr,
     /// Where spans may be exported to.
     pub sink: SocketAddr,
-    /// nginx's binary.
-    pub nginx: PathBuf,
-    /// The gateway's binary.
-    pub weir: PathBuf,
+    /// Where the programs are.
+    pub programs: Programs,
     /// The CPU contenders run on; all if none.
     pub cpu: Option<usize>,
 }
@@ -99,23 +157,33 @@ pub struct Contender {
     pub kind: Kind,
     /// Where it takes requests.
     pub address: SocketAddr,
-    /// The process whose CPU time is its price.
+    /// The process whose CPU time is its price, and that of all that descend from it.
     pub measured: Pid,
     process: Process,
+    /// Lines that its callers add to the heads of requests.
+    header: String,
 }
 
 impl Contender {
     /// Starts it and waits until it answers `case` rightly.
     pub async fn start(kind: Kind, case: Case, site: &Site) -> Result<Self, Failure> {
         let address = free_address()?;
-        let mut environment = Vec::new();
+        let (name, value) = weir::EXPORT_OFTEN;
+        let mut environment = vec![(name, value.to_owned())];
+        let mut header = String::new();
         let command = match kind {
             Kind::Nginx => nginx::command(site, address)?,
             Kind::Bare => bare_command(site, address)?,
-            Kind::WeirForward | Kind::WeirPolicies | Kind::WeirLlm => {
-                environment.push(weir::EXPORT_OFTEN);
-                weir::command(kind, site, address)?
+            Kind::Litellm => {
+                environment.extend(litellm::environment(site));
+                litellm::command(site, address)?
             }
+            Kind::Portkey => {
+                environment.extend(portkey::environment());
+                header = portkey::header(site.upstream);
+                portkey::command(site, address)?
+            }
+            _ => weir::command(kind, site, address)?,
         };
         let process = Process::start(process::Plan {
             name: kind.name(),
@@ -129,12 +197,39 @@ impl Contender {
             address,
             measured: process.pid(),
             process,
+            header,
         };
         contender.wait_until_ready(case).await?;
         if kind == Kind::Nginx {
             contender.measured = nginx::worker(contender.process.pid())?;
         }
         Ok(contender)
+    }
+
+    /// What its callers send it in `case`, and what it must answer.
+    pub fn exchange(&self, case: Case) -> Exchange {
+        let written = Kind::GATEWAYS.contains(&self.kind);
+        Exchange {
+            request: case.request(self.address, &self.header),
+            right: if written {
+                case.written()
+            } else {
+                case.carried()
+            },
+        }
+    }
+
+    /// CPU time it has spent, with all that descend from it and are still there.
+    pub fn spent(&self) -> Result<Duration, Failure> {
+        cpu::tree(self.measured).into_iter().map(cpu::spent).sum()
+    }
+
+    /// Resident memory in bytes.
+    pub fn resident(&self) -> Result<u64, Failure> {
+        cpu::tree(self.measured)
+            .into_iter()
+            .map(cpu::resident)
+            .sum()
     }
 
     /// Adds who it was, and what it said last, to why a burst failed.
@@ -151,7 +246,7 @@ impl Contender {
         let deadline = Instant::now() + READY_WITHIN;
         loop {
             self.process.check_alive()?;
-            match Clients::open(self.address, case, 1).await {
+            match Clients::open(self.address, self.exchange(case), 1).await {
                 Ok(_) => return Ok(()),
                 Err(failure) if Instant::now() > deadline => return Err(self.explain(&failure)),
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,

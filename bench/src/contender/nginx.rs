@@ -13,17 +13,17 @@ use crate::failure::Failure;
 
 /// Writes the configuration and says how nginx is started with it.
 pub fn command(site: &Site, address: SocketAddr) -> Result<Vec<OsString>, Failure> {
-    if !site.nginx.exists() {
+    if !site.programs.nginx.exists() {
         return Err(Failure::new(format!(
             "no nginx at {}: install it, or name it with --nginx",
-            site.nginx.display()
+            site.programs.nginx.display()
         )));
     }
     let path = site.directory.join("nginx.conf");
     fs::write(&path, configuration(site, address))
         .map_err(Failure::during("cannot write nginx's configuration"))?;
     Ok(vec![
-        site.nginx.clone().into(),
+        site.programs.nginx.clone().into(),
         "-e".into(),
         "stderr".into(),
         "-p".into(),

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::net::SocketAddr;
 
-use super::{Kind, Site, free_address};
+use super::{Kind, PLENTY, Site, free_address};
 use crate::case;
 use crate::failure::Failure;
 
@@ -13,16 +13,13 @@ use crate::failure::Failure;
 /// the pause that is counted with it, instead of seconds later at nobody's expense.
 pub const EXPORT_OFTEN: (&str, &str) = ("OTEL_BSP_SCHEDULE_DELAY", "200");
 
-/// More than any run uses: quotas are counted, never exhausted.
-const PLENTY: u64 = 1_000_000_000_000;
-
 /// Writes the configuration and says how the gateway is started with it.
 pub fn command(kind: Kind, site: &Site, address: SocketAddr) -> Result<Vec<OsString>, Failure> {
-    if !site.weir.exists() {
+    if !site.programs.weir.exists() {
         return Err(Failure::new(format!(
             "no gateway at {}: build it, name it with --weir, or leave it out with \
              --contenders nginx,bare",
-            site.weir.display()
+            site.programs.weir.display()
         )));
     }
     let data = site.directory.join(format!("{}-data", kind.name()));
@@ -41,23 +38,38 @@ server: {{ worker_threads: 1, data_dir: {:?} }}
     );
     text.push_str(&match kind {
         Kind::WeirPolicies => policies(site),
-        Kind::WeirLlm => llm(site),
-        Kind::WeirForward | Kind::Nginx | Kind::Bare => forward(site),
+        Kind::WeirLlm => llm(site, QUIET, "openai"),
+        Kind::WeirOpenai => llm(site, &traced(site), "openai"),
+        Kind::WeirAnthropic => llm(site, &traced(site), "anthropic"),
+        _ => forward(site),
     });
     let path = site.directory.join(format!("{}.yaml", kind.name()));
     fs::write(&path, text).map_err(Failure::during("cannot write the gateway's configuration"))?;
     Ok(vec![
-        site.weir.clone().into(),
+        site.programs.weir.clone().into(),
         "run".into(),
         "--config".into(),
         path.into(),
     ])
 }
 
+/// Metrics and nothing else.
+const QUIET: &str = "telemetry: { access_log: { output: none } }\n";
+
+/// Metrics, and spans of one request in a hundred.
+fn traced(site: &Site) -> String {
+    format!(
+        "telemetry:
+  otlp: {{ endpoint: \"http://{}\", sample_ratio: 0.01 }}
+  access_log: {{ output: none }}
+",
+        site.sink
+    )
+}
+
 fn forward(site: &Site) -> String {
     format!(
-        "telemetry: {{ access_log: {{ output: none }} }}
-upstreams:
+        "{QUIET}upstreams:
   - {{ name: upstream, endpoints: [{{ address: {} }}] }}
 routes:
   - name: all
@@ -70,10 +82,7 @@ routes:
 
 fn policies(site: &Site) -> String {
     format!(
-        "telemetry:
-  otlp: {{ endpoint: \"http://{}\", sample_ratio: 0.01 }}
-  access_log: {{ output: none }}
-upstreams:
+        "{}upstreams:
   - {{ name: upstream, endpoints: [{{ address: {} }}] }}
 {}routes:
   - name: all
@@ -81,19 +90,21 @@ upstreams:
     policies: [{{ kind: key_auth }}, {{ kind: quota, quotas: [all] }}]
     forward: {{ backends: [{{ upstream: upstream }}] }}
 ",
-        site.sink,
+        traced(site),
         site.upstream,
         metered("requests"),
     )
 }
 
-fn llm(site: &Site) -> String {
+/// An LLM route to a provider of this dialect.
+fn llm(site: &Site, telemetry: &str, dialect: &str) -> String {
+    // OpenAI's base URL has the version in it, Anthropic's has not.
+    let version = if dialect == "openai" { "/v1" } else { "" };
     format!(
-        "telemetry: {{ access_log: {{ output: none }} }}
-secrets:
+        "{telemetry}secrets:
   - {{ name: provider-key, value: not-a-real-provider-key }}
 providers:
-  - {{ name: provider, dialect: openai, base_url: \"http://{}/v1\", api_key: {{ secret: provider-key }} }}
+  - {{ name: provider, dialect: {dialect}, base_url: \"http://{}{version}\", api_key: {{ secret: provider-key }} }}
 models:
   - {{ name: {}, targets: [{{ provider: provider, model: {} }}] }}
 {}routes:

@@ -1,5 +1,9 @@
 //! The bodies the upstream answers with. The load generator knows them too: it checks their
 //! length. How they are framed on the wire is the upstream's matter.
+//!
+//! This is OpenAI's dialect; [`anthropic`] says the same in Anthropic's.
+
+pub mod anthropic;
 
 use crate::case;
 
@@ -31,6 +35,11 @@ const SENTENCE: [&str; DELTAS] = [
     ".",
 ];
 
+/// What a model says, whole.
+pub fn sentence() -> String {
+    SENTENCE.concat()
+}
+
 /// The body of a plain answer.
 pub fn plain() -> Vec<u8> {
     vec![b'w'; PLAIN]
@@ -41,11 +50,16 @@ pub fn completion() -> String {
     format!(
         r#"{{"id":"chatcmpl-weirbench0000000000000000","object":"chat.completion","created":1760000000,"model":"{}","choices":[{{"index":0,"message":{{"role":"assistant","content":"{}","refusal":null,"annotations":[]}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{{USAGE},"prompt_tokens_details":{{"cached_tokens":0,"audio_tokens":0}},"completion_tokens_details":{{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}}},"service_tier":"default","system_fingerprint":"fp_0123456789"}}"#,
         case::PROVIDER_MODEL,
-        SENTENCE.concat(),
+        sentence(),
     )
 }
 
 const USAGE: &str = r#""prompt_tokens":34,"completion_tokens":20,"total_tokens":54"#;
+
+/// Tokens of the prompt and of the answer.
+const TOKENS: (u64, u64) = (34, 20);
+/// Tokens of both, as a right answer says.
+pub const TOTAL_TOKENS: u64 = TOKENS.0 + TOKENS.1;
 
 /// A streamed completion: one server-sent event each, `[DONE]` last, and before it, if asked
 /// for, the event that carries usage.
@@ -60,6 +74,18 @@ pub fn events(usage: bool) -> Vec<Vec<u8>> {
     }
     events.push(b"data: [DONE]\n\n".to_vec());
     events
+}
+
+/// Digits of a stamp.
+pub const STAMP: usize = 20;
+
+/// An event whose content says when it was written, in nanoseconds of the machine's monotonic
+/// clock.
+pub fn stamped(nanoseconds: u128) -> Vec<u8> {
+    event(&format!(
+        r#""choices":[{{"index":0,"delta":{{"content":"{nanoseconds:0width$}"}},"logprobs":null,"finish_reason":null}}]"#,
+        width = STAMP
+    ))
 }
 
 fn delta(index: usize, word: &str) -> Vec<u8> {
@@ -90,7 +116,8 @@ mod tests {
     fn bodies_are_json() {
         let whole: serde_json::Value =
             serde_json::from_str(&completion()).expect("a completion is JSON");
-        assert_eq!(whole["usage"]["total_tokens"], 54);
+        assert_eq!(whole["usage"]["total_tokens"], TOTAL_TOKENS);
+        assert_eq!(whole["usage"]["prompt_tokens"], TOKENS.0);
         for event in events(true) {
             let text = String::from_utf8(event).expect("events are UTF-8");
             let data = text
