@@ -27,7 +27,7 @@ demo: build ## run the gateway with upstreams of its own, and things to try
 test: ## run every test, with a real Kafka, Redis and Prometheus
 	@scripts/deps.sh test
 	cargo build --locked $(TESTED) --bins --tests
-	cargo test --locked $(TESTED)
+	cargo test --locked --no-fail-fast $(TESTED)
 
 soak: ## fuzz and run the long tests for TIME seconds in all (FUZZ=600: each target ten minutes)
 	@scripts/deps.sh soak
