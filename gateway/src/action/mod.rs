@@ -47,6 +47,15 @@ impl Action {
         }
     }
 
+    /// Makes ready what takes long the first time tokens are counted.
+    pub(crate) fn prepare_to_count(&self) {
+        match self {
+            Action::Llm(llm) => llm.prepare_to_count(),
+            Action::Prompt(prompt) => prompt.prepare_to_count(),
+            Action::Forward(_) | Action::Publish(_) | Action::Respond(_) | Action::Redirect(_) => {}
+        }
+    }
+
     /// Whether it has a cost of its own, and charges that itself: see [`quota::charge`].
     fn charges(&self) -> bool {
         match self {

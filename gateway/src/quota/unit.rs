@@ -40,6 +40,20 @@ impl Unit {
         Self::KafkaBytes,
     ];
 
+    /// Whether how much a call uses of it depends on how many tokens it has.
+    #[must_use]
+    pub const fn depends_on_tokens(self) -> bool {
+        match self {
+            Self::Requests | Self::ConcurrentRequests | Self::KafkaBytes => false,
+            Self::Tokens
+            | Self::InputTokens
+            | Self::OutputTokens
+            | Self::CachedTokens
+            | Self::ReasoningTokens
+            | Self::Money => true,
+        }
+    }
+
     /// Whether the answer of a model uses it up as it flows.
     pub const fn flows(self) -> bool {
         matches!(

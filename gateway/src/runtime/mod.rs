@@ -284,6 +284,9 @@ fn route(route: &Arc<config::Route>, parts: &Parts<'_>) -> Result<Arc<Route>, St
     let chain = Chain::new(policy::build(route, parts));
     let action = action::build::build(route, parts)
         .map_err(|why| format!("routes \"{}\": {why}", route.name))?;
+    if policy::quota::count_tokens(route, parts) {
+        action.prepare_to_count();
+    }
     let team = route.team.as_deref().unwrap_or_default();
     Ok(Arc::new(Route {
         name: route.name.clone(),

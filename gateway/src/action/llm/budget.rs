@@ -153,10 +153,7 @@ impl<'a> Budget<'a> {
 /// Whether counting the prompt exactly could change the verdict.
 pub(super) fn depends_on_tokens(refused: &Refused) -> bool {
     match refused {
-        Refused::Exhausted(refusal) => !matches!(
-            refusal.quota.unit,
-            Unit::Requests | Unit::ConcurrentRequests | Unit::KafkaBytes
-        ),
+        Refused::Exhausted(refusal) => refusal.quota.unit.depends_on_tokens(),
         Refused::Unavailable(_) => false,
     }
 }

@@ -147,6 +147,13 @@ impl Llm {
         }
     }
 
+    /// Makes ready what takes long the first time tokens are counted.
+    pub(crate) fn prepare_to_count(&self) {
+        self.models
+            .values()
+            .for_each(|model| model.prepare_to_count());
+    }
+
     async fn serve(
         &self,
         request: &mut Request,

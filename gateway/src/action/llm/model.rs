@@ -7,6 +7,7 @@ use std::time::Instant;
 use http::HeaderValue;
 use weir_telemetry::Code;
 
+use super::count;
 use super::provider::Provider;
 use super::target::Standing;
 use crate::config::models as config;
@@ -76,6 +77,13 @@ pub(super) fn field(name: &str) -> HeaderValue {
 }
 
 impl Model {
+    /// Makes ready what takes long the first time tokens are counted.
+    pub(super) fn prepare_to_count(&self) {
+        for target in &self.targets {
+            count::prepare(&target.model);
+        }
+    }
+
     /// Whether this consumer, or a caller who proved to be none, may ask for it.
     pub(super) fn admits(&self, consumer: Option<&Consumer>) -> bool {
         let Some(allow) = &self.allow else {

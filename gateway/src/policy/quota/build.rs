@@ -32,25 +32,15 @@ pub(crate) fn definitions(
 /// The policy of one route: all its quotas, whoever attached them, each once.
 pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Policed {
     let mut quotas: Vec<Metered> = Vec::new();
-    let attached = route
-        .policies
-        .iter()
-        .filter_map(|attached| match &attached.config {
-            PolicyConfig::Quota(config) => Some(&config.quotas),
-            _ => None,
-        });
-    for name in attached.flatten() {
+    for quota in of(route, parts) {
+        let name = &quota.name;
         if quotas.iter().any(|metered| metered.quota.name == *name) {
             continue;
         }
         quotas.push(Metered {
-            quota: parts
-                .quotas
-                .get(name)
-                .expect("`check` resolved every quota")
-                .clone(),
             name: rate_limit::Name::new(name).expect("a checked name is printable"),
             metrics: parts.metrics.quota(name),
+            quota: quota.clone(),
         });
     }
     let deferred = quotas.iter().any(|m| needs_action(&m.quota));
@@ -58,6 +48,26 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Policed {
         quotas: Arc::new(Quotas(quotas)),
         deferred,
     }
+}
+
+/// Whether a route's quotas count what language models read or write.
+pub(crate) fn count_tokens(route: &Route, parts: &Parts<'_>) -> bool {
+    of(route, parts).any(|quota| quota.unit.depends_on_tokens())
+}
+
+/// A route's quotas, as often as they are attached.
+fn of<'p>(route: &'p Route, parts: &'p Parts<'_>) -> impl Iterator<Item = &'p Arc<Quota>> {
+    let names = route
+        .policies
+        .iter()
+        .filter_map(|attached| match &attached.config {
+            PolicyConfig::Quota(config) => Some(&config.quotas),
+            _ => None,
+        });
+    names.flatten().map(|name| {
+        let quota = parts.quotas.get(name);
+        quota.expect("`check` resolved every quota")
+    })
 }
 
 fn definition(quota: &config::Quota, store: Store) -> Quota {

@@ -26,6 +26,7 @@ mod tools;
 
 use std::sync::{Arc, LazyLock};
 
+use encoding::Encoding;
 pub(super) use place::{added, texts};
 use prompt::Prompt;
 pub(super) use tally::Tally;
@@ -42,6 +43,13 @@ const LONGEST_PROMPT: usize = 8 << 20;
 
 /// Who may count at a time. Prompts are not copied before it is their turn.
 static COUNTERS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(*threads::COUNT));
+
+/// Builds what texts of this model are counted by, unless it is there: whoever counts first would
+/// wait for it.
+pub(super) fn prepare(model: &str) {
+    let encoding = Encoding::of(model);
+    threads::begin(move || drop(encoding.counter()));
+}
 
 /// The most tokens the prompt can be: no token of text is shorter than a byte. `model` is the
 /// provider's name for the model, which decides what images cost.

@@ -29,6 +29,13 @@ static THREADS: LazyLock<Option<Runtime>> = LazyLock::new(|| {
         .ok()
 });
 
+/// Begins a job on one of them that nobody waits for.
+pub(super) fn begin(job: impl FnOnce() + Send + 'static) {
+    if let Some(threads) = THREADS.as_ref() {
+        threads.spawn_blocking(job);
+    }
+}
+
 /// Runs a job on one of them. `None` if it came to no end.
 pub(super) async fn run<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     THREADS.as_ref()?.spawn_blocking(job).await.ok()

@@ -47,6 +47,11 @@ pub(crate) struct Prompt {
 }
 
 impl Prompt {
+    /// Makes ready what takes long the first time tokens are counted.
+    pub(crate) fn prepare_to_count(&self) {
+        self.model.prepare_to_count();
+    }
+
     /// Answers one call.
     pub(crate) async fn run(
         &self,
