@@ -18,7 +18,7 @@ impl Request {
 }
 
 /// Finishes a request. `down` is there if the way was broken off by the task being dropped.
-pub(super) fn finish(mut request: Request, down: Option<&Downstream>) {
+pub(super) fn finish(mut request: Box<Request>, down: Option<&Downstream>) {
     if let Some(down) = down {
         request.close(down);
         broken_off(&mut request, down);
@@ -70,7 +70,7 @@ fn broken_off(request: &mut Request, down: &Downstream) {
 }
 
 /// Hands the record over: nothing can be written into it any more.
-fn tell(request: Request) {
+fn tell(request: Box<Request>) {
     let Request {
         gateway,
         connection,
@@ -80,7 +80,7 @@ fn tell(request: Request) {
         content,
         topic_metrics,
         ..
-    } = request;
+    } = *request;
     let handles = Handles {
         listener: &connection.metrics,
         route: route.as_ref().map(|route| &*route.metrics),

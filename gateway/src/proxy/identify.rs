@@ -34,7 +34,7 @@ pub(crate) fn identify(
     gateway: &Arc<Gateway>,
     connection: &Arc<Connection>,
     head: &mut RequestHeader,
-) -> Request {
+) -> Box<Request> {
     let began = Instant::now();
     let snapshot = gateway.snapshot();
     name_host(head);
@@ -70,7 +70,7 @@ pub(crate) fn identify(
     head.remove_header(&WEIR_CONSUMER);
     head.remove_header(&WEIR_TEAM);
 
-    Request {
+    Box::new(Request {
         gateway: gateway.clone(),
         snapshot,
         connection: connection.clone(),
@@ -95,7 +95,7 @@ pub(crate) fn identify(
         content: None,
         topic_metrics: None,
         active: None,
-    }
+    })
 }
 
 /// The largest request body where no policy says less, in bytes.

@@ -36,17 +36,18 @@ use crate::action;
 use crate::error::GatewayError;
 use crate::gateway::Gateway;
 
-/// A request on its way. Whatever ends it, dropping this finishes it.
+/// A request on its way. Whatever ends it, dropping this finishes it. Boxed, because both are large
+/// and change hands.
 struct Running {
-    request: Option<Request>,
-    down: Option<Downstream>,
+    request: Option<Box<Request>>,
+    down: Option<Box<Downstream>>,
     _in_flight: crate::server::InFlight,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(request) = self.request.take() {
-            finish::finish(request, self.down.as_ref());
+            finish::finish(request, self.down.as_deref());
         }
     }
 }
@@ -58,9 +59,10 @@ pub(crate) async fn serve(
     mut session: ServerSession,
 ) -> Option<ReusableHttpStream> {
     let request = identify::identify(gateway, connection, session.req_header_mut());
+    let down = Box::new(Downstream::new(session, connection.wire.clone()));
     let mut running = Running {
         request: Some(request),
-        down: Some(Downstream::new(session, connection.wire.clone())),
+        down: Some(down),
         _in_flight: gateway.drain.begin(),
     };
     let down = running.down.as_mut()?;

@@ -157,7 +157,8 @@ async fn attempt(
 ) -> Result<Answer, Stop> {
     let waited = Instant::now();
     let connected = connect(upstream, lease.endpoint(), call.deadline).await;
-    request.waits.upstream += waited.elapsed();
+    let now = Instant::now();
+    request.waits.upstream += now - waited;
     let (mut session, facts) = match connected {
         Ok(connected) => connected,
         Err(failure) => {
@@ -167,7 +168,7 @@ async fn attempt(
             return Err(Stop::Upstream(failure));
         }
     };
-    note_connection(request, &facts);
+    note_connection(request, &facts, now);
 
     let (first, last) = call.body.opening();
     let sent = {
@@ -318,10 +319,10 @@ fn dns_error(endpoint: &Endpoint, why: &str) -> Failure {
     )
 }
 
-fn note_connection(request: &mut Request, facts: &Facts) {
+fn note_connection(request: &mut Request, facts: &Facts, now: Instant) {
     if let Some(attempt) = request.record.attempts.last_mut() {
         attempt.reused = facts.reused();
-        attempt.connection_age = facts.opened.elapsed();
+        attempt.connection_age = now.saturating_duration_since(facts.opened);
         attempt.connection_idle = facts.idle_for;
         attempt.connect = (!facts.reused()).then_some(facts.connect_took);
     }

@@ -63,6 +63,11 @@ impl Clock {
         self.progress = now;
     }
 
+    /// When something last moved.
+    pub(super) const fn progressed(&self) -> Instant {
+        self.progress
+    }
+
     /// It is waited again. What went by since the last time was the caller's, and the endpoint is
     /// given its due anew; unless that wait was interrupted, which changes nothing for it.
     pub(super) fn wait(&mut self, now: Instant) {

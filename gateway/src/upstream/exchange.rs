@@ -4,6 +4,7 @@
 //! moves the request body meanwhile, watches the client, and holds the deadlines; what it finds
 //! is named once, here.
 
+use std::pin::pin;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -156,6 +157,12 @@ impl Exchange {
         body: &mut Body,
         until: Option<Instant>,
     ) -> Result<Option<Incoming>, Stop> {
+        if self.is_over() {
+            let at = self.clock.progressed();
+            return self
+                .received(request, Ok(Incoming::End(None)), at)
+                .map(Some);
+        }
         let mut waiting = Instant::now();
         self.clock.wait(waiting);
         loop {
@@ -210,6 +217,13 @@ impl Exchange {
         }
     }
 
+    /// Whether the answer has come to its end already, without trailers: nothing is waited for then.
+    fn is_over(&mut self) -> bool {
+        self.head.is_some()
+            && !self.session.has_trailers()
+            && self.session.body_done().unwrap_or(false)
+    }
+
     /// Waits for whatever comes first. Dropping any of these waits loses nothing.
     async fn event(
         &mut self,
@@ -228,13 +242,14 @@ impl Exchange {
         let pending = writer.pending();
         // Once a caller has closed its way of a tunnel, there is nothing left to hear from it.
         let listening = !pending && (writer.is_open() || !writer.is_tunnel());
-        let moving = async {
+        // Pinned here, because a future is copied wherever it is moved to.
+        let moving = pin!(async {
             tokio::select! {
                 read = read(session, head_due) => Event::Upstream(read),
                 moved = writer.progress(), if pending => Event::Uploaded(moved),
                 chunk = down.read(), if listening => Event::Client(chunk),
             }
-        };
+        });
         tokio::select! {
             biased;
             () = request.gateway.drain.must_end() => Event::Over,
@@ -340,13 +355,14 @@ impl Exchange {
     /// Ends a call whose answer was read to its end, and keeps the connection if it can be used
     /// again.
     pub(crate) fn finish(self, request: &mut Request) {
+        let now = Instant::now();
         let attempt = &mut request.record.attempts[self.attempt];
-        attempt.total = request.began.elapsed().saturating_sub(attempt.started);
+        attempt.total = (now - request.began).saturating_sub(attempt.started);
         if !self.ended || !self.writer.done() || self.writer.pending() {
             return;
         }
         if let Some(handle) = self.session.into_reusable() {
-            self.lease.endpoint().pool.park(handle, self.facts);
+            self.lease.endpoint().pool.park(handle, self.facts, now);
         }
     }
 

@@ -99,14 +99,14 @@ impl Pool {
         }
     }
 
-    /// Parks a connection whose exchange ended cleanly.
-    pub(crate) fn park(&self, handle: Handle, facts: Facts) {
+    /// Parks a connection whose exchange ended cleanly, at `since`.
+    pub(crate) fn park(&self, handle: Handle, facts: Facts, since: Instant) {
         let mut parked = self.parked.lock();
         if parked.len() < MAX_PARKED {
             parked.push(Parked {
                 handle,
                 facts,
-                since: Instant::now(),
+                since,
             });
         }
     }

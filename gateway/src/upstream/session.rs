@@ -117,6 +117,11 @@ impl Session {
         }
     }
 
+    /// Whether something may follow the body.
+    pub(crate) const fn has_trailers(&self) -> bool {
+        matches!(self, Session::Http2(_))
+    }
+
     /// Trailers, where the protocol carries them.
     pub(crate) async fn trailers(&mut self) -> Result<Option<HeaderMap>, BError> {
         match self {

@@ -2,9 +2,8 @@
 //! snapshot: found again by their names without building a label or taking an
 //! exclusive lock.
 
-use ahash::RandomState;
+use ahash::{HashMap, RandomState};
 use parking_lot::RwLock;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 struct Entry<T> {

@@ -189,7 +189,7 @@ async fn way(scripts: &[Script], head_and_body: &str) -> Way {
         gateway,
         connection,
         log,
-        request,
+        request: *request,
         down: Downstream::new(session, None),
         caller,
     }

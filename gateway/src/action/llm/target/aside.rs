@@ -74,9 +74,9 @@ impl Aside {
     }
 
     /// The call ended and says nothing of it: whoever comes next probes.
-    pub(super) fn release(&self, entry: Entry, now: u64) {
+    pub(super) fn release(&self, entry: Entry, now: impl FnOnce() -> u64) {
         if entry.probes {
-            self.turn(entry.seen, now);
+            self.turn(entry.seen, now());
         }
     }
 
@@ -127,7 +127,7 @@ mod tests {
     fn a_probe_without_a_verdict_leaves_it_to_the_next() {
         let aside = set_aside(100);
         let probe = aside.enter(100).expect("the probe");
-        aside.release(probe, 101);
+        aside.release(probe, || 101);
         assert!(aside.enter(101).is_some());
         // One that nobody hears of again is given up.
         let aside = set_aside(100);

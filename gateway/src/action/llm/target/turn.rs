@@ -46,7 +46,7 @@ impl<'m> Turn<'m> {
         let standing = &target.standing;
         let entry = standing.health.aside.enter(now).ok_or(Passed::Aside)?;
         let Some(key) = standing.pick_key(0, now) else {
-            standing.health.aside.release(entry, now);
+            standing.health.aside.release(entry, || now);
             return Err(Passed::Aside);
         };
         Self::new(target, entry, key).taking(tokens, now)
@@ -161,8 +161,10 @@ impl<'m> Turn<'m> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let (standing, now) = (&self.target.standing, clock::now());
-        standing.health.aside.release(self.entry, now);
-        standing.key(self.key.index).release(self.key.entry, now);
+        let standing = &self.target.standing;
+        standing.health.aside.release(self.entry, clock::now);
+        standing
+            .key(self.key.index)
+            .release(self.key.entry, clock::now);
     }
 }
