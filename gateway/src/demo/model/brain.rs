@@ -183,7 +183,7 @@ fn said(call: &Request<'_>) -> Said {
     if let Some(tool) = wanted(call, &heard) {
         let schema = tool.parameters.as_ref();
         let schema = schema.and_then(|schema| serde_json::from_str::<Value>(schema.get()).ok());
-        let arguments = made::value(&schema.unwrap_or_default(), &heard);
+        let arguments = made::arguments(&schema.unwrap_or_default(), &heard);
         let arguments = match arguments {
             Value::Object(_) => arguments.to_string(),
             _ => "{}".to_owned(),
@@ -195,7 +195,7 @@ fn said(call: &Request<'_>) -> Said {
         Format::Json => text(&serde_json::json!({ "said": short(&heard) }).to_string()),
         Format::Schema { schema, .. } => {
             let schema = serde_json::from_str(schema.get()).unwrap_or_default();
-            text(&made::value(&schema, &heard).to_string())
+            text(&made::answer(&schema, &heard).to_string())
         }
     }
 }

@@ -6,12 +6,21 @@ use serde_json::{Map, Value};
 /// How deep values are made: schemas may be without end.
 const DEEPEST: usize = 8;
 
-/// A value that fits `schema`, of what was `said`.
-pub(super) fn value(schema: &Value, said: &str) -> Value {
-    make(schema, said, DEEPEST)
+/// What a tool whose parameters are of `schema` is called with after that was `said`: texts are its
+/// last word, as a question names what it is about.
+pub(super) fn arguments(schema: &Value, said: &str) -> Value {
+    make(schema, said, word, DEEPEST)
 }
 
-fn make(schema: &Value, said: &str, deep: usize) -> Value {
+/// An answer that fits `schema`, of what was `said`: texts are its first sentence.
+pub(super) fn answer(schema: &Value, said: &str) -> Value {
+    make(schema, said, sentence, DEEPEST)
+}
+
+/// What of all that was said becomes a text.
+type Pick = fn(&str) -> &str;
+
+fn make(schema: &Value, said: &str, pick: Pick, deep: usize) -> Value {
     let first = |key: &str| schema[key].as_array().and_then(|list| list.first());
     if let Some(given) = schema
         .get("const")
@@ -24,24 +33,24 @@ fn make(schema: &Value, said: &str, deep: usize) -> Value {
         return Value::Null;
     }
     if let Some(one) = first("anyOf").or(first("oneOf")).or(first("allOf")) {
-        return make(one, said, deep - 1);
+        return make(one, said, pick, deep - 1);
     }
     match sort(schema) {
         "object" => {
             let properties = schema["properties"].as_object().into_iter().flatten();
             let made =
-                properties.map(|(name, schema)| (name.clone(), make(schema, said, deep - 1)));
+                properties.map(|(name, schema)| (name.clone(), make(schema, said, pick, deep - 1)));
             Value::Object(made.collect::<Map<_, _>>())
         }
         "array" => match schema.get("items") {
-            Some(items) => vec![make(items, said, deep - 1)].into(),
+            Some(items) => vec![make(items, said, pick, deep - 1)].into(),
             None => Vec::<Value>::new().into(),
         },
         "integer" => number(schema, said).into(),
         "number" => number(schema, said).into(),
         "boolean" => true.into(),
         "null" => Value::Null,
-        _ => word(said).into(),
+        _ => pick(said).into(),
     }
 }
 
@@ -72,10 +81,19 @@ fn number(schema: &Value, said: &str) -> i64 {
     said.max(least).min(most)
 }
 
-/// The last word that was said, as a question names what it is about.
 fn word(said: &str) -> &str {
     let mut words = said.split(|c: char| !c.is_alphanumeric() && c != '-');
     words.rfind(|word| !word.is_empty()).unwrap_or("nothing")
+}
+
+fn sentence(said: &str) -> &str {
+    let said = said.trim();
+    let ends = |(at, c): (usize, char)| ".!?".contains(c).then_some(at + 1);
+    let end = said.char_indices().find_map(ends);
+    match &said[..end.unwrap_or(said.len())] {
+        "" => "nothing",
+        sentence => sentence,
+    }
 }
 
 #[cfg(test)]
@@ -96,14 +114,25 @@ mod tests {
             "either": { "anyOf": [{ "const": 4 }, {}] },
         } });
         assert_eq!(
-            value(&schema, "The weather of 12 days in New-York?"),
+            arguments(&schema, "The weather of 12 days in New-York?"),
             json!({
                 "city": "New-York", "days": 7, "unit": "celsius", "detailed": true,
                 "hours": [12], "place": { "country": "New-York" }, "either": 4,
             })
         );
-        assert_eq!(value(&json!({}), " ?"), json!("nothing"));
-        assert_eq!(value(&Value::Null, "x"), json!("x"));
+        assert_eq!(arguments(&json!({}), " ?"), json!("nothing"));
+        assert_eq!(arguments(&Value::Null, "x"), json!("x"));
+    }
+
+    #[test]
+    fn an_answer_is_made_of_a_sentence() {
+        let schema = json!({ "properties": { "summary": {}, "sure": { "type": "boolean" } } });
+        assert_eq!(
+            answer(&schema, " A weir measures.  It also dams. "),
+            json!({ "summary": "A weir measures.", "sure": true })
+        );
+        assert_eq!(answer(&json!({}), "no end"), json!("no end"));
+        assert_eq!(answer(&json!({}), " "), json!("nothing"));
     }
 
     #[test]
@@ -112,6 +141,6 @@ mod tests {
         for _ in 0..100 {
             schema = json!({ "type": "array", "items": schema });
         }
-        assert_eq!(value(&schema, "x").to_string(), "[[[[[[[[null]]]]]]]]");
+        assert_eq!(arguments(&schema, "x").to_string(), "[[[[[[[[null]]]]]]]]");
     }
 }
