@@ -247,6 +247,19 @@ metrics! {
         ["weir_consumer" "weir_team" "weir_model" "provenance"] &[],
         "What a consumer's calls cost at the prices known, in US dollars, by where the count of tokens comes from.";
 
+    LLM_CACHE_LOOKUPS "weir_llm_cache_lookups_total" Counter "{lookup}"
+        ["weir_route" "result"] &[],
+        "Calls of routes that keep answers: answered from what was kept (hit), asked of a provider (miss), or not looked up because the call or its caller does not allow it (bypass).";
+    LLM_CACHE_KEPT "weir_llm_cache_kept_total" Counter "{answer}"
+        ["weir_route"] &[],
+        "Answers that were kept.";
+    LLM_CACHE_EVICTIONS "weir_llm_cache_evictions_total" Counter "{answer}"
+        ["weir_route"] &[],
+        "Answers kept in memory that made room for others before their time.";
+    LLM_CACHE_FAILURES "weir_llm_cache_failures_total" Counter "{failure}"
+        ["weir_route" "cause"] &[],
+        "What did not work when answers were looked up or kept, by what failed: the store. Calls go on as if nothing had been kept.";
+
     GUARDRAIL_FINDINGS "weir_guardrail_findings_total" Counter "{finding}"
         ["weir_route" "weir_policy" "rule" "direction"] &[],
         "What guardrails found in prompts (request) and answers (response): refusals by the rule of a prompt_guard, data by its kind of a pii, and of an external_guard what it decided (denied, replaced) or that it could not be asked (unavailable).";

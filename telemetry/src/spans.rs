@@ -237,6 +237,7 @@ fn server_attributes(record: &Record, reason: Reason) -> Vec<KeyValue> {
     }
     if let Some(llm) = &record.llm {
         attributes.extend(llm::wanted(llm));
+        attributes.extend(llm::cached(llm));
         if record.attempts.is_empty() {
             attributes.extend(llm::answered(record, llm));
         }

@@ -39,6 +39,11 @@ pub struct Said {
 /// A gateway in front of providers, with a model of each one's name; callers need the key
 /// `example-key-not-for-production`, and a quota of tokens counts what they use.
 pub async fn gateway(providers: &[(&str, Dialect, &Upstream)]) -> Gateway {
+    gateway_that(providers, "").await
+}
+
+/// The same, of whose route `more` is said, each member after a comma.
+pub async fn gateway_that(providers: &[(&str, Dialect, &Upstream)], more: &str) -> Gateway {
     let (mut entries, mut models, mut names) = (String::new(), String::new(), Vec::new());
     for (name, dialect, upstream) in providers {
         entries.push_str(&dialect.provider(name, upstream, ""));
@@ -68,7 +73,7 @@ routes:
   - name: models
     matches: [{{ path: {{ prefix: / }} }}]
     policies: [{{ kind: key_auth }}, {{ kind: quota, quotas: [tokens] }}]
-    llm: {{ models: [{}] }}
+    llm: {{ models: [{}]{more} }}
 "#,
         names.join(", ")
     ))

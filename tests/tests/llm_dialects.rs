@@ -60,6 +60,17 @@ fn expected() -> Learned {
 
 impl Caller {
     async fn ask(self, public: SocketAddr, model: &str, stream: bool) -> Response {
+        self.ask_with(public, model, stream, "Accept: */*").await
+    }
+
+    /// Asks with one more header field.
+    async fn ask_with(
+        self,
+        public: SocketAddr,
+        model: &str,
+        stream: bool,
+        field: &str,
+    ) -> Response {
         let tool = json!({ "type": "object", "properties": { "place": { "type": "string" } } });
         let (path, body) = match self {
             Caller::Chat => (
@@ -103,7 +114,7 @@ impl Caller {
             }
         };
         let body = body.to_string();
-        wire::request(public, "POST", &path, &[KEY, JSON], body).await
+        wire::request(public, "POST", &path, &[KEY, JSON, field], body).await
     }
 
     fn learn(self, answer: &Response, stream: bool) -> Learned {
@@ -324,5 +335,43 @@ async fn every_caller_is_answered_in_its_own_words_whoever_answers() {
     for line in lines {
         assert_eq!(line["weir.quotas"][0]["used"], 30, "{line}");
         assert_eq!(line["weir.quotas"][0]["provenance"], "provider", "{line}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_kept_is_told_again_in_the_callers_words_as_a_document_or_as_a_stream() {
+    for dialect in Dialect::ALL {
+        let upstream = Upstream::start(dialect.says(said())).await;
+        let provider = [(dialect.word(), dialect, &upstream)];
+        let gateway = models::gateway_that(&provider, ", cache: { ttl: 1h }").await;
+        let public = gateway.addr("public");
+        let mut kept = 0;
+        for caller in CALLERS {
+            for first in [false, true] {
+                // What was kept is replaced by what comes in this form.
+                let anew = "Cache-Control: no-cache";
+                let asked = caller.ask_with(public, dialect.word(), first, anew).await;
+                assert_eq!(asked.header("weir-cache"), Some("miss"));
+                kept += 1;
+                let name = "weir_llm_cache_kept_total";
+                gateway
+                    .wait_for_metric(name, &[], |n| n >= f64::from(kept))
+                    .await;
+                for stream in [false, true] {
+                    let who =
+                        format!("{caller:?} of {dialect:?}, kept as {first}, stream: {stream}");
+                    let answer = caller.ask(public, dialect.word(), stream).await;
+                    assert_eq!(answer.header("weir-cache"), Some("hit"), "{who}");
+                    assert_eq!(answer.header("weir-provider"), Some(dialect.word()));
+                    assert_eq!(
+                        caller.learn(&answer, stream),
+                        expected(),
+                        "{who}: {}",
+                        answer.text()
+                    );
+                }
+            }
+        }
+        assert_eq!(upstream.requests().len(), kept as usize);
     }
 }

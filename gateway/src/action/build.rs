@@ -20,7 +20,7 @@ use crate::runtime::Parts;
 pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> {
     Ok(match &route.action {
         config::Action::Forward(action) => Action::Forward(forward(action, parts)?),
-        config::Action::Llm(action) => Action::Llm(llm::build::build(action, parts)),
+        config::Action::Llm(action) => Action::Llm(llm::build::build(&route.name, action, parts)),
         config::Action::Prompt(action) => Action::Prompt(llm::build::prompt(action, parts)),
         config::Action::Publish(action) => Action::Publish(Publish {
             producer: parts.producer(&action.cluster),

@@ -13,6 +13,7 @@ use super::fault::{Fault, push_index, push_key, suggest};
 use super::platform::Team;
 use super::secret::Secret;
 use super::source::File;
+use super::stores::Redis;
 use super::telemetry::LlmContent;
 use super::template::{Template, Variable};
 use super::watched::Watched;
@@ -127,6 +128,7 @@ pub(super) struct Checker<'a> {
     secrets: BTreeMap<String, Secret>,
     teams: BTreeMap<Arc<str>, Arc<Team>>,
     llm_content: Option<LlmContent>,
+    redis: BTreeMap<Arc<str>, Arc<Redis>>,
 }
 
 impl<'a> Checker<'a> {
@@ -142,6 +144,7 @@ impl<'a> Checker<'a> {
             secrets: BTreeMap::new(),
             teams: BTreeMap::new(),
             llm_content: None,
+            redis: BTreeMap::new(),
         }
     }
 
@@ -266,6 +269,16 @@ impl<'a> Checker<'a> {
     /// What routes may show of prompts and answers.
     pub(super) fn content(&self) -> Option<LlmContent> {
         self.llm_content
+    }
+
+    /// Remembers the servers of a store.
+    pub(super) fn serve_redis(&mut self, store: Arc<str>, servers: Arc<Redis>) {
+        self.redis.insert(store, servers);
+    }
+
+    /// The servers of the store of this name, if it is in Redis.
+    pub(super) fn redis(&self, store: &str) -> Option<Arc<Redis>> {
+        self.redis.get(store).cloned()
     }
 
     /// Remembers a team.

@@ -87,6 +87,16 @@ pub struct Config {
     pub routes: Vec<Arc<routes::Route>>,
 }
 
+impl Config {
+    /// Whether the store of this name is one in which answers of models are kept.
+    pub fn keeps_answers(&self, store: &str) -> bool {
+        self.routes.iter().any(|route| match &route.action {
+            routes::Action::Llm(llm) => llm.cache.as_ref().is_some_and(|cache| cache.is_in(store)),
+            _ => false,
+        })
+    }
+}
+
 /// A configuration that was read and found good.
 #[derive(Debug, Clone)]
 pub struct Loaded {

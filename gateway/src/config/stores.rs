@@ -123,7 +123,9 @@ pub(super) fn check(
         raw::Store::Local { .. } => Kind::Local(directory.join(format!("ledger-{name}.redb"))),
         raw::Store::Redis(raw) => {
             let journal = directory.join(format!("journal-{name}"));
-            Kind::Redis(Arc::new(check_redis(cx, item, raw, journal)?))
+            let servers = Arc::new(check_redis(cx, item, raw, journal)?);
+            cx.serve_redis(name.clone(), servers.clone());
+            Kind::Redis(servers)
         }
     };
     Some(Store { name, kind })

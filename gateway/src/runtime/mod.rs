@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use weir_telemetry::trace::Sampler;
 use weir_telemetry::{Metrics, metrics};
 
-use crate::action::llm::{Standing, Standings};
+use crate::action::llm::{Shelves, Standing, Standings};
 use crate::action::publish::Producer;
 use crate::action::{self, Action};
 use crate::config::kafka_clusters::Cluster;
@@ -71,6 +71,8 @@ pub(crate) struct Snapshot {
     listeners: HashMap<Arc<str>, Arc<Listener>>,
     /// What is known of the targets of models.
     standings: Standings,
+    /// The answers that routes keep.
+    shelves: Shelves,
     /// The organisation of each team that has one.
     organisations: HashMap<Arc<str>, Arc<str>>,
     /// In the order written.
@@ -140,6 +142,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) directory: Arc<Directory>,
     /// What is known of the targets of models.
     pub(crate) standings: Standings,
+    /// The answers that routes keep.
+    pub(crate) shelves: Shelves,
     upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     producers: HashMap<Arc<str>, Arc<Producer>>,
 }
@@ -200,6 +204,7 @@ pub(crate) fn compile(
             &config.providers,
             previous.map(|p| &p.standings),
         ),
+        shelves: Shelves::new(&config.routes, previous.map(|p| &p.shelves)),
         upstreams,
     };
     let routes = config
@@ -215,6 +220,7 @@ pub(crate) fn compile(
         upstreams,
         producers,
         standings,
+        shelves,
         ..
     } = parts;
     Ok(Snapshot {
@@ -231,6 +237,7 @@ pub(crate) fn compile(
         upstreams,
         producers,
         standings,
+        shelves,
         organisations: config
             .teams
             .iter()
@@ -252,7 +259,9 @@ fn stores(config: &Config, previous: Option<&Snapshot>, metrics: &Metrics) -> St
         };
         (definition.name.clone(), (definition.clone(), store))
     };
-    config.stores.iter().map(one).collect()
+    // Where answers are kept nothing is counted.
+    let counting = |store: &&stores::Store| !config.keeps_answers(&store.name);
+    config.stores.iter().filter(counting).map(one).collect()
 }
 
 fn open(definition: &stores::Store) -> Store {

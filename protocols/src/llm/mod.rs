@@ -12,6 +12,7 @@
 //! | [`tool`] | what a model may call |
 //! | [`answer`] | a whole answer |
 //! | [`event`] | an answer, piece by piece |
+//! | [`gather`] | one as the other |
 //! | [`usage`] | what it used |
 //! | [`finish`] | why it ended |
 //! | [`error`] | why there is none |
@@ -26,6 +27,7 @@ pub mod error;
 pub mod event;
 
 pub mod finish;
+pub mod gather;
 mod json;
 pub mod loss;
 pub mod message;
@@ -39,6 +41,7 @@ pub use answer::{Answer, Choice, Envelope};
 pub use error::{Error, Malformed};
 pub use event::Event;
 pub use finish::Finish;
+pub use gather::Gather;
 pub use json::Json;
 pub use loss::{Refused, Written};
 pub use message::{Media, Message, Part, Role, Source};

@@ -174,6 +174,8 @@ pub(super) struct LlmLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning: Option<u64>,
     provenance: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<&'static str>,
     #[serde(serialize_with = "maybe_dollars")]
     #[serde(skip_serializing_if = "Option::is_none")]
     cost_dollars: Option<u64>,
@@ -200,6 +202,7 @@ impl<'a> LlmLine<'a> {
             cache_written: tokens.cache_written,
             reasoning: tokens.reasoning,
             provenance: llm.provenance,
+            cache: llm.cache,
             cost_dollars: llm.cost,
             first_chunk: llm.first_chunk,
             finish_reason: llm.finish_reason.as_deref(),

@@ -7,6 +7,7 @@
 //! handles to the same series: counters outlive configurations. A metric that
 //! has spent its budget of label sets counts under the value `overflow`.
 
+pub mod answers;
 mod cache;
 mod consumer;
 mod family;
@@ -23,6 +24,7 @@ mod target;
 mod topic;
 mod upstream;
 
+pub use answers::Answers;
 pub use guardrail::Findings;
 pub use listener::Listener;
 pub use model::{Model, Pace};
@@ -130,6 +132,10 @@ struct Families {
     llm_between_chunks: Histograms,
     consumer_tokens: Counters,
     consumer_cost: Amounts,
+    cache_lookups: Counters,
+    cache_kept: Counters,
+    cache_evicted: Counters,
+    cache_failures: Counters,
     guardrail_findings: Counters,
     target_set_aside: Gauges,
     messaging_duration: Histograms,
@@ -250,6 +256,11 @@ impl Metrics {
         }
     }
 
+    /// What becomes of calls of a route that keeps answers.
+    pub fn answers(&self, route: &str) -> Arc<Answers> {
+        Arc::new(Answers::resolve(&self.families, route))
+    }
+
     /// What a rule of a guardrail finds on a route.
     pub fn findings(&self, route: &str, policy: &str, rule: &str, direction: &str) -> Findings {
         Findings::resolve(&self.families, &[route, policy, rule, direction])
@@ -355,6 +366,10 @@ impl Families {
             llm_between_chunks: histograms(&c::GEN_AI_TIME_PER_OUTPUT_CHUNK),
             consumer_tokens: counters(&c::LLM_CONSUMER_TOKENS),
             consumer_cost: amounts(&c::LLM_CONSUMER_COST),
+            cache_lookups: counters(&c::LLM_CACHE_LOOKUPS),
+            cache_kept: counters(&c::LLM_CACHE_KEPT),
+            cache_evicted: counters(&c::LLM_CACHE_EVICTIONS),
+            cache_failures: counters(&c::LLM_CACHE_FAILURES),
             guardrail_findings: counters(&c::GUARDRAIL_FINDINGS),
             target_set_aside: gauges(&c::LLM_TARGET_SET_ASIDE),
             messaging_duration: histograms(&c::MESSAGING_OPERATION_DURATION),

@@ -23,8 +23,11 @@ pub struct Llm {
     pub sampling: Option<Box<Sampling>>,
     /// What was used, in tokens.
     pub tokens: Tokens,
-    /// Where the counts come from: `provider`, `counted` or `estimated`.
+    /// Where the counts come from: `provider`, `counted` or `estimated`; `cached` where nothing was
+    /// used, because the answer had been kept.
     pub provenance: &'static str,
+    /// What came of looking for an answer that was kept (`hit`, `miss`, …), where the route keeps any.
+    pub cache: Option<&'static str>,
     /// What that costs, in nano-dollars, where the price is known.
     pub cost: Option<u64>,
     /// From the request's start to the first chunk of a stream.
@@ -101,6 +104,7 @@ impl Llm {
             sampling: None,
             tokens: Tokens::default(),
             provenance: "estimated",
+            cache: None,
             cost: None,
             first_chunk: None,
             finish_reason: None,

@@ -20,6 +20,12 @@ pub(super) fn wanted(llm: &Llm) -> Vec<KeyValue> {
     ]
 }
 
+/// Whether the answer had been kept, where the route keeps any: said on the span of the request.
+pub(super) fn cached(llm: &Llm) -> Option<KeyValue> {
+    llm.cache
+        .map(|cache| KeyValue::new("weir.llm.cache", cache))
+}
+
 /// What one target was asked.
 pub(super) fn asked(llm: &Llm, target: &Target) -> Vec<KeyValue> {
     let mut attributes = wanted(llm);

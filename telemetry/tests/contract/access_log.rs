@@ -92,6 +92,7 @@ fn a_line_is_json_with_the_documented_fields() {
         ("usage.reasoning.output_tokens", json!(4)),
         ("cost_dollars", json!(0.000_157_5)),
         ("first_chunk", json!(0.009)),
+        ("cache", json!("miss")),
     ] {
         assert_eq!(line["gen_ai"][field], expected, "{field}");
     }

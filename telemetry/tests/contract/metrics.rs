@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_telemetry::catalogue::{self, Kind};
+use weir_telemetry::metrics::answers::Lookup;
 use weir_telemetry::metrics::model::Call;
 use weir_telemetry::metrics::quota::Decision;
 use weir_telemetry::metrics::standing::Figures;
@@ -82,6 +83,7 @@ fn exercise(metrics: &Metrics) -> (Standing, Target) {
     store.unfit(&[]);
     metrics.changed_by_hand("quota_grant", true);
     metrics.findings("chat", "pii", "email", "request").add(1);
+    metrics.answers("chat").looked_up(Lookup::Hit);
     metrics.config_loaded(true);
     metrics.draining(true);
     let standing = metrics.standing("team-tokens");

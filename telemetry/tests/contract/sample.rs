@@ -126,6 +126,7 @@ fn llm() -> Llm {
             reasoning: Some(4),
         },
         provenance: "provider",
+        cache: Some("miss"),
         cost: Some(157_500),
         first_chunk: Some(ms(9)),
         finish_reason: Some("stop".into()),

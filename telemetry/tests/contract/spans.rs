@@ -69,6 +69,7 @@ fn attributes_follow_the_conventions() {
         (2, "http.request.resend_count", "1"),
         (2, "gen_ai.operation.name", "chat"),
         (0, "weir.model", "smart"),
+        (0, "weir.llm.cache", "miss"),
         (1, "gen_ai.provider.name", "anthropic"),
         (1, "gen_ai.request.model", "claude-opus-4-6"),
         (1, "weir.provider", "claude"),

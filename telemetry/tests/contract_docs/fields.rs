@@ -75,6 +75,7 @@ fn llm() -> Llm {
             reasoning: Some(4),
         },
         provenance: "provider",
+        cache: Some("miss"),
         cost: Some(1),
         first_chunk: Some(Duration::from_millis(9)),
         finish_reason: Some("stop".into()),

@@ -13,6 +13,7 @@ use weir_telemetry::Code;
 use super::api::{Inbound, Outbound};
 use super::ask::Asked;
 use super::budget::Budget;
+use super::cache::{Keep, Keeping};
 use super::fault::{self, Failed};
 use super::guard::Guards;
 use super::model::{Model, Target};
@@ -24,9 +25,9 @@ use crate::policy::quota::Usage;
 use crate::proxy::{self, Downstream, Request, reply, respond};
 use crate::upstream::{Answer, Body, Exchange, Incoming};
 
-const WEIR_MODEL: HeaderName = HeaderName::from_static("weir-model");
-const WEIR_PROVIDER: HeaderName = HeaderName::from_static("weir-provider");
-const WEIR_DROPPED: HeaderName = HeaderName::from_static("weir-dropped");
+pub(super) const WEIR_MODEL: HeaderName = HeaderName::from_static("weir-model");
+pub(super) const WEIR_PROVIDER: HeaderName = HeaderName::from_static("weir-provider");
+pub(super) const WEIR_DROPPED: HeaderName = HeaderName::from_static("weir-dropped");
 
 /// The longest refusal that is read, in bytes.
 const MAX_REFUSAL: usize = 64 << 10;
@@ -44,8 +45,29 @@ pub(super) struct Call<'c> {
     pub(super) speaks: Outbound,
     /// Whether that is as the caller speaks.
     pub(super) alike: bool,
+    /// The limit on output per choice that went with it because of quotas.
+    pub(super) limit: Option<u64>,
+    /// Where its answer is to be kept, if it is.
+    pub(super) keep: Option<&'c Keep<'c>>,
     /// Whether somebody else can be asked.
     pub(super) more: bool,
+}
+
+impl<'c> Call<'c> {
+    /// Where its answer is to be kept, if it is; `dropped` is what callers are told of that.
+    fn keeping(&self, dropped: Option<&'c HeaderValue>) -> Option<Keeping<'c>> {
+        let wanted = self.asked.limit();
+        Some(Keeping {
+            keep: self.keep?,
+            speaks: self.speaks,
+            provider: &self.target.provider.name,
+            model: &self.target.model,
+            dropped,
+            limited: self
+                .limit
+                .is_some_and(|ours| wanted.is_none_or(|theirs| ours < theirs)),
+        })
+    }
 }
 
 /// An answer as its caller wants it.
@@ -70,6 +92,8 @@ pub(super) struct Wanted<'w> {
     pub(super) guards: &'w Guards,
     /// Whose turn it is.
     pub(super) turn: &'w Turn<'w>,
+    /// Where it is to be kept, if it is.
+    pub(super) keeping: Option<Keeping<'w>>,
 }
 
 impl Wanted<'_> {
@@ -119,8 +143,11 @@ pub(super) async fn pass(
         return Err(Failed::Next(error));
     }
     say_who(request, call);
+    let dropped = (!call.dropped.is_empty()).then(|| dropped(call.dropped));
+    let keeping = call.keeping(dropped.as_ref());
     if let Some(embed) = call.asked.embed() {
-        return embed::pass(request, down, (head, exchange), body, (embed, call), budget).await;
+        let kept = (embed, call, keeping);
+        return embed::pass(request, down, (head, exchange), body, kept, budget).await;
     }
     let id = request.record.request_id.as_str().to_owned();
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -140,6 +167,7 @@ pub(super) async fn pass(
         keep_alive: call.asked.keep_alive,
         guards: call.asked.guards(),
         turn: call.turn,
+        keeping,
     };
     match call.asked.stream() {
         true => stream::pass(request, down, head, exchange, body, wanted, budget).await,

@@ -1,6 +1,7 @@
 //! The APIs that models are called by: what callers speak and what providers speak, and which of
 //! `weir_protocols` reads and writes each. Knows no provider and no key.
 
+use serde::{Deserialize, Serialize};
 use weir_protocols::llm::{Answer, Envelope, Error, Fault, Malformed, Refused, Request, Written};
 use weir_protocols::openai::chat::Profile;
 use weir_protocols::openai::{self, completion, responses};
@@ -25,7 +26,7 @@ pub(crate) enum Inbound {
 }
 
 /// What a provider speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Outbound {
     /// OpenAI's chat completions, as everybody else who speaks them.
     Chat,

@@ -218,6 +218,11 @@ impl<'a> Asked<'a> {
         self.generate.is_some_and(|generate| generate.array)
     }
 
+    /// What it was written as.
+    pub(super) const fn body(&self) -> &'a Bytes {
+        self.body
+    }
+
     /// Bytes of its body.
     pub(super) fn len(&self) -> usize {
         self.body.len()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use super::Llm;
+use super::cache::Cache;
 use super::model::{Model, Strategy, Target, field};
 use super::note::Notes;
 use super::prompt::Prompt;
@@ -18,13 +19,17 @@ use crate::price;
 use crate::runtime::Parts;
 
 /// Builds the action of one route.
-pub(crate) fn build(action: &Definition, parts: &Parts<'_>) -> Llm {
+pub(crate) fn build(route: &Arc<str>, action: &Definition, parts: &Parts<'_>) -> Llm {
     let models = models(&action.models, parts);
     Llm {
         listed: action.models.clone(),
         models: action.models.iter().cloned().zip(models).collect(),
         keep_alive: action.keep_alive,
         drains: action.on_disconnect == OnDisconnect::Drain,
+        cache: action
+            .cache
+            .as_ref()
+            .map(|cache| Box::new(Cache::new(route, cache, parts))),
         notes: notes(action.content, parts),
     }
 }

@@ -18,6 +18,7 @@ use super::answer::Call;
 use super::api::Outbound;
 use super::ask::Outgoing;
 use super::budget::Budget;
+use super::cache::Keeping;
 use super::fault::{self, Failed};
 use super::model::Target;
 use super::whole::{self, Seen};
@@ -133,7 +134,7 @@ pub(super) async fn pass(
     down: &mut Downstream,
     (head, mut exchange): (Box<ResponseHeader>, Exchange),
     body: &mut Body,
-    (embed, call): (&Embed<'_>, &Call<'_>),
+    (embed, call, keeping): (&Embed<'_>, &Call<'_>, Option<Keeping<'_>>),
     budget: Option<&mut Budget<'_>>,
 ) -> Result<(), Failed> {
     let mut seen = Seen::up_to(MAX_ANSWER);
@@ -157,7 +158,10 @@ pub(super) async fn pass(
     if let Some(usage) = request.usage {
         quota::declare(request, usage);
     }
-    let sent = whole::send(request, down, head, out).await;
+    let sent = whole::send(request, down, head, out.clone()).await;
+    if let Some(keeping) = keeping {
+        keeping.vectors(&out, embed.asked.input.count());
+    }
     if request.usage.is_none()
         && let Some(budget) = budget
     {

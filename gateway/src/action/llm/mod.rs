@@ -18,6 +18,7 @@
 //! | `fault` | which failure is whose, and whether the next is asked |
 //! | `bound`, `budget` | what is reserved before a call, and how more is |
 //! | `answer` | an answer's head; `whole` and `stream` its body; `events` what streams consist of |
+//! | `cache` | answers kept to be given again |
 //! | `tokens` | what callers are told of the length of a prompt |
 //! | `count`, `spend` | tokens, and what they come to in every unit |
 //! | `learned` | how long answers turned out before |
@@ -31,6 +32,7 @@ mod ask;
 mod bound;
 mod budget;
 pub(crate) mod build;
+mod cache;
 mod content;
 mod count;
 mod embed;
@@ -64,6 +66,8 @@ use weir_telemetry::Code;
 
 use api::Inbound;
 use ask::Asked;
+use cache::Cache;
+pub(crate) use cache::Shelves;
 use endpoint::Endpoint;
 pub(crate) use endpoint::api as api_of;
 pub(crate) use learned::Learned;
@@ -85,6 +89,8 @@ pub(crate) struct Llm {
     keep_alive: Option<Duration>,
     /// Whether an answer is read to its end though its caller has left.
     drains: bool,
+    /// The answers that are kept, if any are. Boxed, since few routes keep any.
+    cache: Option<Box<Cache>>,
     /// What is written down of calls.
     notes: Notes,
 }
@@ -168,7 +174,14 @@ impl Llm {
             down.outlive();
         }
         let asked = asked.kept_alive(self.keep_alive);
-        serve::serve(request, down, &asked, model, &self.notes).await
+        match &self.cache {
+            None => serve::serve(request, down, &asked, model, &self.notes, None).await,
+            // On the heap, so that calls of other routes do not carry it about.
+            Some(cache) => {
+                let serving = cache.serve(request, down, &asked, model, &self.notes);
+                Box::pin(serving).await
+            }
+        }
     }
 
     /// The names of the models that the caller may ask for, in the order written.

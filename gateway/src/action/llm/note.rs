@@ -41,16 +41,9 @@ impl Notes {
         model: &Model,
         target: &Target,
     ) {
+        let fresh = begin(request, asked, model).targets.is_empty();
         let record = &mut request.record;
-        let fresh = record.llm.is_none();
-        let llm = record
-            .llm
-            .get_or_insert_with(|| Box::new(Llm::new(asked.operation(), model.name.clone())));
-        if fresh {
-            llm.stream = asked.stream();
-            llm.choices = asked.choices();
-            llm.limit = asked.limit().filter(|_| asked.embed().is_none());
-        } else if let Some(failed) = record.attempts.last_mut() {
+        if !fresh && let Some(failed) = record.attempts.last_mut() {
             failed.retried.get_or_insert("fallback");
         }
         let provider = &target.provider;
@@ -61,7 +54,7 @@ impl Notes {
             first_attempt: record.attempts.len(),
         };
         let call = Call {
-            operation: llm.operation,
+            operation: asked.operation(),
             provider_name: asked_now.provider_name(),
             target: &target.model,
             provider: &provider.name,
@@ -71,7 +64,9 @@ impl Notes {
         };
         request.model_metrics.push(self.metrics.model(&call));
         request.pace = None;
-        llm.ask(asked_now);
+        if let Some(llm) = &mut request.record.llm {
+            llm.ask(asked_now);
+        }
         if !is_traced(request) {
             return;
         }
@@ -97,6 +92,38 @@ impl Notes {
             Some(Box::new(content))
         });
         request.content = content;
+    }
+}
+
+/// What is told of a call; what its caller asked for is, from the start.
+pub(super) fn begin<'r>(request: &'r mut Request, asked: &Asked<'_>, model: &Model) -> &'r mut Llm {
+    request.record.llm.get_or_insert_with(|| {
+        let mut llm = Llm::new(asked.operation(), model.name.clone());
+        llm.stream = asked.stream();
+        llm.choices = asked.choices();
+        llm.limit = asked.limit().filter(|_| asked.embed().is_none());
+        Box::new(llm)
+    })
+}
+
+/// It was answered with what a provider had said before: nothing was used.
+pub(super) fn kept(request: &mut Request, model: &Model, provider: &Arc<str>, answered: &Arc<str>) {
+    let first_attempt = request.record.attempts.len();
+    let mut targets = model.targets.iter().map(|target| &target.provider);
+    let known = targets.find(|of| of.name == *provider);
+    if let Some(llm) = &mut request.record.llm {
+        llm.ask(record::Target {
+            provider: provider.clone(),
+            known: known.and_then(|provider| provider.known),
+            model: answered.clone(),
+            first_attempt,
+        });
+        llm.tokens = Tokens {
+            input: Some(0),
+            output: Some(0),
+            ..Tokens::default()
+        };
+        llm.provenance = "cached";
     }
 }
 

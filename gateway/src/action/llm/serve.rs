@@ -10,6 +10,7 @@ use super::again;
 use super::answer::{self, Call};
 use super::ask::Asked;
 use super::bound::{Grant, Refusal};
+use super::cache::Keep;
 use super::fault::{Failed, uncalled};
 use super::model::{Model, Target};
 use super::note::{self, Notes};
@@ -19,19 +20,22 @@ use crate::error::GatewayError;
 use crate::policy::quota::{self, Usage};
 use crate::proxy::{Downstream, Request};
 
-/// Has the targets of `model` answer, the next where one fails before it has said anything.
+/// Has the targets of `model` answer, the next where one fails before it has said anything; `keep`
+/// says where the answer is to be kept, if it is.
 pub(super) async fn serve(
     request: &mut Request,
     down: &mut Downstream,
     asked: &Asked<'_>,
     model: &Model,
     notes: &Notes,
+    keep: Option<&Keep<'_>>,
 ) -> Result<(), GatewayError> {
     let mut line = Line::new(model, Expected::of(asked, model));
     let mut serving = Serving {
         asked,
         model,
         notes,
+        keep,
         now: SystemTime::now(),
         grant: Grant::of(request),
         cost: Some(Usage::nothing()),
@@ -141,6 +145,7 @@ struct Serving<'s> {
     asked: &'s Asked<'s>,
     model: &'s Model,
     notes: &'s Notes,
+    keep: Option<&'s Keep<'s>>,
     /// When prices are looked up.
     now: SystemTime,
     grant: Grant<'s>,
@@ -225,6 +230,8 @@ impl<'s> Serving<'s> {
             dropped: &outgoing.dropped,
             speaks: outgoing.speaks,
             alike: outgoing.alike,
+            limit: self.grant.limit,
+            keep: self.keep,
             more,
         };
         let budget = self.grant.budget.as_mut();

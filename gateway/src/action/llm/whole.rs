@@ -78,6 +78,9 @@ pub(super) async fn pass(
         Some(answer) => written(answer, &wanted)?,
     };
     let sent = send(request, down, head, out).await;
+    if let Some(keeping) = &wanted.keeping {
+        keeping.whole(&document);
+    }
     if let Some(budget) = budget {
         if !read.told {
             count(request, budget, &document, read.answer.take(), &wanted).await;

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cache::Cache;
 use crate::config::units::{Duration, ModelName};
 
 /// Answers LLM calls, at the paths of every dialect below the path matched.
@@ -18,6 +19,9 @@ pub struct Llm {
     /// What becomes of a call whose caller leaves.
     #[serde(default)]
     pub on_disconnect: OnDisconnect,
+    /// Answers the same call again from what was answered before. Nothing is kept, if not said.
+    #[serde(default)]
+    pub cache: Option<Cache>,
     /// Shows prompts and answers on the spans of sampled requests. The platform has to allow it by
     /// `telemetry.llm_content`.
     #[serde(default)]

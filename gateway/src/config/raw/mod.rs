@@ -8,6 +8,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub mod cache;
 pub mod consumers;
 pub mod guardrails;
 pub mod kafka_clusters;

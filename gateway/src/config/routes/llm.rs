@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::actions::Around;
+use super::cache::{self, Cache};
 use crate::config::check::{At, Checker, Noun};
 use crate::config::raw::llm as raw;
 pub use crate::config::raw::llm::OnDisconnect;
 use crate::config::telemetry::LlmContent;
 
 /// Answers LLM calls.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Llm {
     /// Models that may be asked for; they exist, at least one.
     pub models: Vec<Arc<str>>,
@@ -19,6 +20,8 @@ pub struct Llm {
     pub keep_alive: Option<Duration>,
     /// What becomes of a call whose caller leaves.
     pub on_disconnect: OnDisconnect,
+    /// Which answers are kept to be given again, if any.
+    pub cache: Option<Cache>,
     /// What is shown of prompts and answers on sampled spans, if anything.
     pub content: Option<LlmContent>,
 }
@@ -46,10 +49,15 @@ pub(super) fn check(
         raw::KeepAlive::None {} => None,
     };
     let content = check_content(cx, at, raw.record_content);
+    let cache = match &raw.cache {
+        Some(raw) => Some(cache::check(cx, &at.key("cache"), raw, around)?),
+        None => None,
+    };
     (!models.is_empty()).then_some(Llm {
         models,
         keep_alive,
         on_disconnect: raw.on_disconnect,
+        cache,
         content,
     })
 }

@@ -10,6 +10,7 @@ use super::raw::routes as raw;
 
 pub mod action;
 mod actions;
+pub mod cache;
 pub mod llm;
 pub mod matches;
 pub mod prompt;
@@ -72,6 +73,12 @@ pub(super) fn check(
     let action = actions::check(cx, at, raw, &around);
     let kind = actions::kind(raw);
     let policies = effective(cx, item, owner.as_ref(), everywhere, kind);
+    if let Some(Action::Llm(llm)) = &action
+        && let Some(cache) = &llm.cache
+    {
+        let at = at.key("llm").key("cache");
+        cache::check_around(cx, &at, cache, &policies, &everywhere.quotas);
+    }
     Some(Route {
         name: raw.name.0.as_str().into(),
         team: owner,

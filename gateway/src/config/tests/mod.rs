@@ -3,6 +3,7 @@
 use super::load::parse_with;
 use super::{Faults, Loaded};
 
+mod cache;
 mod diff;
 mod examples;
 mod faults;

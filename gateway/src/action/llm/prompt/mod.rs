@@ -84,7 +84,7 @@ impl Prompt {
         let call = self.call(&input, stream);
         let expected = self.config.output.as_deref();
         let asked = Asked::made(call, &generate, &body, expected).guarded(guards);
-        serve::serve(request, down, &asked, &self.model, &self.notes).await
+        serve::serve(request, down, &asked, &self.model, &self.notes, None).await
     }
 
     /// The call that the template makes of an input.

@@ -10,6 +10,7 @@ use super::cut::Cut;
 use super::meter::{Meter, Verdict};
 use crate::action::llm::answer::Wanted;
 use crate::action::llm::api::Inbound;
+use crate::action::llm::cache::{Keeping, Tape};
 use crate::action::llm::events::{Frame, Sink, Source};
 use crate::action::llm::guard::Speech;
 use crate::action::llm::{fault, note};
@@ -42,6 +43,8 @@ pub(super) struct Flow<'b, 'a> {
     pub(super) coalesces: bool,
     /// Why it ends here, if it does.
     pub(super) cut: Option<Cut>,
+    /// A copy of it, if it is to be kept.
+    pub(super) tape: Option<Tape>,
     /// What goes to the caller and was not sent yet.
     pub(super) ready: Vec<Bytes>,
 }
@@ -80,6 +83,7 @@ impl<'b, 'a> Flow<'b, 'a> {
             ended: false,
             coalesces: false,
             cut: None,
+            tape: wanted.keeping.as_ref().map(Keeping::tape),
             ready: Vec::new(),
         }
     }
@@ -91,6 +95,9 @@ impl<'b, 'a> Flow<'b, 'a> {
         chunk: Bytes,
     ) -> Result<(), GatewayError> {
         note::chunk(request);
+        if let Some(tape) = &mut self.tape {
+            tape.add(&chunk);
+        }
         let before = self.ready.len();
         self.heard = true;
         self.source.feed(chunk.clone());

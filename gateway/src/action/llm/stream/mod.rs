@@ -88,12 +88,17 @@ pub(super) async fn pass(
     match (flow.cut.take(), &mut flow.meter) {
         (Some(cut), Some(meter)) => {
             cut.tell(request, down, meter, &mut flow.sink).await?;
+            // It is not all that there was to say.
+            flow.tape = None;
         }
         (_, Some(meter)) => {
             meter.settle(request).await;
             meter.learn(request);
         }
         (_, None) => {}
+    }
+    if let (Some(keeping), Some(tape)) = (&wanted.keeping, flow.tape.take()) {
+        keeping.stream(tape);
     }
     Ok(())
 }
