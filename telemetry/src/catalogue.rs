@@ -249,7 +249,7 @@ metrics! {
 
     LLM_CACHE_LOOKUPS "weir_llm_cache_lookups_total" Counter "{lookup}"
         ["weir_route" "result"] &[],
-        "Calls of routes that keep answers: answered from what was kept (hit), asked of a provider (miss), or not looked up because the call or its caller does not allow it (bypass).";
+        "Calls of routes that keep answers: answered from what was kept for the same call (hit) or for one that means the same (semantic_hit), asked of a provider (miss), or not looked up because the call or its caller does not allow it (bypass).";
     LLM_CACHE_KEPT "weir_llm_cache_kept_total" Counter "{answer}"
         ["weir_route"] &[],
         "Answers that were kept.";
@@ -258,7 +258,7 @@ metrics! {
         "Answers kept in memory that made room for others before their time.";
     LLM_CACHE_FAILURES "weir_llm_cache_failures_total" Counter "{failure}"
         ["weir_route" "cause"] &[],
-        "What did not work when answers were looked up or kept, by what failed: the store. Calls go on as if nothing had been kept.";
+        "What did not work when answers were looked up or kept, by what failed: the store, the provider of embeddings, or a quota without room for a vector. Calls go on as if nothing had been kept.";
 
     GUARDRAIL_FINDINGS "weir_guardrail_findings_total" Counter "{finding}"
         ["weir_route" "weir_policy" "rule" "direction"] &[],

@@ -296,8 +296,11 @@ fn client_attributes(record: &Record, index: usize, attempt: &Attempt) -> Vec<Ke
     if !attempt.endpoint.is_empty() {
         attributes.extend(server_name(&attempt.endpoint));
     }
-    if index > 0 {
-        attributes.push(number("http.request.resend_count", index as u64));
+    // What was asked before a model was is another call.
+    let first = record.llm.as_ref().and_then(|llm| llm.targets.first());
+    let resent = index.saturating_sub(first.map_or(0, |target| target.first_attempt));
+    if resent > 0 {
+        attributes.push(number("http.request.resend_count", resent as u64));
     }
     if let Some(status) = attempt.status {
         attributes.push(number("http.response.status_code", status.into()));

@@ -80,6 +80,25 @@ routes:
     .await
 }
 
+/// A provider of OpenAI's embeddings that makes of each text what `meaning` says, and reports so many
+/// tokens for it. It is asked for one text at a time.
+pub fn makes_vectors(tokens: u64, meaning: fn(&str) -> Vec<f64>) -> Behaviour {
+    Behaviour::new(When::Whole, move |request| {
+        let asked = request.json();
+        let vector = meaning(asked["input"].as_str().unwrap_or_default());
+        let answer = json!({
+            "object": "list", "model": "e-1",
+            "data": [{ "object": "embedding", "index": 0, "embedding": vector }],
+            "usage": { "prompt_tokens": tokens, "total_tokens": tokens },
+        });
+        vec![Step::Send(response(
+            200,
+            &[JSON],
+            answer.to_string().as_bytes(),
+        ))]
+    })
+}
+
 const JSON: &str = "Content-Type: application/json";
 const SSE: &str = "Content-Type: text/event-stream";
 const AWS: &str = "Content-Type: application/vnd.amazon.eventstream";

@@ -1,6 +1,5 @@
 //! Answers that are kept: given again to whom they belong, as a document or as a stream, for as long
 //! as they last; and what is never kept.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::{Value, json};
 use weir_tests::metered::{self, PROMPT, Speaker, Streamed, ask, quota, stream};

@@ -2,11 +2,13 @@
 //! without a wait, while the server is away.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use serde_json::json;
 use weir_tests::metered::{self, Speaker, ask, quota, stream};
+use weir_tests::models;
 use weir_tests::openai::Provider;
 use weir_tests::redis::Redis;
 use weir_tests::wire::Response;
-use weir_tests::{Gateway, wait};
+use weir_tests::{Behaviour, Gateway, Upstream, wait};
 
 const ROUTE: &str = "llm: { models: [smart, quick] }";
 const STORES: &str = "stores: [{ name: ledger, kind: memory }]";
@@ -78,10 +80,7 @@ async fn gateways_of_a_fleet_give_what_one_of_them_kept() {
     }
     // What counts nothing is no store of quotas.
     let ready = weir_tests::wire::get(one.addr("metrics"), "/readyz").await;
-    assert_eq!(
-        ready.json()["stores"],
-        serde_json::json!({ "ledger": "ok" })
-    );
+    assert_eq!(ready.json()["stores"], json!({ "ledger": "ok" }));
 }
 
 #[tokio::test]
@@ -146,4 +145,52 @@ async fn check_connects_and_asks_for_nothing_that_counting_needs() {
         "{}",
         checked.stderr
     );
+}
+
+/// A provider of embeddings for which the number at the end of a text is what it means, of 128.
+fn hours() -> Behaviour {
+    models::makes_vectors(1, |text| {
+        let hour: usize = text.rsplit(' ').next().unwrap().parse().unwrap();
+        let mut vector = vec![0.0; 128];
+        vector[hour % 128] = 1.0;
+        vector
+    })
+}
+
+#[tokio::test]
+async fn gateways_of_a_fleet_give_what_means_the_same_too() {
+    let provider = Speaker::new(3).start().await;
+    let vectors = Upstream::start(hours()).await;
+    let redis = redis().await;
+    let semantic = "ttl: 1h, semantic: { provider: vectors, model: e-1, threshold: 0.99 }";
+    let providers = format!(
+        "providers: [{{ name: vectors, dialect: openai, base_url: \"{}\" }}, {{ name: mock,",
+        vectors.url("/v1")
+    );
+    let yaml = config(&provider, &redis, semantic);
+    let yaml = yaml.replace("providers: [{ name: mock,", &providers);
+    let (one, other) = (Gateway::start(&yaml).await, Gateway::start(&yaml).await);
+    let nth = |n: usize| ask("").replace("Hello", &format!("Hello {n}"));
+    // More than are read at once.
+    for n in 0..70 {
+        post(&one, "ann", &nth(n)).await;
+    }
+    hit(&one, &nth(128 + 69)).await;
+    let lists = redis.command(&["KEYS", "weir:texts:*"]);
+    assert_eq!(lists.lines().count(), 1, "{lists}");
+    let told = || redis.command(&["XLEN", &lists]).parse::<u32>().unwrap() >= 70;
+    wait::until_true("all texts to be told", told).await;
+    let left: u64 = redis.command(&["PTTL", &lists]).parse().unwrap();
+    assert!(left > 0 && left <= 3_600_000, "{left}");
+    let asked = provider.requests().len();
+    for n in [0, 35, 69] {
+        let there = post(&other, "ann", &nth(128 + n)).await;
+        assert_eq!(there.header("weir-cache"), Some("hit"), "{n}");
+        assert_eq!(there.header("weir-cache-similarity"), Some("1.0000"));
+    }
+    assert_eq!(provider.requests().len(), asked);
+    assert_eq!(cache(&other, "ann", &nth(128 + 70)).await, "miss");
+    assert_eq!(cache(&other, "bob", &nth(128 + 69)).await, "miss");
+    redis.kill().await;
+    assert_eq!(cache(&other, "ann", &nth(256)).await, "miss");
 }

@@ -129,6 +129,8 @@ pub(super) struct Checker<'a> {
     teams: BTreeMap<Arc<str>, Arc<Team>>,
     llm_content: Option<LlmContent>,
     redis: BTreeMap<Arc<str>, Arc<Redis>>,
+    /// Whether each provider makes vectors.
+    vectors: BTreeMap<Arc<str>, bool>,
 }
 
 impl<'a> Checker<'a> {
@@ -145,6 +147,7 @@ impl<'a> Checker<'a> {
             teams: BTreeMap::new(),
             llm_content: None,
             redis: BTreeMap::new(),
+            vectors: BTreeMap::new(),
         }
     }
 
@@ -279,6 +282,16 @@ impl<'a> Checker<'a> {
     /// The servers of the store of this name, if it is in Redis.
     pub(super) fn redis(&self, store: &str) -> Option<Arc<Redis>> {
         self.redis.get(store).cloned()
+    }
+
+    /// Remembers whether a provider makes vectors.
+    pub(super) fn vectors(&mut self, provider: Arc<str>, made: bool) {
+        self.vectors.insert(provider, made);
+    }
+
+    /// Whether the provider of this name makes vectors; `None` if it is faulty.
+    pub(super) fn makes_vectors(&self, provider: &str) -> Option<bool> {
+        self.vectors.get(provider).copied()
     }
 
     /// Remembers a team.

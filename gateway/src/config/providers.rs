@@ -66,6 +66,17 @@ pub struct Aws {
     pub session_token: Option<Secret>,
 }
 
+impl Provider {
+    /// Whether it makes vectors of texts.
+    pub fn makes_vectors(&self) -> bool {
+        match self.dialect {
+            Dialect::Openai => true,
+            Dialect::Gemini => self.vertex.is_none(),
+            Dialect::Anthropic | Dialect::Bedrock => false,
+        }
+    }
+}
+
 /// Checks one provider.
 pub(super) fn check(cx: &mut Checker<'_>, item: &Item<raw::Provider>) -> Option<Provider> {
     let (raw, at) = (&item.raw, &item.at);

@@ -28,6 +28,9 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
         .filter_map(|item| consumers::check(cx, item))
         .map(Arc::new)
         .collect();
+    for provider in &providers {
+        cx.vectors(provider.name.clone(), provider.makes_vectors());
+    }
     let groups: Vec<Arc<str>> = consumers.iter().flat_map(|c| c.groups.clone()).collect();
     let models = each(cx, files, "models", |cx, item| {
         models::check(cx, item, &groups)

@@ -199,7 +199,11 @@ impl Upstream {
 
     /// How often a request has tried it.
     pub(crate) fn attempts(&self, request: &Request) -> usize {
-        let attempts = request.record.attempts.iter();
+        let llm = request.record.llm.as_ref();
+        // What was asked before a model was is another call.
+        let first = llm.and_then(|llm| llm.targets.first());
+        let first = first.map_or(0, |target| target.first_attempt);
+        let attempts = request.record.attempts.iter().skip(first);
         attempts.filter(|a| a.upstream == self.name).count()
     }
 

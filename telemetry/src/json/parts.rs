@@ -176,6 +176,9 @@ pub(super) struct LlmLine<'a> {
     provenance: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<&'static str>,
+    #[serde(rename = "cache.similarity")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    similarity: Option<f64>,
     #[serde(serialize_with = "maybe_dollars")]
     #[serde(skip_serializing_if = "Option::is_none")]
     cost_dollars: Option<u64>,
@@ -203,6 +206,7 @@ impl<'a> LlmLine<'a> {
             reasoning: tokens.reasoning,
             provenance: llm.provenance,
             cache: llm.cache,
+            similarity: llm.similarity,
             cost_dollars: llm.cost,
             first_chunk: llm.first_chunk,
             finish_reason: llm.finish_reason.as_deref(),

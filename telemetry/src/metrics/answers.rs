@@ -8,6 +8,8 @@ use prometheus::IntCounter;
 pub enum Lookup {
     /// The same call was answered before.
     Hit,
+    /// One that means the same was.
+    SemanticHit,
     /// Nothing was kept that answers it.
     Miss,
     /// It was not looked up: it or its caller does not allow that.
@@ -15,12 +17,13 @@ pub enum Lookup {
 }
 
 impl Lookup {
-    const ALL: [Self; 3] = [Self::Hit, Self::Miss, Self::Bypass];
+    const ALL: [Self; 4] = [Self::Hit, Self::SemanticHit, Self::Miss, Self::Bypass];
 
     /// The word for it, in records and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Hit => "hit",
+            Self::SemanticHit => "semantic_hit",
             Self::Miss => "miss",
             Self::Bypass => "bypass",
         }
@@ -32,14 +35,20 @@ impl Lookup {
 pub enum Cause {
     /// Where answers are kept was not reached, or held what is none.
     Store,
+    /// The provider of embeddings, which made no vector in time.
+    Embeddings,
+    /// A quota of the caller's, which had no room for the vector.
+    Quota,
 }
 
 impl Cause {
-    const ALL: [Self; 1] = [Self::Store];
+    const ALL: [Self; 3] = [Self::Store, Self::Embeddings, Self::Quota];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Store => "store",
+            Self::Embeddings => "embeddings",
+            Self::Quota => "quota",
         }
     }
 }
@@ -102,6 +111,7 @@ mod tests {
         let text = metrics.encode();
         for line in [
             "weir_llm_cache_lookups_total{result=\"hit\",weir_route=\"chat\"} 1\n",
+            "weir_llm_cache_lookups_total{result=\"semantic_hit\",weir_route=\"chat\"} 0\n",
             "weir_llm_cache_lookups_total{result=\"miss\",weir_route=\"chat\"} 0\n",
             "weir_llm_cache_lookups_total{result=\"bypass\",weir_route=\"chat\"} 0\n",
             "weir_llm_cache_failures_total{cause=\"store\",weir_route=\"chat\"} 1\n",

@@ -55,6 +55,17 @@ impl<'a> Call<'a> {
     }
 }
 
+/// What a call used that was made beside a request's own.
+#[derive(Debug, Clone, Copy)]
+pub struct Used {
+    /// Tokens of its prompt.
+    pub tokens: u64,
+    /// Where the count comes from: `provider`, `counted` or `estimated`.
+    pub provenance: &'static str,
+    /// What that costs, in nano-dollars, where the price is known.
+    pub cost: Option<u64>,
+}
+
 /// A series that comes into being when it is first written to.
 type Slot<T> = OnceLock<T>;
 
@@ -149,11 +160,29 @@ impl Model {
             }
         }
         if let Some(nanos) = llm.cost {
-            let labels = [PROVENANCES[source]];
-            let family = &self.families.llm_cost;
-            let series = self.cost[source].get_or_init(|| family.with(&self.with(&labels)));
-            series.inc_by(dollars(nanos));
+            self.cost(source, nanos);
         }
+    }
+
+    /// A call of it that was made beside a request's own, as for a vector: how each try ended, and what
+    /// was used of the prompt, if that is known.
+    pub fn beside(&self, attempts: &[Attempt], used: Option<Used>) {
+        attempts.iter().for_each(|attempt| self.attempt(attempt));
+        let Some(used) = used else { return };
+        let Some(source) = provenance(used.provenance) else {
+            return;
+        };
+        self.used(0, source, used.tokens);
+        if let Some(nanos) = used.cost {
+            self.cost(source, nanos);
+        }
+    }
+
+    fn cost(&self, source: usize, nanos: u64) {
+        let labels = [PROVENANCES[source]];
+        let family = &self.families.llm_cost;
+        let series = self.cost[source].get_or_init(|| family.with(&self.with(&labels)));
+        series.inc_by(dollars(nanos));
     }
 
     fn used(&self, side: usize, source: usize, tokens: u64) {

@@ -28,6 +28,8 @@ pub struct Llm {
     pub provenance: &'static str,
     /// What came of looking for an answer that was kept (`hit`, `miss`, …), where the route keeps any.
     pub cache: Option<&'static str>,
+    /// How alike the question is to the one that was answered, where only its meaning is the same.
+    pub similarity: Option<f64>,
     /// What that costs, in nano-dollars, where the price is known.
     pub cost: Option<u64>,
     /// From the request's start to the first chunk of a stream.
@@ -105,6 +107,7 @@ impl Llm {
             tokens: Tokens::default(),
             provenance: "estimated",
             cache: None,
+            similarity: None,
             cost: None,
             first_chunk: None,
             finish_reason: None,

@@ -21,9 +21,14 @@ pub(super) fn wanted(llm: &Llm) -> Vec<KeyValue> {
 }
 
 /// Whether the answer had been kept, where the route keeps any: said on the span of the request.
-pub(super) fn cached(llm: &Llm) -> Option<KeyValue> {
-    llm.cache
-        .map(|cache| KeyValue::new("weir.llm.cache", cache))
+pub(super) fn cached(llm: &Llm) -> impl Iterator<Item = KeyValue> {
+    let cache = llm
+        .cache
+        .map(|cache| KeyValue::new("weir.llm.cache", cache));
+    let similarity = llm
+        .similarity
+        .map(|similarity| KeyValue::new("weir.llm.cache.similarity", similarity));
+    cache.into_iter().chain(similarity)
 }
 
 /// What one target was asked.

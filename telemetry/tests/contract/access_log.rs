@@ -92,7 +92,8 @@ fn a_line_is_json_with_the_documented_fields() {
         ("usage.reasoning.output_tokens", json!(4)),
         ("cost_dollars", json!(0.000_157_5)),
         ("first_chunk", json!(0.009)),
-        ("cache", json!("miss")),
+        ("cache", json!("semantic_hit")),
+        ("cache.similarity", json!(0.97)),
     ] {
         assert_eq!(line["gen_ai"][field], expected, "{field}");
     }

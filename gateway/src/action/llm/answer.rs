@@ -143,7 +143,8 @@ pub(super) async fn pass(
         return Err(Failed::Next(error));
     }
     say_who(request, call);
-    let dropped = (!call.dropped.is_empty()).then(|| dropped(call.dropped));
+    let named = call.keep.filter(|_| !call.dropped.is_empty());
+    let dropped = named.map(|_| dropped(call.dropped));
     let keeping = call.keeping(dropped.as_ref());
     if let Some(embed) = call.asked.embed() {
         let kept = (embed, call, keeping);

@@ -258,7 +258,7 @@ impl<'a> Asked<'a> {
     ) -> Result<Outgoing, GatewayError> {
         large::work(self.body.len(), || {
             if let Form::Embed(embed) = &self.form {
-                return embed.aim(self.body, target);
+                return embed.aim(self.body, &target.provider, &target.model);
             }
             let provider = &target.provider;
             let speaks = provider.speaks(self.api);

@@ -20,7 +20,7 @@ use super::ask::Outgoing;
 use super::budget::Budget;
 use super::cache::Keeping;
 use super::fault::{self, Failed};
-use super::model::Target;
+use super::provider::Provider;
 use super::whole::{self, Seen};
 use super::{count, note};
 use crate::error::GatewayError;
@@ -47,23 +47,28 @@ impl<'a> Embed<'a> {
         &self.asked.model
     }
 
-    /// The call for one target.
-    pub(super) fn aim(&self, body: &Bytes, target: &Target) -> Result<Outgoing, GatewayError> {
+    /// The call of `provider` for vectors that its `model` makes.
+    pub(super) fn aim(
+        &self,
+        body: &Bytes,
+        provider: &Provider,
+        model: &str,
+    ) -> Result<Outgoing, GatewayError> {
         let refused = |path: &'static str, why: &str| {
             let text = format!("{path}: the model's provider {why}");
             GatewayError::public(Code::RequestBodyInvalid, text).param(path)
         };
-        let path = target.provider.embeddings_path(&target.model);
+        let path = provider.embeddings_path(model);
         let path = path.ok_or_else(|| refused("model", "makes no embeddings"))?;
-        if target.provider.api != Outbound::Gemini {
+        if provider.api != Outbound::Gemini {
             let mut edit = Edit::new(body.clone());
-            if *self.asked.model != *target.model {
-                edit.string(&["model"], &target.model);
+            if *self.asked.model != *model {
+                edit.string(&["model"], model);
             }
             return Ok(Outgoing {
                 body: edit.finish(),
                 path,
-                speaks: target.provider.api,
+                speaks: provider.api,
                 alike: true,
                 dropped: Vec::new(),
             });
@@ -78,9 +83,9 @@ impl<'a> Embed<'a> {
         let mut dropped = self.asked.unknown.clone();
         dropped.extend(self.asked.user.is_some().then(|| "user".to_owned()));
         Ok(Outgoing {
-            body: gemini::embed::write(&texts, &target.model, self.asked.dimensions).into(),
+            body: gemini::embed::write(&texts, model, self.asked.dimensions).into(),
             path,
-            speaks: target.provider.api,
+            speaks: provider.api,
             alike: false,
             dropped,
         })

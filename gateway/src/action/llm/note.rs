@@ -127,6 +127,14 @@ pub(super) fn kept(request: &mut Request, model: &Model, provider: &Arc<str>, an
     }
 }
 
+/// It was answered with the answer to a question that is so much like it.
+pub(super) fn alike(request: &mut Request, similarity: Option<f32>) {
+    if let Some(llm) = &mut request.record.llm {
+        // A few digits say all that there is to say.
+        llm.similarity = similarity.map(|all| (f64::from(all) * 1e4).round() / 1e4);
+    }
+}
+
 /// Whether the spans of a request are sure to be exported.
 pub(super) fn is_traced(request: &Request) -> bool {
     request.record.trace.sampled && request.gateway.telemetry.exporter.is_some()

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Name;
-use crate::config::units::{Duration, Size};
+use crate::config::units::{Duration, ModelName, Size};
 
 /// Answers calls that were answered before from what was kept, without asking a provider.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -22,6 +22,10 @@ pub struct Cache {
     /// The largest answer that is kept; a larger one is passed on and forgotten.
     #[serde(default = "Cache::default_max_entry")]
     pub max_entry: Size,
+    /// Answers calls, too, that mean the same as one that was answered. Only the same calls, if not
+    /// said.
+    #[serde(default)]
+    pub semantic: Option<Semantic>,
 }
 
 impl Cache {
@@ -75,5 +79,42 @@ impl Default for Store {
         Self::Memory {
             max_size: Self::default_max_size(),
         }
+    }
+}
+
+/// Answers calls that mean the same as one that was answered: alike in everything but the text of
+/// their last turn, whose vectors are compared.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "AnswerCacheSemantic")]
+pub struct Semantic {
+    /// The name of an entry of `providers` that makes vectors, of dialect `openai` or `gemini`.
+    pub provider: Name,
+    /// What the provider calls the model that makes them.
+    pub model: ModelName,
+    /// How many numbers a vector is to have; as many as the model makes, if not said.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 16384))]
+    pub dimensions: Option<u32>,
+    /// How alike two texts have to be: the cosine of the angle between their vectors. It depends on
+    /// the model which is the right one; 1 takes texts alone that the model cannot tell apart.
+    #[schemars(range(min = 0, max = 1))]
+    pub threshold: f64,
+    /// How long a call waits for its vector at most; the model is asked then as if nothing were kept.
+    #[serde(default = "Semantic::default_timeout")]
+    pub timeout: Duration,
+    /// With how many texts one is compared, of those that are asked in the same way: the latest.
+    #[serde(default = "Semantic::default_max_texts")]
+    #[schemars(range(min = 1, max = 10000))]
+    pub max_texts: u32,
+}
+
+impl Semantic {
+    fn default_timeout() -> Duration {
+        Duration::from_secs(2)
+    }
+
+    const fn default_max_texts() -> u32 {
+        500
     }
 }

@@ -55,7 +55,7 @@ pub struct Document {
     /// Values that never leave the process; others name them. Platform section.
     #[serde(default)]
     pub secrets: Vec<platform::Secret>,
-    /// Where quotas are counted. Platform section.
+    /// Where quotas are counted, and where answers of models are kept. Platform section.
     #[serde(default)]
     pub stores: Vec<platform::Store>,
     /// Teams, and what each owns. Platform section.

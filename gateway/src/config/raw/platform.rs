@@ -64,7 +64,7 @@ pub struct Secret {
     pub value: secret::Secret,
 }
 
-/// Where quotas are counted.
+/// Where quotas are counted, or answers of models kept.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Store {
@@ -79,7 +79,8 @@ pub enum Store {
         /// The name quotas refer to.
         name: Name,
     },
-    /// Counted in Redis 7 or Valkey, by all gateways of a fleet together.
+    /// Counted in Redis 7 or Valkey, by all gateways of a fleet together. Or answers of models are kept
+    /// there: an entry serves one or the other.
     Redis(Box<Redis>),
 }
 

@@ -36,6 +36,25 @@ pub struct Cache {
     pub store: Store,
     /// The largest that is kept, in bytes.
     pub max_entry: u64,
+    /// How texts are compared, if they are.
+    pub semantic: Option<Semantic>,
+}
+
+/// How texts are compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Semantic {
+    /// Who makes vectors; it does.
+    pub provider: Arc<str>,
+    /// What that calls the model.
+    pub model: Arc<str>,
+    /// How many numbers a vector is to have.
+    pub dimensions: Option<u32>,
+    /// How alike two texts have to be, from 0 to 1.
+    pub threshold: f64,
+    /// How long a call waits for its vector at most.
+    pub timeout: Duration,
+    /// With how many texts one is compared.
+    pub max_texts: usize,
 }
 
 impl Cache {
@@ -84,11 +103,43 @@ pub(super) fn check(
             "give 1B to 16MiB",
         );
     }
+    let store = check_store(cx, &at.key("store"), raw, around);
+    let semantic = match &raw.semantic {
+        Some(raw) => Some(check_semantic(cx, &at.key("semantic"), raw, around)?),
+        None => None,
+    };
     Some(Cache {
         ttl: raw.ttl.0,
         scope: raw.scope,
-        store: check_store(cx, &at.key("store"), raw, around)?,
+        store: store?,
         max_entry,
+        semantic,
+    })
+}
+
+fn check_semantic(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::Semantic,
+    around: &Around<'_>,
+) -> Option<Semantic> {
+    let place = at.key("provider");
+    let provider = cx.resolve(&place, Noun::Provider, &raw.provider.0, around.owner())?;
+    // Of a provider that is faulty itself enough has been said.
+    if cx.makes_vectors(&provider) == Some(false) {
+        cx.fault(
+            &place,
+            format!("the provider \"{provider}\" makes no embeddings"),
+            "name one of dialect openai, or of dialect gemini but not on Vertex AI",
+        );
+    }
+    Some(Semantic {
+        provider,
+        model: raw.model.0.as_str().into(),
+        dimensions: raw.dimensions,
+        threshold: raw.threshold,
+        timeout: raw.timeout.0,
+        max_texts: raw.max_texts as usize,
     })
 }
 

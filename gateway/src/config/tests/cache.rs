@@ -5,7 +5,9 @@ use crate::config::routes::Action;
 use crate::config::routes::cache::{Cache, Scope, Store};
 
 const MODELS: &str = "
-providers: [{ name: p, dialect: openai, base_url: 'http://127.0.0.1:9/v1' }]
+providers:
+  - { name: p, dialect: openai, base_url: 'http://127.0.0.1:9/v1' }
+  - { name: a, dialect: anthropic, base_url: 'http://127.0.0.1:9' }
 models: [{ name: m, targets: [{ provider: p, model: m }] }]
 stores:
   - { name: mem, kind: memory }
@@ -38,8 +40,20 @@ fn what_is_not_said_of_a_cache_is_what_is_careful() {
     assert_eq!(cache.ttl.as_secs(), 3600);
     assert_eq!(cache.scope, Scope::Consumer);
     assert_eq!(cache.max_entry, 256 << 10);
+    assert_eq!(cache.semantic, None);
     let max_size = 64 << 20;
     assert_eq!(cache.store, Store::Memory { max_size });
+}
+
+#[test]
+fn how_alike_texts_have_to_be_is_said() {
+    let cache = cache(
+        "{ ttl: 1h, semantic: { provider: p, model: text-embedding-3-small, threshold: 0.9 } }",
+    );
+    let semantic = cache.semantic.expect("it has one");
+    assert_eq!((&*semantic.provider, semantic.dimensions), ("p", None));
+    assert_eq!((semantic.threshold, semantic.max_texts), (0.9, 500));
+    assert_eq!(semantic.timeout.as_secs(), 2);
 }
 
 #[test]
@@ -99,6 +113,31 @@ fn caches_that_cannot_work_are_refused() {
         (
             route("{ ttl: 1h, store: { kind: redis, store: used } }", key),
             "routes[0].llm.cache.store.store: the quota \"q\" is counted there; give answers an entry of `stores` of their own: what counts must not run full, and what keeps answers should make room",
+        ),
+        (
+            route("{ ttl: 1h, semantic: { provider: p, model: m } }", key),
+            "routes[0].llm.cache.semantic: \"threshold\" is missing; add `threshold:`",
+        ),
+        (
+            route(
+                "{ ttl: 1h, semantic: { provider: p, model: m, threshold: 1.5 } }",
+                key,
+            ),
+            "routes[0].llm.cache.semantic.threshold: 1.5 is too large; the most is 1",
+        ),
+        (
+            route(
+                "{ ttl: 1h, semantic: { provider: a, model: m, threshold: 1 } }",
+                key,
+            ),
+            "routes[0].llm.cache.semantic.provider: the provider \"a\" makes no embeddings; name one of dialect openai, or of dialect gemini but not on Vertex AI",
+        ),
+        (
+            route(
+                "{ ttl: 1h, semantic: { provider: b, model: m, threshold: 1 } }",
+                key,
+            ),
+            "routes[0].llm.cache.semantic.provider: no provider named \"b\"; did you mean \"a\"?",
         ),
         (
             route("{ ttl: 1h }", quota),

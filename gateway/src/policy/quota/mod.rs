@@ -4,6 +4,7 @@
 //! action knows (tokens, the model, the size of a record), all of them wait for the action, so
 //! that they are still taken all or nothing.
 
+mod beside;
 mod build;
 mod flow;
 mod refuse;
@@ -22,6 +23,7 @@ use weir_telemetry::metrics;
 use weir_telemetry::metrics::quota::Decision;
 use weir_telemetry::record::QuotaUse;
 
+pub(crate) use beside::Beside;
 pub(crate) use build::{build, count_tokens, definitions};
 pub(crate) use flow::{Outlook, cut, left, top_up};
 pub(crate) use settle::{Usage, declare, settle};

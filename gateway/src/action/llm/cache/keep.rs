@@ -12,6 +12,7 @@ use super::Cache;
 use super::entry::{Entry, Form, Head, now};
 use super::key::Key;
 use super::replay::gather;
+use super::semantic::Meaning;
 use crate::action::llm::api::Outbound;
 use crate::large;
 
@@ -19,6 +20,8 @@ use crate::large;
 pub(in crate::action::llm) struct Keep<'k> {
     pub(super) cache: &'k Cache,
     pub(super) key: Key,
+    /// What the call means, if that is compared.
+    pub(super) meaning: Option<Meaning>,
 }
 
 /// The same, of one target that is about to answer.
@@ -109,9 +112,12 @@ impl Keeping<'_> {
             // What it was cut from may be larger.
             body: Bytes::copy_from_slice(&body),
         };
-        cache
-            .shelf
-            .put(self.keep.key, entry, cache.ttl, &cache.metrics);
+        let key = self.keep.key;
+        cache.shelf.put(key, entry, cache.ttl, &cache.metrics);
+        if let (Some(semantic), Some(meaning)) = (&cache.semantic, &self.keep.meaning) {
+            let limits = (semantic.max_texts, cache.ttl);
+            cache.shelf.remember(&semantic.index, meaning, key, limits);
+        }
     }
 }
 

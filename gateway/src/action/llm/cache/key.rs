@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
+use weir_protocols::llm::{Part, Role};
+use weir_protocols::texts::{self, Dialect, Texts};
 
 use super::canonical::canonical;
 use crate::action::llm::api::Inbound;
@@ -14,7 +16,7 @@ use crate::config::routes::cache::Scope;
 use crate::runtime::Consumer;
 
 /// The name of an answer.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Key(pub(super) [u8; 32]);
 
 /// Changes with what goes into keys, so that answers kept by another version are not found.
@@ -71,18 +73,39 @@ impl Question<'_> {
         };
         let body = canonical(asked.body(), passing(asked))?;
         let mut parts = Parts::new();
+        self.about(form, &mut parts);
+        parts.part(&body);
+        Some(parts.key())
+    }
+
+    /// What it has to share with another that may mean the same, all but the text of its last turn,
+    /// and that text; `maker` is who says what texts mean. `None` if nothing else will do but the same
+    /// call.
+    pub(super) fn group(&self, maker: &[&[u8]]) -> Option<(Key, String)> {
+        let asked = self.asked;
+        let form = self.form()?;
+        let (body, text) = without_last(asked)?;
+        let body = canonical(&body, passing(asked))?;
+        let mut parts = Parts::new();
+        parts.part(b"means the same as");
+        maker.iter().for_each(|of| parts.part(of));
+        self.about(form, &mut parts);
+        parts.part(&body);
+        Some((parts.key(), text))
+    }
+
+    /// All but the request itself.
+    fn about(&self, form: Form, parts: &mut Parts) {
         parts.part(self.route.as_bytes());
-        self.whose(&mut parts);
-        self.model(&mut parts);
-        parts.part(dialect(asked.api).as_bytes());
+        self.whose(parts);
+        self.model(parts);
+        parts.part(dialect(self.asked.api).as_bytes());
         parts.part(form.word().as_bytes());
         for name in FIELDS {
             let values: Vec<_> = self.headers.get_all(name).iter().collect();
             parts.part(&values.len().to_le_bytes());
             values.iter().for_each(|value| parts.part(value.as_bytes()));
         }
-        parts.part(&body);
-        Some(parts.key())
     }
 
     /// Whether a stream can be told as a document and a document as a stream: what only the
@@ -150,6 +173,40 @@ const fn dialect(api: Inbound) -> &'static str {
         Inbound::Gemini => "gemini",
         Inbound::Prompt => "prompt",
     }
+}
+
+/// The longest text that is compared with others, in bytes: embeddings of longer ones say little, and
+/// most models make none.
+const LONGEST: usize = 24 << 10;
+
+/// A call without the text of its last turn, and that text; `None` if it is not one text of the
+/// caller's, and nothing else.
+fn without_last(asked: &Asked<'_>) -> Option<(Vec<u8>, String)> {
+    let all = asked.in_full()?;
+    let last = all.messages.last().filter(|turn| turn.role == Role::User)?;
+    let mut parts = last.parts.iter().filter(|part| **part != Part::CachePoint);
+    let (Some(Part::Text(text)), None) = (parts.next(), parts.next()) else {
+        return None;
+    };
+    if text.trim().is_empty() || text.len() > LONGEST {
+        return None;
+    }
+    let dialect = match asked.api {
+        Inbound::Chat => Dialect::Chat,
+        Inbound::Responses => Dialect::Responses,
+        Inbound::Messages => Dialect::Messages,
+        Inbound::Gemini => Dialect::Gemini,
+        Inbound::Prompt => return None,
+    };
+    let mut texts = Texts::read(dialect, asked.body()).ok()?;
+    let is_last = |(role, said): (texts::Role, &str)| role == texts::Role::User && *said == **text;
+    let at = texts
+        .iter()
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rposition(is_last)?;
+    texts.change(at, String::new());
+    Some((texts.finish()?, text.to_string()))
 }
 
 /// Members that change no answer, but how it is sent, or whom it is accounted to.

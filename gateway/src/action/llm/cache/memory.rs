@@ -52,8 +52,8 @@ impl Memory {
         self.part(key).lock().get(key, is_good)
     }
 
-    /// Keeps an answer; how many made room for it.
-    pub(super) fn put(&self, key: Key, entry: Arc<Entry>) -> u64 {
+    /// Keeps an answer; how many made room for it. `None` if it is larger than a part.
+    pub(super) fn put(&self, key: Key, entry: Arc<Entry>) -> Option<u64> {
         self.part(&key).lock().put(key, entry)
     }
 
@@ -76,11 +76,11 @@ impl Part {
         Some(held.entry.clone())
     }
 
-    fn put(&mut self, key: Key, entry: Arc<Entry>) -> u64 {
+    fn put(&mut self, key: Key, entry: Arc<Entry>) -> Option<u64> {
         self.remove(&key);
         let size = entry.size();
         if size > self.most {
-            return 0;
+            return None;
         }
         let mut evicted = 0;
         while self.size + size > self.most {
@@ -96,7 +96,7 @@ impl Part {
         self.order.insert(self.turn, key);
         let used = self.turn;
         self.entries.insert(key, Held { entry, used });
-        evicted
+        Some(evicted)
     }
 
     fn remove(&mut self, key: &Key) {
@@ -145,10 +145,10 @@ mod tests {
     fn what_was_not_asked_for_longest_makes_room() {
         let mut part = part(3, 100);
         for n in 0..3 {
-            assert_eq!(part.put(key(n), entry(100)), 0);
+            assert_eq!(part.put(key(n), entry(100)), Some(0));
         }
         assert!(part.get(&key(0), |_| true).is_some());
-        assert_eq!(part.put(key(3), entry(100)), 1);
+        assert_eq!(part.put(key(3), entry(100)), Some(1));
         let there = |part: &mut Part, n| part.get(&key(n), |_| true).is_some();
         let left: Vec<bool> = (0..4).map(|n| there(&mut part, n)).collect();
         assert_eq!(left, [true, false, true, true]);
@@ -167,7 +167,7 @@ mod tests {
     fn what_does_not_fit_at_all_makes_nothing_give_way() {
         let mut part = part(2, 100);
         part.put(key(0), entry(100));
-        assert_eq!(part.put(key(1), entry(100_000)), 0);
+        assert_eq!(part.put(key(1), entry(100_000)), None);
         assert!(part.get(&key(0), |_| true).is_some());
     }
 

@@ -8,17 +8,20 @@
 //! | `shelf`, `memory`, `redis` | where |
 //! | `keep` | which answers are, as they pass |
 //! | `replay` | an answer told again, as its caller wants it |
+//! | `semantic`, `index` | calls that mean the same as another |
 //!
 //! A call is looked up once its caller is known and what it says has passed the guards, and before
 //! any token is reserved. Calls whose answers are minded by guards are neither looked up nor kept.
 
 mod canonical;
 mod entry;
+mod index;
 mod keep;
 mod key;
 mod memory;
 mod redis;
 mod replay;
+mod semantic;
 mod shelf;
 
 use std::sync::Arc;
@@ -34,6 +37,7 @@ use entry::{Entry, now};
 pub(super) use keep::{Keep, Keeping, Tape};
 use key::{Key, Question, Whose};
 use replay::Replay;
+use semantic::{Meaning, Semantic};
 use shelf::Shelf;
 pub(crate) use shelf::Shelves;
 
@@ -49,6 +53,10 @@ use crate::proxy::{Downstream, Request};
 use crate::runtime::Parts;
 
 const WEIR_CACHE: HeaderName = HeaderName::from_static("weir-cache");
+const WEIR_SIMILARITY: HeaderName = HeaderName::from_static("weir-cache-similarity");
+
+/// Of so many texts that mean the same the answers are looked for.
+const MOST_TRIED: usize = 4;
 
 /// What one route keeps.
 pub(super) struct Cache {
@@ -57,7 +65,23 @@ pub(super) struct Cache {
     ttl: Duration,
     max_entry: usize,
     shelf: Arc<Shelf>,
+    semantic: Option<Semantic>,
     metrics: Arc<metrics::Answers>,
+}
+
+/// An answer that was found.
+struct Found {
+    entry: Arc<Entry>,
+    replay: Replay,
+    /// How alike the question is to the one that was answered, if it is not the same.
+    similarity: Option<f32>,
+}
+
+/// What came of looking.
+enum Look {
+    Found(Found),
+    /// Nothing; what the call means, if that was asked.
+    Nothing(Option<Meaning>),
 }
 
 /// A call that may have been answered before.
@@ -70,12 +94,15 @@ struct Place {
 impl Cache {
     /// What the route of this name keeps.
     pub(super) fn new(route: &Arc<str>, config: &config::Cache, parts: &Parts<'_>) -> Self {
+        let kept = parts.shelves.of(route);
+        let semantic = config.semantic.as_ref().zip(kept.index.clone());
         Self {
             route: route.clone(),
             scope: config.scope,
             ttl: config.ttl,
             max_entry: usize::try_from(config.max_entry).unwrap_or(usize::MAX),
-            shelf: parts.shelves.of(route),
+            shelf: kept.shelf.clone(),
+            semantic: semantic.map(|(config, index)| Semantic::new(config, index, parts)),
             metrics: parts.metrics.answers(route),
         }
     }
@@ -96,17 +123,17 @@ impl Cache {
             self.note(request, asked, model, Lookup::Bypass);
             return serve::serve(request, down, asked, model, notes, None).await;
         };
-        if let Some((entry, replay)) = self.find(request, asked, &place).await {
-            return self
-                .answer(request, down, (asked, model), &entry, replay)
-                .await;
-        }
+        let meaning = match self.look(request, down, (asked, model), &place).await? {
+            Look::Found(found) => return self.answer(request, down, (asked, model), found).await,
+            Look::Nothing(meaning) => meaning,
+        };
         self.note(request, asked, model, Lookup::Miss);
         let miss = HeaderValue::from_static(Lookup::Miss.as_str());
         request.answer_headers.push((WEIR_CACHE, miss));
         let keep = Keep {
             cache: self,
             key: place.key,
+            meaning,
         };
         serve::serve(request, down, asked, model, notes, Some(&keep)).await
     }
@@ -123,31 +150,105 @@ impl Cache {
         if wish == Wish::NotKept || !asked.guards().is_empty() {
             return None;
         }
-        let whose = Whose::of(self.scope, request.consumer.as_deref())?;
-        let question = Question {
-            route: &self.route,
-            model,
-            whose,
-            headers,
-            asked,
-        };
+        let question = self.question(request, headers, asked, model)?;
         Some(Place {
             key: question.key()?,
             anew: wish == Wish::Anew,
         })
     }
 
-    /// What was kept, as the caller wants it.
+    fn question<'q>(
+        &'q self,
+        request: &Request,
+        headers: &'q HeaderMap,
+        asked: &'q Asked<'q>,
+        model: &'q Model,
+    ) -> Option<Question<'q>> {
+        Some(Question {
+            route: &self.route,
+            model,
+            whose: Whose::of(self.scope, request.consumer.as_deref())?,
+            headers,
+            asked,
+        })
+    }
+
+    /// Looks for an answer: to the same call, and to one that means the same.
+    ///
+    /// # Errors
+    /// If the caller leaves meanwhile.
+    async fn look(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+        (asked, model): (&Asked<'_>, &Model),
+        place: &Place,
+    ) -> Result<Look, GatewayError> {
+        if place.anew {
+            return Ok(Look::Nothing(None));
+        }
+        if let Some((entry, replay)) = self.find(request, asked, &place.key).await {
+            return Ok(Look::Found(Found {
+                entry,
+                replay,
+                similarity: None,
+            }));
+        }
+        let Some(semantic) = &self.semantic else {
+            return Ok(Look::Nothing(None));
+        };
+        let subject = large::work(asked.len(), || {
+            let question = self.question(request, &down.head().headers, asked, model)?;
+            semantic.subject(&question)
+        });
+        let Some(subject) = subject else {
+            return Ok(Look::Nothing(None));
+        };
+        let about = (&model.name, &*self.metrics);
+        let meaning = semantic.meaning(request, down, subject, about).await?;
+        if down.left() {
+            return Err(GatewayError::new(Code::ClientDisconnected));
+        }
+        let Some(meaning) = meaning else {
+            return Ok(Look::Nothing(None));
+        };
+        Ok(match self.alike(request, asked, semantic, &meaning).await {
+            Some(found) => Look::Found(found),
+            None => Look::Nothing(Some(meaning)),
+        })
+    }
+
+    /// The answer to the text that is most like this one, of those that are kept still.
+    async fn alike(
+        &self,
+        request: &Request,
+        asked: &Asked<'_>,
+        semantic: &Semantic,
+        meaning: &Meaning,
+    ) -> Option<Found> {
+        let (index, threshold) = (&semantic.index, semantic.threshold);
+        let alike = self.shelf.alike(index, meaning, threshold, &self.metrics);
+        for one in alike.await.into_iter().take(MOST_TRIED) {
+            if let Some((entry, replay)) = self.find(request, asked, &one.key).await {
+                return Some(Found {
+                    entry,
+                    replay,
+                    similarity: Some(one.similarity),
+                });
+            }
+            index.forget(&meaning.group, &one.key);
+        }
+        None
+    }
+
+    /// What was kept under that name, as the caller wants it.
     async fn find(
         &self,
         request: &Request,
         asked: &Asked<'_>,
-        place: &Place,
+        key: &Key,
     ) -> Option<(Arc<Entry>, Replay)> {
-        if place.anew {
-            return None;
-        }
-        let entry = self.shelf.get(&place.key, self.ttl, &self.metrics).await?;
+        let entry = self.shelf.get(key, self.ttl, &self.metrics).await?;
         let id = request.record.request_id.as_str();
         let replay = large::work(entry.body.len(), || Replay::of(&entry, asked, id))?;
         Some((entry, replay))
@@ -159,18 +260,27 @@ impl Cache {
         request: &mut Request,
         down: &mut Downstream,
         (asked, model): (&Asked<'_>, &Model),
-        entry: &Entry,
-        replay: Replay,
+        found: Found,
     ) -> Result<(), GatewayError> {
+        let Found {
+            entry,
+            replay,
+            similarity,
+        } = found;
         let bound = Bound {
             model: Some(&model.name),
             ..Bound::default()
         };
         charge(request, &down.head().headers, bound).await?;
         request.usage = Some(Usage::nothing());
-        self.note(request, asked, model, Lookup::Hit);
+        let result = match similarity {
+            None => Lookup::Hit,
+            Some(_) => Lookup::SemanticHit,
+        };
+        self.note(request, asked, model, result);
         note::kept(request, model, &entry.head.provider, &entry.head.model);
-        tell(request, model, entry);
+        note::alike(request, similarity);
+        tell(request, model, &entry, similarity);
         replay.send(request, down).await?;
         match down.left() {
             true => Err(GatewayError::new(Code::ClientDisconnected)),
@@ -185,10 +295,15 @@ impl Cache {
 }
 
 /// Says in the answer's head where it is from.
-fn tell(request: &mut Request, model: &Model, entry: &Entry) {
+fn tell(request: &mut Request, model: &Model, entry: &Entry, similarity: Option<f32>) {
     let hit = HeaderValue::from_static(Lookup::Hit.as_str());
     let told = &mut request.answer_headers;
     told.push((WEIR_CACHE, hit));
+    if let Some(similarity) = similarity
+        && let Ok(similarity) = HeaderValue::try_from(format!("{similarity:.4}"))
+    {
+        told.push((WEIR_SIMILARITY, similarity));
+    }
     told.push((AGE, entry.age(now()).as_secs().into()));
     told.push((answer::WEIR_MODEL, model.field.clone()));
     told.push((answer::WEIR_PROVIDER, field(&entry.head.provider)));

@@ -15,6 +15,7 @@ use weir_telemetry::metrics::Answers;
 use weir_telemetry::metrics::answers::Cause;
 
 use super::entry::Entry;
+use super::index::{Index, Text, unit};
 use super::key::Key;
 use crate::config::stores;
 use crate::redis::{Connection, Found, connect};
@@ -27,6 +28,12 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_m
 
 /// So many answers are on their way to the servers at once; what comes beside them is not kept.
 const WRITERS: usize = 64;
+
+/// So many texts are read at once.
+const PAGE: usize = 64;
+
+/// What the list of a group calls a text.
+const FIELD: &str = "v";
 
 /// Why nothing could be found or kept.
 pub(super) type Trouble = Arc<str>;
@@ -112,6 +119,64 @@ impl Remote {
         });
     }
 
+    /// Tells the fleet what a text of a group means that was answered, and for how long that is so.
+    /// Nobody waits for that.
+    pub(super) fn tell(&self, group: &Key, text: &Text, (most, ttl): (usize, Duration)) {
+        let way = self.way.borrow().clone();
+        let writer = self.writers.clone().try_acquire_owned();
+        let (Way::Open(connection), Ok(writer)) = (way, writer) else {
+            return;
+        };
+        let list = self.list(group);
+        let mut add = cmd("XADD");
+        add.arg(&list).arg("MAXLEN").arg("~").arg(most);
+        add.arg("*").arg(FIELD).arg(written(text));
+        let mut last = cmd("PEXPIRE");
+        let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+        last.arg(&list).arg(ttl);
+        tokio::spawn(async move {
+            let told = timeout(PATIENCE, async {
+                connection.query::<String>(&add).await?;
+                connection.query::<i64>(&last).await
+            });
+            let told = told.await;
+            drop(writer);
+            if !matches!(told, Ok(Ok(_))) {
+                log::debug!("a text was not told: {told:?}");
+            }
+        });
+    }
+
+    /// Brings `index` up to what the fleet was told of a group, as far as there is time.
+    pub(super) async fn follow(&self, group: &Key, index: &Index) -> Result<(), Trouble> {
+        let all = async {
+            loop {
+                let read = index.read_to(group);
+                let after = read.map_or_else(|| "-".to_owned(), |id| format!("({id}"));
+                let mut range = cmd("XRANGE");
+                range.arg(self.list(group)).arg(after).arg("+");
+                range.arg("COUNT").arg(PAGE);
+                let page: Vec<(String, Vec<Vec<u8>>)> = self.ask(&range).await?;
+                let Some((id, _)) = page.last() else {
+                    return Ok(());
+                };
+                let (id, full) = (Arc::from(id.as_str()), page.len() == PAGE);
+                let texts = page.iter().filter_map(|(_, fields)| read_text(fields));
+                index.read(group, texts.collect(), id);
+                if !full {
+                    return Ok(());
+                }
+            }
+        };
+        timeout(self.timeout, all)
+            .await
+            .unwrap_or_else(|_| Err("Redis does not tell of all texts in time".into()))
+    }
+
+    fn list(&self, group: &Key) -> String {
+        format!("{}:texts:{}", self.prefix, group.hex())
+    }
+
     /// Sends a command, and waits for its answer no longer than a call can wait.
     async fn ask<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Trouble> {
         let way = self.way.borrow().clone();
@@ -135,6 +200,36 @@ impl Remote {
     fn name(&self, key: &Key) -> String {
         format!("{}:answer:{}", self.prefix, key.hex())
     }
+}
+
+/// A text as other processes read it: the name of its answer, and its vector.
+fn written(text: &Text) -> Vec<u8> {
+    let mut out = Vec::with_capacity(32 + size_of_val(&*text.vector));
+    out.extend_from_slice(&text.key.0);
+    for number in &*text.vector {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    out
+}
+
+/// What another process wrote; `None` if it is none.
+fn read_text(fields: &[Vec<u8>]) -> Option<Text> {
+    let [name, value] = fields else {
+        return None;
+    };
+    let (key, numbers) = value.split_first_chunk::<32>()?;
+    let (numbers, rest) = numbers.as_chunks::<4>();
+    if name != FIELD.as_bytes() || !rest.is_empty() {
+        return None;
+    }
+    let vector: Vec<f32> = numbers
+        .iter()
+        .map(|bytes| f32::from_le_bytes(*bytes))
+        .collect();
+    Some(Text {
+        key: Key(*key),
+        vector: unit(&vector)?,
+    })
 }
 
 /// Who keeps the way open.
@@ -201,5 +296,28 @@ impl Keeper {
             }
             news
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_written_is_read_and_what_is_none_is_not_taken_for_one() {
+        let text = Text {
+            key: Key([7; 32]),
+            vector: unit(&[0.6, -0.8, 0.0]).expect("it points somewhere"),
+        };
+        let fields = [FIELD.as_bytes().to_vec(), written(&text)];
+        assert_eq!(read_text(&fields), Some(text));
+        let value = |bytes: &[u8]| read_text(&[FIELD.as_bytes().to_vec(), bytes.to_vec()]);
+        for length in [0, 31, 32, 35] {
+            assert_eq!(value(&vec![1; length]), None, "{length}");
+        }
+        let nowhere = [&[1; 32][..], &f32::NAN.to_le_bytes()].concat();
+        assert_eq!(value(&nowhere), None);
+        assert_eq!(read_text(&[b"w".to_vec(), fields[1].clone()]), None);
+        assert_eq!(read_text(&[]), None);
     }
 }
