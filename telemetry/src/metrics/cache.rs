@@ -1,9 +1,10 @@
 //! Handles that depend on who calls, and so cannot all be resolved with a
-//! snapshot: found again by their names without building a label or taking an
-//! exclusive lock.
+//! snapshot: found again by their names without building a label or taking a
+//! lock.
 
 use ahash::{HashMap, RandomState};
-use parking_lot::RwLock;
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use std::sync::Arc;
 
 struct Entry<T> {
@@ -11,11 +12,17 @@ struct Entry<T> {
     handle: Arc<T>,
 }
 
+/// By the hash of the names, so that looking up allocates nothing.
+type Entries<T> = HashMap<u64, Vec<Arc<Entry<T>>>>;
+
 /// Handles by their names; at most `most` of them, because a name may come
 /// from a caller. Others are made anew each time.
 pub(super) struct Cache<T> {
-    /// By the hash of the names, so that looking up allocates nothing.
-    entries: RwLock<HashMap<u64, Vec<Entry<T>>>>,
+    /// Never changed, but replaced: a new name is rare, and who looks one up
+    /// must not meet others.
+    entries: ArcSwap<Entries<T>>,
+    /// Held by whoever adds one.
+    adding: Mutex<()>,
     hasher: RandomState,
     most: usize,
 }
@@ -23,7 +30,8 @@ pub(super) struct Cache<T> {
 impl<T> Cache<T> {
     pub(super) fn new(most: usize) -> Self {
         Self {
-            entries: RwLock::default(),
+            entries: ArcSwap::default(),
+            adding: Mutex::default(),
             hasher: RandomState::new(),
             most,
         }
@@ -31,27 +39,35 @@ impl<T> Cache<T> {
 
     pub(super) fn get(&self, names: &[&str], make: impl FnOnce() -> T) -> Arc<T> {
         let hash = self.hasher.hash_one(names);
-        if let Some(found) = find(self.entries.read().get(&hash), names) {
+        let known = self.entries.load();
+        if let Some(found) = find(known.get(&hash), names) {
             return found;
         }
-        let mut entries = self.entries.write();
+        if known.len() >= self.most {
+            return Arc::new(make());
+        }
+        drop(known);
+        let _adding = self.adding.lock();
         // Another thread may have been quicker.
-        if let Some(found) = find(entries.get(&hash), names) {
+        let known = self.entries.load();
+        if let Some(found) = find(known.get(&hash), names) {
             return found;
         }
         let handle = Arc::new(make());
-        if entries.len() < self.most {
-            entries.entry(hash).or_default().push(Entry {
+        if known.len() < self.most {
+            let mut entries = Entries::clone(&known);
+            entries.entry(hash).or_default().push(Arc::new(Entry {
                 names: names.iter().map(|name| Box::from(*name)).collect(),
                 handle: Arc::clone(&handle),
-            });
+            }));
+            self.entries.store(Arc::new(entries));
         }
         handle
     }
 }
 
-fn find<T>(entries: Option<&Vec<Entry<T>>>, names: &[&str]) -> Option<Arc<T>> {
-    let same = |entry: &&Entry<T>| {
+fn find<T>(entries: Option<&Vec<Arc<Entry<T>>>>, names: &[&str]) -> Option<Arc<T>> {
+    let same = |entry: &&Arc<Entry<T>>| {
         entry
             .names
             .iter()
@@ -84,7 +100,27 @@ mod tests {
         for n in 0..100 {
             assert_eq!(*cache.get(&[&n.to_string()], || n), n);
         }
-        assert_eq!(cache.entries.read().len(), 2);
+        assert_eq!(cache.entries.load().len(), 2);
         assert_eq!(*cache.get(&["0"], || 7), 0, "the first ones stay");
+    }
+
+    #[test]
+    fn threads_that_ask_at_once_are_given_the_same_handle() {
+        let cache = Cache::new(1_000);
+        let ask = || (0..200).map(|n: u32| cache.get(&[&n.to_string()], || n));
+        let given: Vec<Vec<_>> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| ask().collect::<Vec<_>>()))
+                .collect();
+            let given = asking.into_iter().map(|one| one.join().expect("no panic"));
+            given.collect()
+        });
+        for (first, other) in given[1..]
+            .iter()
+            .flat_map(|other| given[0].iter().zip(other))
+        {
+            assert!(Arc::ptr_eq(first, other));
+        }
+        assert_eq!(cache.entries.load().len(), 200);
     }
 }

@@ -230,7 +230,7 @@ impl Metrics {
     }
 
     /// A model at a provider. Who calls is known only once it has proved that, so this may be
-    /// asked per request: it hashes the names and takes a shared lock, no more.
+    /// asked per request: it hashes the names, and takes no lock.
     pub fn model(&self, call: &model::Call<'_>) -> Arc<Model> {
         self.models
             .get(&call.labels(), || Model::resolve(&self.families, call))
