@@ -198,6 +198,8 @@ npm_into() {
     mkdir -p "$1"
     cp "$2/package.json" "$2/package-lock.json" "$1/"
     npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+    # Where no scripts are run, Debian 12's npm links no programs.
+    (cd "$1/node_modules/.bin" && ln -sf ../node-linux-*/bin/node node)
 }
 
 # cargo_tool NAME VERSION: installs it into target/tools unless it is there or on the PATH.
