@@ -45,7 +45,9 @@ struct Wire {
 }
 
 /// How much is gathered at most; what is longer is written where it lies, without a copy.
-const GATHER: usize = 4096;
+const GATHER: usize = 16 << 10;
+/// As much room for that is kept while there is nothing to gather.
+const KEPT: usize = 4096;
 
 impl Wire {
     fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
@@ -75,6 +77,9 @@ impl Wire {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.gathered.advance(n);
+        }
+        if self.gathered.try_reclaim(KEPT + 1) {
+            self.gathered = BytesMut::new();
         }
         Poll::Ready(Ok(()))
     }
@@ -134,14 +139,10 @@ impl Handle {
         self.0.heard.load(Ordering::Relaxed)
     }
 
-    /// Holds back flushes until [`Handle::uncork`], so that several writes leave together.
-    pub(crate) fn cork(&self) {
-        self.0.corked.store(true, Ordering::Relaxed);
-    }
-
-    /// Lets flushes through again; the next one sends everything written since.
-    pub(crate) fn uncork(&self) {
-        self.0.corked.store(false, Ordering::Relaxed);
+    /// Holds back flushes, so that several writes leave together, or lets them through again: the
+    /// next one sends everything written since.
+    pub(crate) fn cork(&self, corked: bool) {
+        self.0.corked.store(corked, Ordering::Relaxed);
     }
 
     /// Writes as much of `data` as the stream takes now.

@@ -333,11 +333,14 @@ impl Downstream {
             self.inbound = Inbound::Body;
         }
         self.answered = Answered::Head;
-        self.unsent = !bodiless;
+        // Pingora flushes heads of answers of unknown length. A 101 has to be: the caller is next.
+        self.unsent = !bodiless && !head.status.is_informational();
+        self.cork(self.unsent);
         let written = {
             let writing = pin!(self.session.write_response_header(head));
             waiting(&mut self.waited, writing).await
         };
+        self.cork(false);
         written.or_else(|e| self.lost(client_fault(&e)))
     }
 
@@ -434,17 +437,20 @@ impl Downstream {
         self.unsent = true;
         // Pingora flushes each chunk of a chunked answer. What came together leaves together:
         // whoever has to wait for more flushes before.
-        if let Some(wire) = &self.wire {
-            wire.cork();
-        }
+        self.cork(true);
         let written = {
             let writing = pin!(self.session.write_response_body(chunk, false));
             waiting(&mut self.waited, writing).await
         };
-        if let Some(wire) = &self.wire {
-            wire.uncork();
-        }
+        self.cork(false);
         written.or_else(|e| self.lost(client_fault(&e)))
+    }
+
+    /// Whether the session's flushes are held back.
+    fn cork(&self, corked: bool) {
+        if let Some(wire) = &self.wire {
+            wire.cork(corked);
+        }
     }
 
     /// The caller shall not send another request on this connection.

@@ -4,6 +4,7 @@
 //! deadline, no metrics. Every read may be dropped while pending and asked again.
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use pingora_core::connectors::http::v2::ConnectionRef;
@@ -15,13 +16,19 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use super::body::Writer;
 use crate::wire::Handle;
 
+/// How a body broke off after what was given out of it last, if it did.
+type Broken = Option<BError>;
+
 /// What is known of the length of an HTTP/2 head on the wire: HPACK keeps the rest to itself.
 const FRAME_HEAD: usize = 9;
+
+/// As much of a body is gathered at most before it is given out, in bytes.
+const GATHER: usize = 16 << 10;
 
 /// An exchange with one endpoint.
 pub(crate) enum Session {
     /// The only exchange on its connection.
-    Http1(Box<Http1>, Handle),
+    Http1(Box<Http1>, Handle, Broken),
     /// One stream among others.
     Http2(Box<Http2>),
 }
@@ -30,7 +37,7 @@ impl Session {
     /// Begins an exchange on an HTTP/1 connection.
     pub(crate) fn http1(handle: Handle) -> Self {
         handle.listen();
-        Session::Http1(Box::new(Http1::new(handle.end())), handle)
+        Session::Http1(Box::new(Http1::new(handle.end())), handle, None)
     }
 
     /// Begins a stream; `None` when the connection takes no more.
@@ -52,15 +59,12 @@ impl Session {
     ) -> Result<(Writer, usize), BError> {
         let bodiless = last && first.is_none();
         let (mut writer, length) = match self {
-            Session::Http1(session, handle) => {
+            Session::Http1(session, handle, _) => {
                 let chunked = head.headers.contains_key(TRANSFER_ENCODING);
                 let framed = chunked || head.headers.contains_key(CONTENT_LENGTH);
-                let corked = first.is_some();
-                if corked {
-                    handle.cork();
-                }
+                handle.cork(first.is_some());
                 let length = session.write_request_header(head).await?;
-                handle.uncork();
+                handle.cork(false);
                 let writer = if framed {
                     Writer::http1(handle.clone(), chunked)
                 } else {
@@ -90,7 +94,7 @@ impl Session {
     /// Reads the next response head; on HTTP/1 informational ones come first.
     pub(crate) async fn read_head(&mut self) -> Result<Box<ResponseHeader>, BError> {
         match self {
-            Session::Http1(session, _) => session.read_resp_header_parts().await,
+            Session::Http1(session, ..) => session.read_resp_header_parts().await,
             Session::Http2(session) => {
                 session.read_response_header().await?;
                 let head = session.response_header().cloned();
@@ -104,7 +108,7 @@ impl Session {
     /// Reads the next piece of the body; `None` at its end.
     pub(crate) async fn read_chunk(&mut self) -> Result<Option<Bytes>, BError> {
         match self {
-            Session::Http1(session, _) => session.read_body_bytes().await,
+            Session::Http1(session, _, broken) => gather(session, broken).await,
             Session::Http2(session) => session.read_response_body().await,
         }
     }
@@ -112,7 +116,7 @@ impl Session {
     /// Whether the response has no more body.
     pub(crate) fn body_done(&mut self) -> Result<bool, BError> {
         match self {
-            Session::Http1(session, _) => Ok(session.is_body_done()),
+            Session::Http1(session, _, broken) => Ok(broken.is_none() && session.is_body_done()),
             Session::Http2(session) => session.check_response_end_or_error(),
         }
     }
@@ -133,7 +137,7 @@ impl Session {
     /// Whether anything of an answer has come.
     pub(crate) fn heard(&self) -> bool {
         match self {
-            Session::Http1(_, handle) => handle.heard(),
+            Session::Http1(_, handle, _) => handle.heard(),
             // What has come of an HTTP/2 head is h2's secret until it is whole.
             Session::Http2(_) => false,
         }
@@ -142,7 +146,7 @@ impl Session {
     /// The way up once both sides have agreed to leave HTTP; `None` if they have not.
     pub(crate) fn tunnel(&self) -> Option<Writer> {
         match self {
-            Session::Http1(session, handle) => session
+            Session::Http1(session, handle, _) => session
                 .was_upgraded()
                 .then(|| Writer::tunnel(handle.clone())),
             Session::Http2(_) => None,
@@ -152,7 +156,7 @@ impl Session {
     /// Ends the exchange; gives back the connection if it can carry another.
     pub(crate) fn into_reusable(self) -> Option<Handle> {
         match self {
-            Session::Http1(mut session, handle) => {
+            Session::Http1(mut session, handle, _) => {
                 session.respect_keepalive();
                 (session.will_keepalive() && session.is_body_done()).then_some(handle)
             }
@@ -160,4 +164,24 @@ impl Session {
             Session::Http2(_) => None,
         }
     }
+}
+
+/// Reads the next piece of a body, and with it what more of it is there already: each piece costs
+/// as much as a hundred times its bytes on its further way.
+async fn gather(session: &mut Http1, broken: &mut Broken) -> Result<Option<Bytes>, BError> {
+    if let Some(error) = broken.take() {
+        return Err(error);
+    }
+    let Some(first) = session.read_body_ref().await? else {
+        return Ok(None);
+    };
+    let mut all = first.to_vec();
+    while all.len() < GATHER && broken.is_none() && !session.is_body_done() {
+        match session.read_body_ref().now_or_never() {
+            Some(Ok(Some(more))) => all.extend_from_slice(more),
+            Some(Err(error)) => *broken = Some(error),
+            Some(Ok(None)) | None => break,
+        }
+    }
+    Ok(Some(all.into()))
 }

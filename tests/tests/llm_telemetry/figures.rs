@@ -192,8 +192,8 @@ async fn each_attempt_tells_whom_it_asked_and_why_and_figures_are_exact() {
 #[tokio::test]
 async fn a_streams_chunks_are_measured_and_a_price_nobody_knows_costs_nothing() {
     let collector = Collector::start().await;
-    let said = said();
-    let first = Upstream::start(Dialect::Openai.says(said)).await;
+    let pausing = Dialect::Openai.pauses(said(), Duration::from_millis(20));
+    let first = Upstream::start(pausing).await;
     let setting = Setting {
         collector: &collector,
         ratio: "1.0",

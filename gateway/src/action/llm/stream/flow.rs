@@ -98,26 +98,14 @@ impl<'b, 'a> Flow<'b, 'a> {
         if let Some(tape) = &mut self.tape {
             tape.add(&chunk);
         }
-        let before = self.ready.len();
         self.heard = true;
-        self.source.feed(chunk.clone());
-        let (mut length, mut hidden) = (0, false);
+        self.source.feed(chunk);
         while let Some(frame) = self.source.next().map_err(|e| malformed(&e))? {
-            let shown = self.ready.len();
             self.pass(request, &frame).await?;
-            hidden |= self.ready.len() == shown;
-            length += self.ready[shown..].iter().map(Bytes::len).sum::<usize>();
         }
         if let Some(meter) = &self.meter {
             // Until it is over, this is what it is charged.
             meter.note(request);
-        }
-        // None held back before or after, none hidden: the chunk is what they were cut from.
-        let first = self.ready.get(before);
-        let cut_from = first.is_some_and(|event| event.as_ptr() == chunk.as_ptr());
-        if self.same && self.coalesces && !hidden && length == chunk.len() && cut_from {
-            self.ready.truncate(before);
-            self.ready.push(chunk);
         }
         Ok(())
     }

@@ -201,11 +201,13 @@ async fn run(
 /// Sends what is ready; whether there was anything.
 async fn show(down: &mut Downstream, flow: &mut Flow<'_, '_>) -> Result<bool, GatewayError> {
     let any = !flow.ready.is_empty();
+    if flow.coalesces && flow.ready.len() > 1 {
+        let all = flow.ready.concat();
+        flow.ready.clear();
+        flow.ready.push(all.into());
+    }
     for bytes in flow.ready.drain(..) {
-        match flow.coalesces {
-            true => down.write_chunk(bytes).await?,
-            false => down.write_event(bytes).await?,
-        }
+        down.write_event(bytes).await?;
     }
     Ok(any)
 }
