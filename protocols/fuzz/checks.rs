@@ -11,6 +11,8 @@ mod completion;
 mod embeddings;
 #[path = "checks_gemini.rs"]
 mod gemini;
+#[path = "checks_mould.rs"]
+mod mould;
 #[path = "checks_responses.rs"]
 mod responses;
 #[path = "checks_texts.rs"]
@@ -21,6 +23,7 @@ pub use bedrock::bedrock;
 pub use completion::completion;
 pub use embeddings::embeddings;
 pub use gemini::gemini;
+pub use mould::mould;
 pub use responses::responses;
 pub use texts::texts;
 

@@ -80,3 +80,8 @@ fn embeddings() {
 fn texts_of_calls() {
     replay("texts", checks::texts);
 }
+
+#[test]
+fn events_of_one_shape() {
+    replay("mould", checks::mould);
+}

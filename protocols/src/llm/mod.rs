@@ -13,6 +13,7 @@
 //! | [`answer`] | a whole answer |
 //! | [`event`] | an answer, piece by piece |
 //! | [`gather`] | one as the other |
+//! | [`Mould`] | what the events of a stream have in common |
 //! | [`usage`] | what it used |
 //! | [`finish`] | why it ended |
 //! | [`error`] | why there is none |
@@ -31,6 +32,7 @@ pub mod gather;
 mod json;
 pub mod loss;
 pub mod message;
+mod mould;
 pub mod prompt;
 pub mod request;
 pub mod tool;
@@ -45,6 +47,7 @@ pub use gather::Gather;
 pub use json::Json;
 pub use loss::{Refused, Written};
 pub use message::{Media, Message, Part, Role, Source};
+pub use mould::Mould;
 pub use request::{Effort, Format, Reasoning, Request, Sampling};
 pub use tool::{Choose, Tool, ToolCall, ToolResult};
 pub use usage::Usage;

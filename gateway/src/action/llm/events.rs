@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use weir_protocols::aws::event_stream::{Decoder, Message};
-use weir_protocols::llm::{Envelope, Event, Malformed};
+use weir_protocols::llm::{Envelope, Event, Malformed, Mould};
 use weir_protocols::openai::{completion, responses};
 use weir_protocols::sse::{self, Splitter, Tail};
 use weir_protocols::{anthropic, bedrock, gemini};
@@ -16,6 +16,7 @@ const MAX_EVENT: usize = 1 << 20;
 /// What a provider streams.
 pub(super) struct Source {
     frames: Frames,
+    mould: Mould,
     reader: Reader,
 }
 
@@ -59,7 +60,11 @@ impl Source {
                 Reader::Converse(bedrock::stream::Reader::new(seed)),
             ),
         };
-        Self { frames, reader }
+        Self {
+            frames,
+            mould: Mould::default(),
+            reader,
+        }
     }
 
     /// Takes in what came.
@@ -115,29 +120,12 @@ impl Source {
         frame: &Frame,
         each: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(), Malformed> {
+        let Self { mould, reader, .. } = self;
         match frame {
-            Frame::Sse(event) if !event.has_data() => {
-                match &mut self.reader {
-                    // Google tells a failure amid a stream as bare JSON.
-                    Reader::Gemini(reader) => {
-                        reader.read_stray(&event.raw, &mut |event: Event<'_>| each(&event));
-                    }
-                    _ => each(&Event::Ping),
-                }
-                Ok(())
-            }
-            Frame::Sse(event) => {
-                let data = event.data();
-                let mut told = |event: Event<'_>| each(&event);
-                match &mut self.reader {
-                    Reader::Chat(reader) => reader.read(&data, &mut told),
-                    Reader::Messages(reader) => reader.read((event.name(), &data), &mut told),
-                    Reader::Gemini(reader) => reader.read((event.name(), &data), &mut told),
-                    Reader::Responses(reader) => reader.read(event.name(), &data, &mut told),
-                    Reader::Converse(_) => Err(Malformed::new("it is no event stream of AWS")),
-                }
-            }
-            Frame::Aws(message) => match &mut self.reader {
+            Frame::Sse(event) => mould.read(&event.raw, &mut |said| each(&said), |told| {
+                reader.read(event, told)
+            }),
+            Frame::Aws(message) => match reader {
                 Reader::Converse(reader) => {
                     let mut told = |event: Event<'_>| each(&event);
                     reader.read_message(message, &mut told)
@@ -155,6 +143,32 @@ impl Source {
             Reader::Gemini(reader) => reader.is_complete(),
             Reader::Converse(reader) => reader.is_complete(),
             Reader::Responses(reader) => reader.is_complete(),
+        }
+    }
+}
+
+impl Reader {
+    fn read(
+        &mut self,
+        event: &sse::Event,
+        told: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), Malformed> {
+        if !event.has_data() {
+            match self {
+                // Google tells a failure amid a stream as bare JSON.
+                Self::Gemini(reader) => reader.read_stray(&event.raw, &mut |event| told(event)),
+                _ => told(Event::Ping),
+            }
+            return Ok(());
+        }
+        let data = event.data();
+        let told = &mut |event: Event<'_>| told(event);
+        match self {
+            Self::Chat(reader) => reader.read(&data, told),
+            Self::Messages(reader) => reader.read((event.name(), &data), told),
+            Self::Gemini(reader) => reader.read((event.name(), &data), told),
+            Self::Responses(reader) => reader.read(event.name(), &data, told),
+            Self::Converse(_) => Err(Malformed::new("it is no event stream of AWS")),
         }
     }
 }

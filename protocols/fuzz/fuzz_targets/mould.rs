@@ -1,0 +1,5 @@
+//! Fuzzes `checks::mould`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| checks::mould(data));

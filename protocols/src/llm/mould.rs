@@ -1,0 +1,134 @@
+//! What the events of a stream have in common. Most of them are the one before with another text in
+//! it: such an event is compared with that one instead of being parsed. It knows no dialect.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use memchr::{memchr2, memmem};
+
+use super::error::Malformed;
+use super::event::Event;
+
+/// OpenAI fills its events up to one length with a member that says nothing.
+const PADDING: &[u8] = b"\"obfuscation\":\"";
+/// After so many events that were like none before them, none is expected to be.
+const MOST_UNLIKE: u8 = 16;
+
+/// The shape of the event that was read last.
+///
+/// Where it said one text and nothing else, an event of the same bytes around another text says
+/// that text: whatever its reader goes by stands in what is the same.
+#[derive(Debug, Default)]
+pub struct Mould {
+    last: Option<Last>,
+    unlike: u8,
+}
+
+#[derive(Debug)]
+struct Last {
+    event: Bytes,
+    /// Where its text is.
+    text: Range<usize>,
+    /// Where it is padded, after its text.
+    padding: Option<Range<usize>>,
+    kind: Kind,
+    choice: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Text,
+    Reasoning,
+}
+
+impl Mould {
+    /// Tells `each` what an event says, of which `event` is every byte: as `read` does, which is
+    /// asked only if it is not shaped as the last. What `read` makes of an event may not depend on
+    /// texts that came before it.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn read(
+        &mut self,
+        event: &Bytes,
+        each: &mut dyn FnMut(Event<'_>),
+        read: impl FnOnce(&mut dyn FnMut(Event<'_>)) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        if let Some(said) = self.last.as_ref().and_then(|last| last.cast(event)) {
+            self.unlike = 0;
+            each(said);
+            return Ok(());
+        }
+        self.last = None;
+        let (mut heard, mut place) = (0, None);
+        read(&mut |said| {
+            heard += 1;
+            place = place_of(&said, event);
+            each(said);
+        })?;
+        if heard == 1 && self.unlike < MOST_UNLIKE {
+            self.unlike += 1;
+            self.last = place.map(|(kind, choice, text)| Last::new(event, kind, choice, text));
+        }
+        Ok(())
+    }
+}
+
+/// What text was said of which choice, if it stands in `event` as it is, between its quotes.
+fn place_of(said: &Event<'_>, event: &[u8]) -> Option<(Kind, u64, Range<usize>)> {
+    let (kind, choice, text) = match said {
+        Event::Text { choice, text } => (Kind::Text, *choice, text),
+        Event::Reasoning { choice, text } => (Kind::Reasoning, *choice, text),
+        _ => return None,
+    };
+    let start = (text.as_ptr() as usize).checked_sub(event.as_ptr() as usize)?;
+    let end = start.checked_add(text.len())?;
+    let quoted = event.get(start.checked_sub(1)?) == Some(&b'"') && event.get(end) == Some(&b'"');
+    // A byte order mark is one at the start of a stream only.
+    let marked = event.first().is_none_or(|byte| !byte.is_ascii());
+    (quoted && !marked).then_some((kind, choice, start..end))
+}
+
+impl Last {
+    fn new(event: &Bytes, kind: Kind, choice: u64, text: Range<usize>) -> Self {
+        let padding = memmem::find(&event[text.end..], PADDING).and_then(|at| {
+            let start = text.end + at + PADDING.len();
+            let length = plain(&event[start..])?.len();
+            Some(start..start + length)
+        });
+        Self {
+            event: event.clone(),
+            text,
+            padding,
+            kind,
+            choice,
+        }
+    }
+
+    /// What `event` says, if it is shaped as this one.
+    fn cast<'a>(&self, event: &'a [u8]) -> Option<Event<'a>> {
+        let rest = event.strip_prefix(&self.event[..self.text.start])?;
+        let text = plain(rest).filter(|text| !text.is_empty())?;
+        let rest = &rest[text.len()..];
+        let alike = match &self.padding {
+            None => rest == &self.event[self.text.end..],
+            Some(padding) => {
+                let rest = rest.strip_prefix(&self.event[self.text.end..padding.start])?;
+                rest[plain(rest)?.len()..] == self.event[padding.end..]
+            }
+        };
+        let (choice, text) = (self.choice, text.into());
+        alike.then_some(match self.kind {
+            Kind::Text => Event::Text { choice, text },
+            Kind::Reasoning => Event::Reasoning { choice, text },
+        })
+    }
+}
+
+/// The JSON string that `json` goes on with, up to its closing quote, if it is written as it is.
+fn plain(json: &[u8]) -> Option<&str> {
+    let end = memchr2(b'"', b'\\', json).filter(|end| json[*end] == b'"')?;
+    let text = &json[..end];
+    let controls = text.iter().any(u8::is_ascii_control);
+    str::from_utf8(text).ok().filter(|_| !controls)
+}
