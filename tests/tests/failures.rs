@@ -244,6 +244,15 @@ async fn a_bad_chunk_cuts_the_answer() {
 }
 
 #[tokio::test]
+async fn what_came_before_a_bad_chunk_is_passed_on_even_if_it_came_with_it() {
+    let upstream = Upstream::start(Behaviour::bad_chunk_at_once()).await;
+    let gateway = gateway(upstream.addr(), ONCE).await;
+    let response = wire::get(gateway.addr("public"), "/").await;
+    cut(&gateway, &response, Code::HttpProtocolError).await;
+    assert_eq!(response.text(), "0123456789");
+}
+
+#[tokio::test]
 async fn an_answer_that_breaks_off_never_ends_cleanly() {
     for behaviour in [
         Behaviour::short_body(),

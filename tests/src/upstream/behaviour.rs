@@ -168,6 +168,12 @@ impl Behaviour {
         ])
     }
 
+    /// The same, all of it in one piece.
+    pub fn bad_chunk_at_once() -> Behaviour {
+        let all = [&chunked_head(&[]), &chunk(b"0123456789"), &b"zz\r\n"[..]].concat();
+        Behaviour::steps([Step::Send(all), Step::Hang])
+    }
+
     /// Answers with bytes that are no HTTP.
     pub fn garbage() -> Behaviour {
         let bytes = b"\x15\x03\x01 this is no HTTP \xff\xfe\r\n\r\n".to_vec();
