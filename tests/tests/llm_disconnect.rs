@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 use weir_telemetry::Code;
 use weir_tests::metered::{self, PROMPT, Speaker, WORD, ask, quota, stream};
 use weir_tests::openai::{Provider, Reply};
@@ -123,6 +124,35 @@ async fn a_whole_answer_that_is_drained_costs_what_the_provider_says() {
         (&json!(PROMPT + 7), &json!("provider"))
     );
     assert_eq!(line["http.response.body.size"], 0, "{line}");
+}
+
+#[tokio::test]
+async fn a_caller_who_resets_an_http2_stream_has_left_too() {
+    for (on_disconnect, provenance) in [("cancel", "counted"), ("drain", "provider")] {
+        let speaker = Speaker::new(40).pause(Duration::from_millis(10));
+        let provider = speaker.start().await;
+        let gateway = gateway(&provider, on_disconnect, "100000", "").await;
+        let tcp = TcpStream::connect(gateway.addr("public")).await.unwrap();
+        let (client, connection) = h2::client::handshake(tcp).await.unwrap();
+        tokio::spawn(connection);
+        let request = http::Request::post("http://weir.example.com/v1/chat/completions")
+            .header("authorization", "Bearer ann")
+            .header("content-type", "application/json");
+        let mut client = client.ready().await.unwrap();
+        let (answer, mut body) = client
+            .send_request(request.body(()).unwrap(), false)
+            .unwrap();
+        body.send_data(stream("").into(), true).unwrap();
+        let mut words = answer.await.unwrap().into_body();
+        words.data().await.unwrap().unwrap();
+        body.send_reset(h2::Reason::CANCEL);
+        let (line, used) = ended(&gateway).await;
+        assert_eq!(used["provenance"], provenance, "{on_disconnect}: {line}");
+        let spoken = used["used"].as_u64().unwrap() - PROMPT;
+        assert_eq!(spoken == 40, on_disconnect == "drain", "{line}");
+        // It was one stream of many: the connection is as good as before.
+        client.ready().await.unwrap();
+    }
 }
 
 fn completion(prompt: u64, completion: u64) -> Vec<u8> {
