@@ -3,7 +3,7 @@
 //! The vocabularies come with the crate tiktoken-rs. Its own encoder is not used, but to test
 //! against: it recurses as deep as the text has spaces in a row. Knows no message.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use tiktoken_rs::CoreBPE;
 use tiktoken_rs::tokenizer::{Tokenizer, get_tokenizer};
@@ -21,10 +21,8 @@ const ENCODED_IN_LONG: usize = 1 << 20;
 /// After so many bytes of text, whoever else waits for this core gets a chance.
 const PAUSE: usize = 64 << 10;
 
-static O200K: LazyLock<Option<Loaded>> =
-    LazyLock::new(|| Loaded::new(tiktoken_rs::o200k_base().ok()?, Cut::o200k()?));
-static CL100K: LazyLock<Option<Loaded>> =
-    LazyLock::new(|| Loaded::new(tiktoken_rs::cl100k_base().ok()?, Cut::cl100k()?));
+static O200K: OnceLock<Option<Loaded>> = OnceLock::new();
+static CL100K: OnceLock<Option<Loaded>> = OnceLock::new();
 
 /// How a model sees text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,16 +45,28 @@ impl Encoding {
 
     /// A counter for texts. The first one ever takes long: it builds the vocabulary.
     pub(super) fn counter(self) -> Option<Counter> {
-        let loaded = match self {
-            Self::O200k => &O200K,
-            Self::Cl100k => &CL100K,
-        };
+        let loaded = self.slot().get_or_init(|| match self {
+            Self::O200k => Loaded::new(tiktoken_rs::o200k_base().ok()?, Cut::o200k()?),
+            Self::Cl100k => Loaded::new(tiktoken_rs::cl100k_base().ok()?, Cut::cl100k()?),
+        });
         Some(Counter {
             loaded: loaded.as_ref()?,
             merger: Merger::default(),
             long: ENCODED_IN_LONG,
             unpaused: 0,
         })
+    }
+
+    /// Whether its vocabulary is built, so that a counter is at hand.
+    pub(super) fn is_loaded(self) -> bool {
+        self.slot().get().is_some()
+    }
+
+    fn slot(self) -> &'static OnceLock<Option<Loaded>> {
+        match self {
+            Self::O200k => &O200K,
+            Self::Cl100k => &CL100K,
+        }
     }
 }
 

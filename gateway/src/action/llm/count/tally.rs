@@ -13,6 +13,8 @@ use super::threads;
 /// A text kept back for longer than this, in bytes, is counted as it stands: no natural one goes
 /// on for so long without a place to cut it.
 const LONGEST_REST: usize = 16 << 10;
+/// So many bytes are counted where they are: to have somebody else do it takes longer.
+const FEW: usize = 1 << 10;
 /// So many texts are told apart; answers have a handful. What is beyond goes into one.
 const MOST_TEXTS: usize = 256;
 
@@ -72,18 +74,21 @@ impl Tally {
     /// The tokens of everything taken in. `None` if the encoding is not to be had.
     pub(in super::super) async fn count(&mut self) -> Option<u64> {
         if self.uncounted > 0 {
-            let turn = COUNTERS.acquire().await.ok()?;
             let encoding = self.encoding;
-            let mut texts = std::mem::take(&mut self.texts);
-            let counted = tokio::task::spawn_blocking(move || {
-                let _turn = turn;
-                let mut counter = encoding.counter()?;
-                for text in texts.values_mut().filter(|text| text.changed) {
-                    text.count(&mut counter);
-                }
-                Some(texts)
-            });
-            self.texts = counted.await.ok().flatten()?;
+            let changed = self.texts.values().filter(|text| text.changed);
+            let length: usize = changed.map(|text| text.tail.len()).sum();
+            if length <= FEW && encoding.is_loaded() {
+                count(&mut self.texts, encoding)?;
+            } else {
+                let turn = COUNTERS.acquire().await.ok()?;
+                let mut texts = std::mem::take(&mut self.texts);
+                let counted = tokio::task::spawn_blocking(move || {
+                    let _turn = turn;
+                    count(&mut texts, encoding)?;
+                    Some(texts)
+                });
+                self.texts = counted.await.ok().flatten()?;
+            }
             self.uncounted = 0;
         }
         Some(
@@ -93,6 +98,15 @@ impl Tally {
                 .sum(),
         )
     }
+}
+
+/// Counts what changed.
+fn count(texts: &mut BTreeMap<Place, Text>, encoding: Encoding) -> Option<()> {
+    let mut counter = encoding.counter()?;
+    for text in texts.values_mut().filter(|text| text.changed) {
+        text.count(&mut counter);
+    }
+    Some(())
 }
 
 impl Text {
