@@ -1,5 +1,5 @@
 //! The machine and the programs, as far as a reader of the figures needs to know them; and which
-//! CPU is kept for the contenders. No host names, no paths.
+//! CPUs they have to themselves. No host names, no paths.
 
 use std::fs;
 use std::path::Path;
@@ -73,6 +73,28 @@ pub fn reserve_cpu() -> Result<Option<usize>, Failure> {
         .and_then(|()| sched_setaffinity(us, &set))
         .map_err(Failure::during(failed))?;
     Ok(Some(last))
+}
+
+/// Puts every thread of a process on `cpu`, or on the CPUs that this process runs on.
+pub fn place(process: Pid, cpu: Option<usize>) -> Result<(), Failure> {
+    let mut set = CpuSet::new();
+    let chosen = match cpu {
+        Some(cpu) => set.set(cpu).map(|()| set),
+        None => sched_getaffinity(Pid::from_raw(0)),
+    };
+    let threads = fs::read_dir(format!("/proc/{process}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    chosen
+        .and_then(|set| {
+            threads
+                .filter_map(|thread| thread.file_name().to_str()?.parse().ok())
+                .try_for_each(|thread| sched_setaffinity(Pid::from_raw(thread), &set))
+        })
+        .map_err(Failure::during(format_args!(
+            "cannot choose the CPUs of process {process}"
+        )))
 }
 
 fn machine() -> String {

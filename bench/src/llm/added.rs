@@ -1,6 +1,10 @@
 //! What the gateway adds to the time of a call: one connection, first straight to the model, then
 //! through the gateway, round by round.
 //!
+//! One call at a time keeps one process busy at a time. So caller, gateway and model share the CPUs
+//! that caller and model share without a gateway: to wake up another CPU takes longer than a call.
+//! How long it takes with the gateway on a CPU of its own is measured apart.
+//!
 //! Whole answers are timed by their caller alone. The events of a stream are stamped by who writes
 //! them and read against the same clock, so that each has its own time on the way.
 
@@ -17,15 +21,17 @@ use crate::load::{self, Clients, Exchange};
 use crate::rounds::Options;
 use crate::stage::Stage;
 use crate::wire::Connection;
-use crate::{answer, clock};
+use crate::{answer, clock, machine};
 
 /// One figure of each round, in microseconds.
 #[derive(Default)]
 pub struct Times {
     /// Straight to the model.
     pub direct: Vec<f64>,
-    /// Through the gateway.
+    /// Through the gateway, on the CPUs that caller and model run on.
     pub through: Vec<f64>,
+    /// Through the gateway on a CPU of its own, if it has one.
+    pub apart: Vec<f64>,
 }
 
 /// What was measured, the n-th of all side by side.
@@ -53,16 +59,24 @@ pub async fn measure(options: &Options, stage: &mut Stage) -> Result<Option<Adde
     let mut added = Added::default();
     for round in 0..=options.rounds {
         let direct = visit(upstream, options).await?;
-        let through = match visit(gateway.address, options).await {
-            Ok(visit) => visit,
-            Err(failure) => return Err(gateway.explain(&failure)),
+        machine::place(gateway.measured, None)?;
+        let through = visit(gateway.address, options).await;
+        let apart = match (&through, stage.site.cpu) {
+            (Ok(_), Some(cpu)) => {
+                machine::place(gateway.measured, Some(cpu))?;
+                Some(visit(gateway.address, options).await)
+            }
+            _ => None,
         };
+        let visits = through.and_then(|through| Ok((through, apart.transpose()?)));
+        let (through, apart) = visits.map_err(|failure| gateway.explain(&failure))?;
         // Round 0 warms what is only used now.
         if round > 0 {
             let figures = [&mut added.whole, &mut added.event, &mut added.slow_event];
-            for ((times, direct), through) in figures.into_iter().zip(direct).zip(through) {
-                times.direct.push(direct);
-                times.through.push(through);
+            for (at, times) in figures.into_iter().enumerate() {
+                times.direct.push(direct[at]);
+                times.through.push(through[at]);
+                times.apart.extend(apart.map(|apart| apart[at]));
             }
         }
     }

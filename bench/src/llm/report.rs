@@ -87,24 +87,31 @@ fn comparison(table: &Table, series: &Series) -> String {
 
 fn latencies(added: &Added) -> String {
     let mut text = "### What weir-openai adds at one connection\n\n\
-                    | | direct µs | through Weir µs | added µs |\n|---|--:|--:|--:|\n"
+                    | | direct µs | through Weir µs | added µs | added by Weir on a CPU of its own µs |\n\
+                    |---|--:|--:|--:|--:|\n"
         .to_owned();
     for (name, times, asked) in [
         ("a whole answer, p50", &added.whole, Some(WHOLE)),
         ("an event of a stream, p50", &added.event, None),
         ("an event of a stream, p99", &added.slow_event, Some(EVENT)),
     ] {
-        let Times { direct, through } = times;
-        let difference = match (stats::added(through, direct), asked) {
-            (None, _) => String::new(),
-            (Some(added), Some(most)) => at_most(added, most, 0),
-            (Some(Bounded { median, upper }), None) => format!("{median:.0} (≤ {upper:.0})"),
-        };
+        let Times {
+            direct,
+            through,
+            apart,
+        } = times;
+        let bounded = |Bounded { median, upper }| format!("{median:.0} (≤ {upper:.0})");
+        let together = stats::added(through, direct).map(|added| match asked {
+            Some(most) => at_most(added, most, 0),
+            None => bounded(added),
+        });
         writeln!(
             text,
-            "| {name} | {:.0} | {:.0} | {difference} |",
+            "| {name} | {:.0} | {:.0} | {} | {} |",
             stats::median(direct.iter().copied()),
             stats::median(through.iter().copied()),
+            together.unwrap_or_default(),
+            stats::added(apart, direct).map(bounded).unwrap_or_default(),
         )
         .expect("a string takes all that is written");
     }
@@ -176,6 +183,7 @@ mod tests {
         let times = |through: f64| Times {
             direct: vec![50.0, 60.0, 70.0],
             through: vec![50.0 + through, 60.0 + through, 70.0 + through],
+            apart: vec![150.0 + through, 160.0 + through, 170.0 + through],
         };
         let added = Added {
             whole: times(110.0),
@@ -184,12 +192,15 @@ mod tests {
         };
         let text = latencies(&added);
         assert!(
-            text.contains("| 60 | 170 | 110 (≤ 110; asked 120: met) |"),
+            text.contains("| 60 | 170 | 110 (≤ 110; asked 120: met) | 210 (≤ 210) |"),
             "{text}"
         );
-        assert!(text.contains("| 60 | 90 | 30 (≤ 30) |"), "{text}");
         assert!(
-            text.contains("| 60 | 190 | 130 (≤ 130; asked 100: **missed**) |"),
+            text.contains("| 60 | 90 | 30 (≤ 30) | 130 (≤ 130) |"),
+            "{text}"
+        );
+        assert!(
+            text.contains("| 60 | 190 | 130 (≤ 130; asked 100: **missed**) | 230 (≤ 230) |"),
             "{text}"
         );
     }
