@@ -40,17 +40,29 @@ const CL100K: &str = concat!(
 );
 
 /// The cuts of one encoding.
-pub(super) struct Cut(Regex);
+pub(super) struct Cut {
+    expression: Regex,
+    /// Whether a word ends before a capital that follows small letters.
+    cased: bool,
+}
 
 impl Cut {
     /// Those of `o200k_base`.
     pub(super) fn o200k() -> Option<Self> {
-        Regex::new(O200K).ok().map(Self)
+        let expression = Regex::new(O200K).ok()?;
+        Some(Self {
+            expression,
+            cased: true,
+        })
     }
 
     /// Those of `cl100k_base`.
     pub(super) fn cl100k() -> Option<Self> {
-        Regex::new(CL100K).ok().map(Self)
+        let expression = Regex::new(CL100K).ok()?;
+        Some(Self {
+            expression,
+            cased: false,
+        })
     }
 
     /// The pieces of a text, none empty, which together are the text.
@@ -65,10 +77,38 @@ impl Cut {
 
     /// Where the first piece of a text ends. `None` if it is empty.
     fn next(&self, text: &str) -> Option<usize> {
+        self.plain(text.as_bytes()).or_else(|| self.matched(text))
+    }
+
+    /// As [`matched`](Self::matched), for what most texts are made of: words of ASCII letters, with a
+    /// space before them or none, and numbers. `None` for anything else, and where what follows may
+    /// be part of it.
+    fn plain(&self, text: &[u8]) -> Option<usize> {
+        let run = |from: usize, of: fn(&u8) -> bool| {
+            from + text[from..].iter().take_while(|byte| of(byte)).count()
+        };
+        if text.first()?.is_ascii_digit() {
+            let digits = text.iter().take(3);
+            let end = digits.take_while(|byte| byte.is_ascii_digit()).count();
+            let goes_on = end < 3 && text.get(end).is_some_and(|byte| !byte.is_ascii());
+            return (!goes_on).then_some(end);
+        }
+        let start = usize::from(text.starts_with(b" "));
+        let end = match self.cased {
+            true => run(run(start, u8::is_ascii_uppercase), u8::is_ascii_lowercase),
+            false => run(start, u8::is_ascii_alphabetic),
+        };
+        let goes_on = text
+            .get(end)
+            .is_some_and(|byte| !byte.is_ascii() || *byte == b'\'');
+        (end > start && !goes_on).then_some(end)
+    }
+
+    fn matched(&self, text: &str) -> Option<usize> {
         let first = text.chars().next()?;
         // Not matching at all is impossible, and would be a piece of one character.
         let end = self
-            .0
+            .expression
             .find(text)
             .map_or(first.len_utf8(), |found| found.end());
         let last = text[..end].chars().next_back()?;
@@ -79,5 +119,46 @@ impl Cut {
         } else {
             end
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_plain_is_cut_as_the_expression_cuts_it(
+            text in "([A-Za-z]{0,4}| |[0-9]{0,5}|'(s|T|ll)?|[\\r\\n\\t.!/\u{e9}\u{301}\u{663}\u{6f22}\u{1c5}\u{2b0}]){0,12}",
+        ) {
+            for cut in [Cut::o200k(), Cut::cl100k()] {
+                let cut = cut.expect("it is built in");
+                for (at, _) in text.char_indices() {
+                    let rest = &text[at..];
+                    if let Some(end) = cut.plain(rest.as_bytes()) {
+                        prop_assert_eq!(Some(end), cut.matched(rest), "{:?}", rest);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn words_and_numbers_are_plain() {
+        let cut = Cut::o200k().expect("it is built in");
+        for (text, end) in [
+            ("Weir holds", 4),
+            (" water", 6),
+            ("12345", 3),
+            ("WEIRs back", 5),
+            ("tOp", 1),
+        ] {
+            assert_eq!(cut.plain(text.as_bytes()), Some(end), "{text}");
+        }
+        for text in ["", " ", "it's", "caf\u{e9}", "12\u{663}", "- a", "  a"] {
+            assert_eq!(cut.plain(text.as_bytes()), None, "{text}");
+        }
     }
 }
