@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
@@ -90,7 +91,10 @@ pub fn place(process: Pid, cpu: Option<usize>) -> Result<(), Failure> {
         .and_then(|set| {
             threads
                 .filter_map(|thread| thread.file_name().to_str()?.parse().ok())
-                .try_for_each(|thread| sched_setaffinity(Pid::from_raw(thread), &set))
+                .map(|thread| sched_setaffinity(Pid::from_raw(thread), &set))
+                // A thread may have ended since it was listed.
+                .filter(|placed| *placed != Err(Errno::ESRCH))
+                .collect()
         })
         .map_err(Failure::during(format_args!(
             "cannot choose the CPUs of process {process}"

@@ -118,6 +118,9 @@ pub async fn measure(options: &Options, stage: &mut Stage) -> Result<Vec<Table>,
         eprintln!("instructions are not counted: `perf stat` is missing or finds no counter here");
     }
     let counter = count.then_some(directory);
+    for contender in &stage.contenders {
+        contender.place(false)?;
+    }
     let mut tables = Vec::new();
     for case in &options.cases {
         tables.push(table(*case, &mut stage.contenders, options, counter).await?);
@@ -148,10 +151,12 @@ async fn table(
         for turn in 0..entrants.len() {
             let at = (number + turn) % entrants.len();
             let contender = &mut *entrants[at];
+            contender.place(true)?;
             let round = match burst(contender, case, options, counter).await {
                 Ok(round) => round,
                 Err(failure) => return Err(contender.explain(&failure)),
             };
+            contender.place(false)?;
             if number > 0 {
                 series[at].rounds.push(round);
             }

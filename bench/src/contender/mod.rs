@@ -18,6 +18,7 @@ use crate::case::Case;
 use crate::cpu;
 use crate::failure::Failure;
 use crate::load::{Clients, Exchange};
+use crate::machine;
 use crate::process::{self, Process};
 
 /// How long a contender may take until it answers; LiteLLM imports for a while.
@@ -160,6 +161,8 @@ pub struct Contender {
     /// The process whose CPU time is its price, and that of all that descend from it.
     pub measured: Pid,
     process: Process,
+    /// The CPU it is measured on, if it has one to itself.
+    cpu: Option<usize>,
     /// Lines that its callers add to the heads of requests.
     header: String,
 }
@@ -197,6 +200,7 @@ impl Contender {
             address,
             measured: process.pid(),
             process,
+            cpu: site.cpu,
             header,
         };
         contender.wait_until_ready(case).await?;
@@ -217,6 +221,17 @@ impl Contender {
                 case.carried()
             },
         }
+    }
+
+    /// Puts it on the contenders' CPU to be measured, or out of the way of who is: what Python does
+    /// while nobody calls it would be in the caches of everybody else.
+    pub fn place(&self, measured: bool) -> Result<(), Failure> {
+        let Some(cpu) = self.cpu else {
+            return Ok(());
+        };
+        cpu::tree(self.process.pid())
+            .into_iter()
+            .try_for_each(|process| machine::place(process, measured.then_some(cpu)))
     }
 
     /// CPU time it has spent, with all that descend from it and are still there.

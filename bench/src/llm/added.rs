@@ -21,7 +21,7 @@ use crate::load::{self, Clients, Exchange};
 use crate::rounds::Options;
 use crate::stage::Stage;
 use crate::wire::Connection;
-use crate::{answer, clock, machine};
+use crate::{answer, clock};
 
 /// One figure of each round, in microseconds.
 #[derive(Default)]
@@ -59,11 +59,11 @@ pub async fn measure(options: &Options, stage: &mut Stage) -> Result<Option<Adde
     let mut added = Added::default();
     for round in 0..=options.rounds {
         let direct = visit(upstream, options).await?;
-        machine::place(gateway.measured, None)?;
+        gateway.place(false)?;
         let through = visit(gateway.address, options).await;
-        let apart = match (&through, stage.site.cpu) {
-            (Ok(_), Some(cpu)) => {
-                machine::place(gateway.measured, Some(cpu))?;
+        let apart = match stage.site.cpu {
+            Some(_) if through.is_ok() => {
+                gateway.place(true)?;
                 Some(visit(gateway.address, options).await)
             }
             _ => None,
