@@ -19,7 +19,7 @@ grep -q broken "$3" && { echo "routes[0]: broken" >&2; exit 1; }
 echo "listening name=public address=$PUBLIC" >&2
 echo "listening name=metrics address=$PUBLIC" >&2
 trap 'exit 0' TERM
-trap 'echo "{\"half" >>"$ACCESS_LOG"' HUP
+trap 'printf "%s\n%s" "{\"status\": 200}" "{\"half" >"$ACCESS_LOG.new"; mv "$ACCESS_LOG.new" "$ACCESS_LOG"' HUP
 echo '{"status": 200}' >"$ACCESS_LOG"
 echo ready >&2
 while :; do sleep 0.01; done
@@ -69,15 +69,13 @@ async fn half_a_log_line_is_not_read() {
     let dir = Scratch::new("script");
     let upstream = Upstream::start(metrics("")).await;
     let gateway = gateway(&dir, &upstream, "version: 1").start().await;
-    gateway.signal(Kind::SIGHUP);
     let log = gateway.dir().join("access.log");
     weir_tests::wait::until_true("the half line", || {
+        // A shell may miss a signal; told twice, it does the same again.
+        gateway.signal(Kind::SIGHUP);
         std::fs::read_to_string(&log).unwrap().contains("half")
     })
     .await;
-    // The script ended it with a line end: cut that off, as if the writer were in the middle.
-    let text = std::fs::read_to_string(&log).unwrap();
-    std::fs::write(&log, text.trim_end()).unwrap();
     assert_eq!(gateway.access_log().len(), 1);
 }
 
