@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::check::{Checker, Item, Noun};
+use super::check::{At, Checker, Item, Noun};
 use super::fault::suggest;
+use super::policies::PolicyConfig;
 use super::raw::models as raw;
 pub use super::raw::models::Strategy;
+use super::routes::{Action, Route};
 
 /// A model name callers use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,4 +155,37 @@ fn check_allow(
         }
     }
     Some(allow)
+}
+
+/// Warns of models that are for some only, on routes where nobody is anybody.
+pub(super) fn check_askers(
+    cx: &mut Checker<'_>,
+    models: &[Arc<Model>],
+    routes: &[(At, Arc<Route>)],
+) {
+    for (at, route) in routes {
+        let mut policies = route.policies.iter();
+        if policies.any(|policy| matches!(policy.config, PolicyConfig::KeyAuth(_))) {
+            continue;
+        }
+        let asked: Vec<(At, &Arc<str>)> = match &route.action {
+            Action::Llm(llm) => {
+                let at = at.key("llm").key("models");
+                let names = llm.models.iter().enumerate();
+                names.map(|(index, name)| (at.index(index), name)).collect()
+            }
+            Action::Prompt(prompt) => vec![(at.key("prompt").key("model"), &prompt.model)],
+            _ => continue,
+        };
+        for (at, name) in asked {
+            if models.iter().any(|m| m.name == *name && m.allow.is_some()) {
+                cx.warn(
+                    &at,
+                    "this model is for some only, and nothing on this route finds out who calls: \
+                     everybody is refused it",
+                    "add the policy key_auth",
+                );
+            }
+        }
+    }
 }

@@ -41,7 +41,7 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
         .collect();
     let quotas: Vec<_> = counted.iter().map(|(_, quota)| quota.clone()).collect();
     let everywhere = check_policies(cx, files, groups, &quotas);
-    let (routes, all) = check_routes(cx, files, &everywhere);
+    let (routes, all) = check_routes(cx, files, &everywhere, &models);
     if all && !cx.is_faulty(&["routes", "policies", "quotas"]) {
         let around = quotas::Around {
             routes: &routes,
@@ -188,6 +188,7 @@ fn check_routes(
     cx: &mut Checker<'_>,
     files: &[Shaped],
     everywhere: &Everywhere,
+    models: &[Arc<models::Model>],
 ) -> (Vec<Arc<routes::Route>>, bool) {
     let items: Vec<Item<raw::routes::Route>> = list(cx, files, "routes");
     let written = items.len();
@@ -197,6 +198,7 @@ fn check_routes(
         routes.extend(route.map(|route| (item.at, Arc::new(route))));
     }
     routes::check_reachable(cx, &routes);
+    models::check_askers(cx, models, &routes);
     let all = routes.len() == written;
     (routes.into_iter().map(|(_, route)| route).collect(), all)
 }

@@ -343,6 +343,25 @@ fn a_route_open_to_all_is_a_warning() {
 }
 
 #[test]
+fn a_model_that_nobody_can_ask_for_is_a_warning() {
+    let route = |policies: &str| {
+        let model = "targets: [{ provider: p, model: x }]";
+        let loaded = good(&format!(
+            "providers: [{{ name: p, dialect: openai, base_url: 'http://a' }}]\n\
+             teams: [{{ name: shop }}]\n\
+             models: [{{ name: all, {model} }}, {{ name: few, {model}, allow: {{ teams: [shop] }} }}]\n\
+             routes: [{{ name: a, policies: [{policies}], llm: {{ models: [all, few] }} }}]"
+        ));
+        let warnings = loaded.warnings.iter().map(ToString::to_string);
+        warnings.collect::<Vec<_>>()
+    };
+    let nobody = "routes[0].llm.models[1]: this model is for some only, and nothing on this route \
+                  finds out who calls: everybody is refused it; add the policy key_auth";
+    assert!(route("").contains(&nobody.to_owned()), "{:?}", route(""));
+    assert!(!route("{ kind: key_auth }").contains(&nobody.to_owned()));
+}
+
+#[test]
 fn whom_a_model_names_exists() {
     let model = |allow: &str| {
         format!("models: [{{ name: m, targets: [{{ provider: p, model: x }}], allow: {allow} }}]")
