@@ -2,8 +2,9 @@
 
 use serde_json::json;
 use weir_telemetry::Code;
+use weir_tests::metered::ask;
 use weir_tests::upstream::{Received, When};
-use weir_tests::{Behaviour, Gateway, Upstream, wait};
+use weir_tests::{Behaviour, Gateway, Upstream, wait, wire};
 
 use super::{JSON, call, config, fails, one, served, target, two, well};
 
@@ -84,6 +85,43 @@ async fn a_key_that_is_refused_is_set_aside_alone_and_the_call_goes_on_with_the_
         .await;
     assert_eq!(line["weir.attempts"][0]["retried"], "next_key", "{line}");
     assert!(!line.to_string().contains("value-") && !gateway.metrics().await.contains("value-"));
+}
+
+#[tokio::test]
+async fn tokens_are_not_counted_by_a_key_that_is_set_aside() {
+    let first = Upstream::start(Behaviour::new(When::Whole, |request: &Received| {
+        let refused = request.header("x-api-key") == Some("value-a");
+        let (status, body) = if refused {
+            (401, "{}")
+        } else {
+            (200, r#"{"input_tokens":5}"#)
+        };
+        let head = format!(
+            "HTTP/1.1 {status} Said\r\n{JSON}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        vec![weir_tests::upstream::Step::Send(head.into_bytes())]
+    }))
+    .await;
+    let sections = one(first.addr(), KEYS).replace("dialect: openai", "dialect: anthropic");
+    let gateway = Gateway::start(&config(&sections, "smart", "")).await;
+    call(&gateway).await;
+    for _ in 0..4 {
+        let address = gateway.addr("public");
+        let headers = ["Authorization: Bearer ann", JSON];
+        let path = "/v1/messages/count_tokens";
+        let told = wire::request(address, "POST", path, &headers, ask("")).await;
+        assert_eq!(told.json(), json!({ "input_tokens": 5 }), "{}", told.text());
+    }
+    let asked = first.requests().into_iter();
+    let keys: Vec<_> = asked
+        .filter_map(|asked| asked.header("x-api-key")?.chars().last())
+        .collect();
+    assert_eq!(keys[0], 'a', "{keys:?}");
+    assert!(
+        !keys[1..].contains(&'a') && keys.contains(&'b') && keys.contains(&'c'),
+        "{keys:?}"
+    );
 }
 
 #[tokio::test]

@@ -123,7 +123,8 @@ async fn ask(
     let provider = &target.provider;
     let deadline = Instant::now() + WAIT.min(provider.upstream.timeouts.total);
     // One key will do for what is free: should it be limited, the gateway counts.
-    let sent = provider.send(request, down, outgoing, 0, deadline).await;
+    let key = target.standing.free_key();
+    let sent = provider.send(request, down, outgoing, key, deadline).await;
     let (answer, mut body) = match sent {
         Ok(sent) => sent,
         Err(error) if error.code.fault() == Fault::Client => return Err(error),

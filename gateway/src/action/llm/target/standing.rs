@@ -66,6 +66,15 @@ impl Standing {
         ByKey { index, entry }
     }
 
+    /// The next key in turn that is not set aside, for a call that finds out nothing about it; any, if
+    /// all are.
+    pub(in crate::action::llm) fn free_key(&self) -> usize {
+        let now = clock::now();
+        let mut keys = self.keys_in_turn();
+        keys.find(|index| self.keys[*index].aside.left(now).is_none())
+            .unwrap_or_default()
+    }
+
     fn keys_in_turn(&self) -> impl Iterator<Item = usize> {
         let most = self.keys.len();
         let first = match most {
