@@ -17,6 +17,8 @@ mod mould;
 mod responses;
 #[path = "checks_texts.rs"]
 mod texts;
+#[path = "checks_websocket.rs"]
+mod websocket;
 
 pub use anthropic::anthropic;
 pub use bedrock::bedrock;
@@ -26,6 +28,7 @@ pub use gemini::gemini;
 pub use mould::mould;
 pub use responses::responses;
 pub use texts::texts;
+pub use websocket::websocket;
 
 use bytes::Bytes;
 use weir_protocols::http1::head::{Fault, Limits, Scanner, Step};

@@ -18,6 +18,7 @@
 //! | [`texts`] | what is said in a call, in any dialect | the same, changed in place |
 //! | [`problem`] | | RFC 9457 problem documents |
 //! | [`rate_limit`] | | `RateLimit` and `RateLimit-Policy` fields |
+//! | [`websocket`] | frames, as they pass; why a connection is closed | pings, pongs, closes |
 //!
 //! These sit on the way of every request, so they borrow from the input
 //! wherever they can and say so where they cannot.
@@ -35,3 +36,4 @@ pub mod problem;
 pub mod rate_limit;
 pub mod sse;
 pub mod texts;
+pub mod websocket;

@@ -85,3 +85,8 @@ fn texts_of_calls() {
 fn events_of_one_shape() {
     replay("mould", checks::mould);
 }
+
+#[test]
+fn frames() {
+    replay("websocket", checks::websocket);
+}

@@ -187,6 +187,7 @@ proptest! {
     #[test]
     fn noise(data in vec(any::<u8>(), 0..600)) {
         checks::mould(&data);
+        checks::websocket(&data);
         checks::completion(&data);
         checks::responses(&data);
         checks::texts(&data);
