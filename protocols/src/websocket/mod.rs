@@ -2,6 +2,7 @@
 //!
 //! | Module | Is |
 //! |---|---|
+//! | [`handshake`] | how a connection is opened |
 //! | [`frame`] | the head of a frame, read and written |
 //! | [`reader`] | one direction of a connection, cut where something may be put in between |
 //! | [`close`] | why a connection is closed |
@@ -14,6 +15,7 @@
 
 pub mod close;
 pub mod frame;
+pub mod handshake;
 pub mod message;
 pub mod reader;
 pub mod text;
