@@ -7,6 +7,7 @@
 //! | [`path`] | the service and method that are called |
 //! | [`status`] | how a call ended: code, message, details |
 //! | [`timeout`] | how long the caller will wait |
+//! | [`web`] | the same calls for browsers |
 //!
 //! What a message says is never looked at, nor is it decompressed: no schema is known here. Names of
 //! header fields are for who holds the headers.
@@ -16,3 +17,4 @@ pub mod frame;
 pub mod path;
 pub mod status;
 pub mod timeout;
+pub mod web;
