@@ -11,6 +11,8 @@ mod completion;
 mod embeddings;
 #[path = "checks_gemini.rs"]
 mod gemini;
+#[path = "checks_grpc.rs"]
+mod grpc;
 #[path = "checks_mould.rs"]
 mod mould;
 #[path = "checks_responses.rs"]
@@ -25,6 +27,7 @@ pub use bedrock::bedrock;
 pub use completion::completion;
 pub use embeddings::embeddings;
 pub use gemini::gemini;
+pub use grpc::grpc;
 pub use mould::mould;
 pub use responses::responses;
 pub use texts::texts;

@@ -67,6 +67,11 @@ fn bedrocks_converse() {
 }
 
 #[test]
+fn grpcs_frames() {
+    replay("grpc", checks::grpc);
+}
+
+#[test]
 fn openais_responses() {
     replay("responses", checks::responses);
 }

@@ -124,6 +124,45 @@ const IMAGE: &[&[u8]] = &[
     b"\\/",
 ];
 
+const GRPC_FRAMES: &[&[u8]] = &[
+    b"\0\0\0\0\0",
+    b"\0\0\0\0\x03abc",
+    b"\x01\0\0\0\x02hi",
+    b"\0\0\0\0\x0a\0\0\0\0\x05hello",
+    b"\0\0\0\0\x07/\r\n%\xff=\x80",
+];
+
+const GRPC_TEXT: &[&[u8]] = &[
+    b"AAAAAAA=",
+    b"AAAAAAJoaQ==",
+    b"AQAAAANhYmMAAAAAAQ==",
+    b"YQ==",
+    b"AAAAAANh",
+    b"YmM=",
+];
+
+const GRPC_HEADERS: &[&[u8]] = &[
+    b"%41",
+    b"%e2%82%AC",
+    b"%C3",
+    b"%",
+    b"\xff",
+    b"/a.b",
+    b"/",
+    b".",
+    b"application/grpc",
+    b"-web",
+    b"-text",
+    b"+proto",
+    b";",
+    b"0",
+    b"60",
+    b"9999",
+    b"H",
+    b"m",
+    b"n",
+];
+
 const TEXTS: &[&[u8]] = &[
     b"{",
     b"}",
@@ -180,6 +219,15 @@ proptest! {
     }
 
     #[test]
+    fn grpcs_frames(data in prop_oneof![
+        soup(GRPC_FRAMES, 8),
+        soup(GRPC_TEXT, 8),
+        soup(GRPC_HEADERS, 6),
+    ]) {
+        checks::grpc(&data);
+    }
+
+    #[test]
     fn images(data in soup(IMAGE, 12)) {
         checks::image(&data);
     }
@@ -194,6 +242,7 @@ proptest! {
         checks::anthropic(&data);
         checks::gemini(&data);
         checks::bedrock(&data);
+        checks::grpc(&data);
         checks::embeddings(&data);
         checks::head(&data);
         checks::sse(&data);
