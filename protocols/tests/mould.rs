@@ -89,6 +89,29 @@ fn a_text_after_another_is_not_parsed() {
 }
 
 #[test]
+fn events_may_be_numbered() {
+    let start = r#"data: {"type":"response.created","sequence_number":0,"response":{"id":"r"}}"#;
+    let delta = |number: &str, text: &str| {
+        format!(
+            "data: {{\"type\":\"response.output_text.delta\",\"sequence_number\":{number},\
+             \"output_index\":0,\"content_index\":0,\"delta\":\"{text}\"}}\n\n"
+        )
+    };
+    let mut stream = format!("{start}\n\n");
+    for (number, text) in [("8", "A"), ("9", " weir"), ("10", " holds"), ("011", "?")] {
+        stream += &delta(number, text);
+    }
+    let mut pair = Pair::new(responses);
+    let read: Vec<Was> = events(stream.as_bytes())
+        .iter()
+        .map(|event| pair.read(event))
+        .collect();
+    let parsed: Vec<bool> = read.iter().map(|was| was.parsed).collect();
+    assert_eq!(parsed, [true, true, false, false, true]);
+    assert!(read[4].malformed, "no number begins with a zero");
+}
+
+#[test]
 fn a_mark_at_the_start_of_a_stream_is_not_part_of_its_shape() {
     for place in 0..=255 {
         mould(&[&[place, b'"'], &b"\xef\xbb\xbfdata: {}\n\n"[..]].concat());

@@ -9,15 +9,18 @@ use memchr::{memchr2, memmem};
 use super::error::Malformed;
 use super::event::Event;
 
-/// OpenAI fills its events up to one length with a member that says nothing.
+/// OpenAI fills its events up to one length with this member, which says nothing.
 const PADDING: &[u8] = b"\"obfuscation\":\"";
+/// It numbers those of a response, which come in their order all the same.
+const NUMBER: &[u8] = b"\"sequence_number\":";
 /// After so many events that were like none before them, none is expected to be.
 const MOST_UNLIKE: u8 = 16;
 
 /// The shape of the event that was read last.
 ///
 /// Where it said one text and nothing else, an event of the same bytes around another text says
-/// that text: whatever its reader goes by stands in what is the same.
+/// that text: whatever its reader goes by stands in what is the same. What no reader goes by may
+/// differ too.
 #[derive(Debug, Default)]
 pub struct Mould {
     last: Option<Last>,
@@ -27,12 +30,23 @@ pub struct Mould {
 #[derive(Debug)]
 struct Last {
     event: Bytes,
-    /// Where its text is.
-    text: Range<usize>,
-    /// Where it is padded, after its text.
-    padding: Option<Range<usize>>,
+    /// Where it may differ, in their order.
+    holes: Vec<Hole>,
     kind: Kind,
     choice: u64,
+}
+
+#[derive(Debug)]
+struct Hole {
+    at: Range<usize>,
+    of: Of,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    Text,
+    Padding,
+    Number,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -91,15 +105,22 @@ fn place_of(said: &Event<'_>, event: &[u8]) -> Option<(Kind, u64, Range<usize>)>
 
 impl Last {
     fn new(event: &Bytes, kind: Kind, choice: u64, text: Range<usize>) -> Self {
-        let padding = memmem::find(&event[text.end..], PADDING).and_then(|at| {
-            let start = text.end + at + PADDING.len();
-            let length = plain(&event[start..])?.len();
-            Some(start..start + length)
-        });
+        let after = |name: &[u8]| Some(memmem::find(event, name)? + name.len());
+        let mut holes = vec![Hole {
+            at: text,
+            of: Of::Text,
+        }];
+        for (start, of) in [(after(PADDING), Of::Padding), (after(NUMBER), Of::Number)] {
+            let Some(start) = start else { continue };
+            if let Some(value) = of.of(&event[start..]) {
+                let at = start..start + value.len();
+                holes.push(Hole { at, of });
+            }
+        }
+        holes.sort_unstable_by_key(|hole| hole.at.start);
         Self {
             event: event.clone(),
-            text,
-            padding,
+            holes,
             kind,
             choice,
         }
@@ -107,21 +128,32 @@ impl Last {
 
     /// What `event` says, if it is shaped as this one.
     fn cast<'a>(&self, event: &'a [u8]) -> Option<Event<'a>> {
-        let rest = event.strip_prefix(&self.event[..self.text.start])?;
-        let text = plain(rest).filter(|text| !text.is_empty())?;
-        let rest = &rest[text.len()..];
-        let alike = match &self.padding {
-            None => rest == &self.event[self.text.end..],
-            Some(padding) => {
-                let rest = rest.strip_prefix(&self.event[self.text.end..padding.start])?;
-                rest[plain(rest)?.len()..] == self.event[padding.end..]
+        let (mut rest, mut same, mut text) = (event, 0, "");
+        for hole in &self.holes {
+            rest = rest.strip_prefix(self.event.get(same..hole.at.start)?)?;
+            let value = hole.of.of(rest)?;
+            rest = &rest[value.len()..];
+            same = hole.at.end;
+            if hole.of == Of::Text {
+                text = value;
             }
-        };
+        }
+        let alike = rest == &self.event[same..] && !text.is_empty();
         let (choice, text) = (self.choice, text.into());
         alike.then_some(match self.kind {
             Kind::Text => Event::Text { choice, text },
             Kind::Reasoning => Event::Reasoning { choice, text },
         })
+    }
+}
+
+impl Of {
+    /// The value of this kind that `json` goes on with.
+    fn of(self, json: &[u8]) -> Option<&str> {
+        match self {
+            Self::Text | Self::Padding => plain(json),
+            Self::Number => number(json),
+        }
     }
 }
 
@@ -131,4 +163,12 @@ fn plain(json: &[u8]) -> Option<&str> {
     let text = &json[..end];
     let controls = text.iter().any(u8::is_ascii_control);
     str::from_utf8(text).ok().filter(|_| !controls)
+}
+
+/// The digits that `json` goes on with, as JSON writes them; what follows is the same for all.
+fn number(json: &[u8]) -> Option<&str> {
+    let length = json.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = &json[..length];
+    let well = length > 0 && (digits[0] != b'0' || length == 1);
+    str::from_utf8(digits).ok().filter(|_| well)
 }
