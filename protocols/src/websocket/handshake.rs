@@ -94,7 +94,7 @@ pub fn protocols<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Result<Vec<&
     Ok(names)
 }
 
-/// The extensions that are offered or agreed on, without [`DEFLATE`], as the value of one
+/// The extensions that are offered or agreed on, without `permessage-deflate`, as the value of one
 /// `Sec-WebSocket-Extensions`, and whether that was among them.
 ///
 /// # Errors

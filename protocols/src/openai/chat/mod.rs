@@ -5,7 +5,7 @@
 //! those places and leaves all others alone. Unknown members are neither
 //! refused nor read: they are the provider's business.
 //!
-//! Where the model speaks another dialect, [`read`] reads all of it, and [`write`] writes what
+//! Where the model speaks another dialect, [`read`] reads all of it, and [`write()`] writes what
 //! callers of another dialect ask.
 
 mod messages;

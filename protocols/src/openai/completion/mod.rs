@@ -2,7 +2,7 @@
 //!
 //! | Module | Reads | Writes |
 //! |---|---|---|
-//! | `answer` | [`read`] | [`write`] |
+//! | `answer` | [`read`] | [`write()`] |
 //! | `reader` | [`Reader`]: chunks into events | |
 //! | `writer` | | [`Writer`]: events into chunks |
 //!
