@@ -9,6 +9,7 @@
 //! | [`anthropic`] | requests, answers, streams and errors of Anthropic's Messages | the same, model lists, counts |
 //! | [`aws`] | binary event streams | those in tests; signatures |
 //! | [`bedrock`] | answers and streams of AWS Bedrock's Converse, its errors | its requests |
+//! | [`graphql`] | requests, and what one costs before anything runs it | errors |
 //! | [`grpc`] | messages in their frames, gRPC-Web, paths, timeouts, statuses | the same |
 //! | [`http1::head`] | a request head, before any HTTP library sees it | |
 //! | [`sse`] | an event stream, event by event | events and comments |
@@ -28,6 +29,7 @@ pub mod anthropic;
 pub mod aws;
 pub mod bedrock;
 pub mod gemini;
+pub mod graphql;
 pub mod grpc;
 pub mod http1;
 pub mod image;

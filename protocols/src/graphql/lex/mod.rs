@@ -1,0 +1,69 @@
+//! Counts the tokens of a document and how deep its brackets nest, and stops as soon as there are too
+//! many. One look at every byte, nothing kept, no recursion: a parser is only given what this let
+//! through. Knows what a token is, and not what may follow one.
+
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+use super::fault::{Fault, Place};
+use super::limits::{Exceeded, Limit};
+
+/// When to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Tokens.
+    pub tokens: u64,
+    /// Brackets within brackets, of any kind.
+    pub nesting: u64,
+}
+
+/// What a document consists of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Tokens.
+    pub tokens: u64,
+    /// The deepest nesting of brackets.
+    pub nesting: u64,
+}
+
+/// Counts what stands in `text`.
+///
+/// # Errors
+/// At the first token that is one too many, nested too deep, or none of GraphQL's.
+pub fn count(text: &str, limits: Limits) -> Result<Count, Fault> {
+    let bytes = text.as_bytes();
+    let mut count = Count::default();
+    let mut open = 0_u64;
+    let mut at = 0;
+    loop {
+        at = token::skip_ignored(bytes, at);
+        let Some(first) = bytes.get(at) else {
+            return Ok(count);
+        };
+        count.tokens += 1;
+        within(Limit::Tokens, count.tokens, limits.tokens)?;
+        match first {
+            b'{' | b'[' | b'(' => {
+                open += 1;
+                within(Limit::Nesting, open, limits.nesting)?;
+                count.nesting = count.nesting.max(open);
+            }
+            // That they pair is the parser's to see; more open ones than there are is safe.
+            b'}' | b']' | b')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        at = token::end(bytes, at).map_err(|wrong| Fault::Syntax {
+            problem: wrong.problem.into(),
+            at: Some(Place::of(text, wrong.at)),
+        })?;
+    }
+}
+
+fn within(limit: Limit, found: u64, max: u64) -> Result<(), Exceeded> {
+    match found > max {
+        true => Err(Exceeded { limit, found, max }),
+        false => Ok(()),
+    }
+}
