@@ -1,8 +1,10 @@
+//! GraphQL (October 2021, September 2025) over HTTP: what a request asks for, and what it costs before
 //! anything runs it. Knows no schema, so that fields are known by name and not by type.
 //!
 //! | Module | Reads | Writes |
 //! |---|---|---|
 //! | [`lex`] | the tokens of a document, counted without a parser | |
+//! | [`request`] | a request over HTTP, from a body or a query string | |
 //! | [`document`] | a document, the operation of it that runs, and the measures of that | |
 //! | [`limits`] | | which measure is beyond its limit |
 
@@ -10,6 +12,8 @@ pub mod document;
 mod fault;
 pub mod lex;
 pub mod limits;
+pub mod request;
 
+pub use crate::json::{Fault as RequestFault, FaultKind as RequestFaultKind};
 pub use crate::llm::Json;
 pub use fault::{Fault, Place};
