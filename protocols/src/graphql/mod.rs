@@ -7,12 +7,14 @@
 //! | [`request`] | a request over HTTP, from a body or a query string | |
 //! | [`document`] | a document, the operation of it that runs, and the measures of that | |
 //! | [`limits`] | | which measure is beyond its limit |
+//! | [`response`] | which media type is asked for | statuses, errors |
 
 pub mod document;
 mod fault;
 pub mod lex;
 pub mod limits;
 pub mod request;
+pub mod response;
 
 pub use crate::json::{Fault as RequestFault, FaultKind as RequestFaultKind};
 pub use crate::llm::Json;
