@@ -11,6 +11,8 @@ mod completion;
 mod embeddings;
 #[path = "checks_gemini.rs"]
 mod gemini;
+#[path = "checks_graphql.rs"]
+mod graphql;
 #[path = "checks_grpc.rs"]
 mod grpc;
 #[path = "checks_mould.rs"]
@@ -27,6 +29,7 @@ pub use bedrock::bedrock;
 pub use completion::completion;
 pub use embeddings::embeddings;
 pub use gemini::gemini;
+pub use graphql::graphql;
 pub use grpc::grpc;
 pub use mould::mould;
 pub use responses::responses;

@@ -95,3 +95,8 @@ fn events_of_one_shape() {
 fn frames() {
     replay("websocket", checks::websocket);
 }
+
+#[test]
+fn graphqls_requests() {
+    replay("graphql", checks::graphql);
+}

@@ -241,6 +241,7 @@ proptest! {
         checks::texts(&data);
         checks::anthropic(&data);
         checks::gemini(&data);
+        checks::graphql(&data);
         checks::bedrock(&data);
         checks::grpc(&data);
         checks::embeddings(&data);
