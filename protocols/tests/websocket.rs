@@ -2,8 +2,8 @@
 //! messages of any shape, cut at every byte.
 
 use proptest::prelude::*;
-use weir_protocols::websocket::frame::{self, LONGEST_CONTROL, mask};
-use weir_protocols::websocket::{Allowed, Close, Code, Fault, From, Head, Kind, Opcode, close};
+use weir_protocols::websocket::frame::{self, LONGEST_CONTROL};
+use weir_protocols::websocket::{Allowed, Close, Code, Fault, From, Kind, Opcode, close};
 
 #[path = "../fuzz/checks_websocket.rs"]
 mod checks;
@@ -20,19 +20,7 @@ const KEY: Option<[u8; 4]> = Some([0x37, 0xfa, 0x21, 0x3d]);
 
 /// Appends a frame.
 fn frame(out: &mut Vec<u8>, last: bool, opcode: Opcode, key: Option<[u8; 4]>, payload: &[u8]) {
-    let head = Head {
-        last,
-        compressed: false,
-        opcode,
-        mask: key,
-        length: payload.len() as u64,
-    };
-    head.write(out);
-    let at = out.len();
-    out.extend_from_slice(payload);
-    if let Some(key) = key {
-        mask(key, 0, &mut out[at..]);
-    }
+    frame::write(last, opcode, payload, key, out);
 }
 
 /// Reads a stream, which says the same wherever it is cut in two.

@@ -112,7 +112,7 @@ impl Last {
         }];
         for (start, of) in [(after(PADDING), Of::Padding), (after(NUMBER), Of::Number)] {
             let Some(start) = start else { continue };
-            if let Some(value) = of.of(&event[start..]) {
+            if let Some(value) = of.value(&event[start..]) {
                 let at = start..start + value.len();
                 holes.push(Hole { at, of });
             }
@@ -131,7 +131,7 @@ impl Last {
         let (mut rest, mut same, mut text) = (event, 0, "");
         for hole in &self.holes {
             rest = rest.strip_prefix(self.event.get(same..hole.at.start)?)?;
-            let value = hole.of.of(rest)?;
+            let value = hole.of.value(rest)?;
             rest = &rest[value.len()..];
             same = hole.at.end;
             if hole.of == Of::Text {
@@ -149,7 +149,7 @@ impl Last {
 
 impl Of {
     /// The value of this kind that `json` goes on with.
-    fn of(self, json: &[u8]) -> Option<&str> {
+    fn value(self, json: &[u8]) -> Option<&str> {
         match self {
             Self::Text | Self::Padding => plain(json),
             Self::Number => number(json),

@@ -1,6 +1,6 @@
 //! Why a connection is closed (RFC 6455, 5.5.1 and 7.4).
 
-use super::frame::{LONGEST_CONTROL, Opcode, write_control};
+use super::frame::{self, LONGEST_CONTROL, Opcode};
 
 /// A status code of a close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,6 +91,6 @@ impl<'a> Close<'a> {
             payload.extend_from_slice(&code.0.to_be_bytes());
             payload.extend_from_slice(&self.reason.as_bytes()[..most]);
         }
-        write_control(Opcode::Close, &payload, key, out);
+        frame::write(true, Opcode::Close, &payload, key, out);
     }
 }

@@ -167,11 +167,10 @@ pub fn mask(key: [u8; 4], before: u64, payload: &mut [u8]) {
     }
 }
 
-/// Appends a control frame with at most 125 bytes of payload; what is longer is cut.
-pub fn write_control(opcode: Opcode, payload: &[u8], key: Option<[u8; 4]>, out: &mut Vec<u8>) {
-    let payload = &payload[..payload.len().min(LONGEST_CONTROL)];
+/// Appends a frame that is not compressed; a client's has a `key`.
+pub fn write(last: bool, opcode: Opcode, payload: &[u8], key: Option<[u8; 4]>, out: &mut Vec<u8>) {
     let head = Head {
-        last: true,
+        last,
         compressed: false,
         opcode,
         mask: key,
