@@ -1,6 +1,7 @@
 //! Actions: what a route does with a request that its policies let through. Exactly one a route.
 
 pub(crate) mod build;
+pub(crate) mod destination;
 pub(crate) mod forward;
 pub(crate) mod llm;
 pub(crate) mod publish;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::destination::Destination;
 use super::llm::Llm;
 use super::prompt::Prompt;
 use crate::config::template::Template;
@@ -53,32 +54,8 @@ impl Action {
 /// Passes a request to an upstream.
 #[derive(Debug, Clone)]
 pub struct Forward {
-    /// At least one, of which at least one has a weight.
-    pub backends: Vec<Backend>,
-    /// A new path; the query is kept.
-    pub path: Option<PathRewrite>,
-    /// The Host sent.
-    pub host: Option<HeaderValue>,
-}
-
-/// An upstream and its share.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backend {
-    /// The upstream's name; it exists.
-    pub upstream: Arc<str>,
-    /// Its share of requests; 0 takes it out.
-    pub weight: u32,
-}
-
-/// A new path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PathRewrite {
-    /// Takes these leading segments away; without a slash at the end.
-    StripPrefix(Arc<str>),
-    /// This path instead.
-    Replace(Arc<str>),
-    /// A path made of captures; begins with a slash.
-    Template(Template),
+    /// Where to.
+    pub to: Destination,
 }
 
 /// Makes a request a Kafka record.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode};
 
-use super::action::{Action, Backend, Forward, PathRewrite, Publish, Redirect, Respond};
+use super::action::{Action, Forward, Publish, Redirect, Respond};
+use super::destination;
 use super::llm;
-use super::matches::{Path, literal_path};
+use super::matches::Path;
 use super::prompt;
 use crate::config::check::{At, Checker, Noun};
 use crate::config::kafka_clusters::is_topic;
@@ -26,7 +27,7 @@ pub(super) struct Around<'a> {
 
 impl Around<'_> {
     /// What each match captures, if that is known.
-    fn captured(&self) -> Vec<Option<Vec<Arc<str>>>> {
+    pub(super) fn captured(&self) -> Vec<Option<Vec<Arc<str>>>> {
         self.paths
             .iter()
             .map(|path| path.as_ref().map(|path| path.captures().to_vec()))
@@ -88,7 +89,9 @@ pub(super) fn check(
         return None;
     }
     if let Some(forward) = &raw.forward {
-        return check_forward(cx, &at.key("forward"), forward, around).map(Action::Forward);
+        let at = at.key("forward");
+        let to = destination::check(cx, &at, &forward.backends, forward.rewrite.as_ref(), around);
+        return to.map(|to| Action::Forward(Forward { to }));
     }
     if let Some(llm) = &raw.llm {
         return llm::check(cx, &at.key("llm"), llm, around).map(Action::Llm);
@@ -104,136 +107,6 @@ pub(super) fn check(
     }
     let redirect = raw.redirect.as_ref()?;
     check_redirect(cx, &at.key("redirect"), redirect, around).map(Action::Redirect)
-}
-
-fn check_forward(
-    cx: &mut Checker<'_>,
-    at: &At,
-    raw: &raw::Forward,
-    around: &Around<'_>,
-) -> Option<Forward> {
-    let backends = check_backends(cx, &at.key("backends"), &raw.backends, around);
-    let at = at.key("rewrite");
-    let path = match raw
-        .rewrite
-        .as_ref()
-        .and_then(|rewrite| rewrite.path.as_ref())
-    {
-        Some(path) => check_rewrite(cx, &at.key("path"), path, around).map(Some),
-        None => Some(None),
-    };
-    let host = match raw
-        .rewrite
-        .as_ref()
-        .and_then(|rewrite| rewrite.host.as_ref())
-    {
-        Some(host) => check_host(cx, &at.key("host"), host).map(Some),
-        None => Some(None),
-    };
-    Some(Forward {
-        backends,
-        path: path?,
-        host: host?,
-    })
-}
-
-fn check_backends(
-    cx: &mut Checker<'_>,
-    at: &At,
-    raw: &[raw::Backend],
-    around: &Around<'_>,
-) -> Vec<Backend> {
-    let mut backends: Vec<Backend> = Vec::new();
-    for (index, backend) in raw.iter().enumerate() {
-        let at = at.index(index).key("upstream");
-        let name = &backend.upstream.0;
-        let Some(upstream) = cx.resolve(&at, Noun::Upstream, name, around.owner()) else {
-            continue;
-        };
-        if backends.iter().any(|other| other.upstream == upstream) {
-            cx.fault(
-                &at,
-                "this upstream is given twice",
-                "give it once, with a larger weight",
-            );
-        }
-        backends.push(Backend {
-            upstream,
-            weight: backend.weight,
-        });
-    }
-    if !raw.is_empty() && raw.iter().all(|backend| backend.weight == 0) {
-        cx.fault(
-            at,
-            "every weight is 0, so none would be called",
-            "give at least one a weight",
-        );
-    }
-    backends
-}
-
-/// The Host sent instead of the caller's.
-fn check_host(cx: &mut Checker<'_>, at: &At, text: &str) -> Option<HeaderValue> {
-    let authority = text.parse::<http::uri::Authority>().ok();
-    if authority.is_none_or(|authority| authority.as_str().contains('@')) {
-        let hint = "write it as orders.internal or orders.internal:8080";
-        cx.fault(at, format!("\"{text}\" is no host"), hint);
-        return None;
-    }
-    HeaderValue::from_str(text).ok()
-}
-
-fn check_rewrite(
-    cx: &mut Checker<'_>,
-    at: &At,
-    raw: &raw::PathRewrite,
-    around: &Around<'_>,
-) -> Option<PathRewrite> {
-    let mut literal = |key: &str, text: &str| match literal_path(text) {
-        Ok(path) => Some(path.to_owned()),
-        Err((message, hint)) => {
-            cx.fault(&at.key(key), message, hint);
-            None
-        }
-    };
-    match (&raw.strip_prefix, &raw.replace, &raw.template) {
-        (Some(text), None, None) => {
-            let path = literal("strip_prefix", text)?;
-            let prefix = path.trim_end_matches('/');
-            let mut known = around.paths.iter().flatten();
-            if known.any(|path| !path.is_below(prefix)) {
-                let message =
-                    format!("the route also matches paths that do not begin with \"{text}\"");
-                cx.fault(
-                    &at.key("strip_prefix"),
-                    message,
-                    "match only paths below it",
-                );
-                return None;
-            }
-            Some(PathRewrite::StripPrefix(prefix.into()))
-        }
-        (None, Some(text), None) => Some(PathRewrite::Replace(literal("replace", text)?.into())),
-        (None, None, Some(text)) => {
-            let at = at.key("template");
-            let template = cx.template(&at, text)?;
-            if !matches!(template.segments().first(), Some(Segment::Literal(start)) if start.starts_with('/'))
-            {
-                cx.fault(&at, format!("\"{text}\" is no path"), "begin it with \"/\"");
-                return None;
-            }
-            cx.captured(&at, &template, &around.captured())
-                .then_some(PathRewrite::Template(template))
-        }
-        _ => {
-            cx.fault(
-                at,
-                "a path is rewritten in exactly one way",
-                "give one of strip_prefix, replace and template",
-            );
-            None
-        }
-    }
 }
 
 fn check_publish(

@@ -11,6 +11,7 @@ use super::raw::routes as raw;
 pub mod action;
 mod actions;
 pub mod cache;
+pub mod destination;
 pub mod llm;
 pub mod matches;
 pub mod prompt;
