@@ -37,6 +37,8 @@ pub enum Source {
     Header(HeaderName),
     /// A parameter of the query.
     Query(Arc<str>),
+    /// A subprotocol that a WebSocket is asked for with.
+    Subprotocol,
 }
 
 /// Checks `key_auth`. `groups` are those that consumers are in.
@@ -93,6 +95,7 @@ pub(in crate::config) fn check(
 fn check_source(cx: &mut Checker<'_>, at: &At, raw: &raw::KeySource) -> Option<Source> {
     match raw {
         raw::KeySource::Bearer => Some(Source::Bearer),
+        raw::KeySource::Subprotocol => Some(Source::Subprotocol),
         raw::KeySource::Header { name } => match HeaderName::from_bytes(name.as_bytes()) {
             Ok(name) => Some(Source::Header(name)),
             Err(_) => {

@@ -97,6 +97,10 @@ pub enum KeySource {
         /// Its name.
         name: String,
     },
+    /// A subprotocol `weir.key.KEY` that is offered for a WebSocket, where KEY is the key in
+    /// Base64 for URLs (RFC 4648, 5) without padding: pages cannot say who they are in another way.
+    /// It goes no further.
+    Subprotocol,
 }
 
 /// `quota`: counts requests or tokens and refuses what exceeds the limit.

@@ -4,6 +4,7 @@
 //! `hide`, the key goes no further.
 
 mod directory;
+mod subprotocol;
 #[cfg(test)]
 mod tests;
 
@@ -77,7 +78,8 @@ impl KeyAuth {
 impl Policy for KeyAuth {
     async fn on_request(&self, cx: &mut RequestCx<'_>) -> Result<Verdict, GatewayError> {
         let (consumer, source) = self.authenticate(cx.head)?;
-        if self.config.hide {
+        // A subprotocol is one that the upstream might choose.
+        if self.config.hide || *source == Source::Subprotocol {
             hide(source, cx.head);
         }
         cx.request.record.consumer = Some(consumer.name.clone());
@@ -114,6 +116,7 @@ fn key_at<'a>(source: &Source, head: &'a RequestHeader) -> Option<Cow<'a, [u8]>>
                 .eq_ignore_ascii_case(b"bearer ")
                 .then(|| Cow::Borrowed(key.trim_ascii()))
         }
+        Source::Subprotocol => subprotocol::key(&head.headers).map(Cow::Owned),
         Source::Query(name) => pairs(head.uri.query()?)
             .find(|(key, _)| *key == &**name)
             .map(|(_, value)| Cow::from(percent_decode_str(value))),
@@ -135,6 +138,7 @@ fn hide(source: &Source, head: &mut RequestHeader) {
         Source::Bearer => {
             head.remove_header(&AUTHORIZATION);
         }
+        Source::Subprotocol => subprotocol::hide(head),
         Source::Query(name) => {
             let Some(query) = head.uri.query() else {
                 return;

@@ -32,6 +32,13 @@ fn a_key_is_found_where_the_source_says() {
         Some("a+b")
     );
     assert_eq!(found(&query, &head("/", &[])), None);
+    let offered = [("sec-websocket-protocol", "chat, weir.key.YS9iKz0")];
+    assert_eq!(
+        found(&Source::Subprotocol, &head("/", &offered)).as_deref(),
+        Some("a/b+=")
+    );
+    let not = [("sec-websocket-protocol", "chat, weir.key.%")];
+    assert_eq!(found(&Source::Subprotocol, &head("/", &not)), None);
 }
 
 #[test]
@@ -42,6 +49,13 @@ fn a_hidden_key_is_gone_and_nothing_else() {
     let mut only = head("/p?key=secret", &[]);
     hide(&Source::Query("key".into()), &mut only);
     assert_eq!(only.uri.to_string(), "/p");
+    let offered = ("sec-websocket-protocol", "chat, weir.key.YQ,mqtt");
+    let mut pages = head("/", &[offered]);
+    hide(&Source::Subprotocol, &mut pages);
+    assert_eq!(pages.headers["sec-websocket-protocol"], "chat, mqtt");
+    let mut alone = head("/", &[("sec-websocket-protocol", "weir.key.YQ")]);
+    hide(&Source::Subprotocol, &mut alone);
+    assert!(!alone.headers.contains_key("sec-websocket-protocol"));
     let mut bearer = head("/", &[("authorization", "Bearer k"), ("accept", "*/*")]);
     hide(&Source::Bearer, &mut bearer);
     assert!(!bearer.headers.contains_key("authorization") && bearer.headers.contains_key("accept"));
