@@ -11,13 +11,14 @@
 use std::any::Any;
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
-use bytes::{Buf as _, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use parking_lot::Mutex;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::{
@@ -46,6 +47,8 @@ struct Wire {
 
 /// How much is gathered at most; what is longer is written where it lies, without a copy.
 const GATHER: usize = 16 << 10;
+/// How much is read at most at once.
+const READ: usize = 16 << 10;
 /// As much room for that is kept while there is nothing to gather.
 const KEPT: usize = 4096;
 
@@ -163,6 +166,18 @@ impl Handle {
     /// Says that nothing more will be written; the peer may still send.
     pub(crate) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.wire.lock().poll_shutdown(cx)
+    }
+
+    /// Reads what has arrived, or waits for it; nothing at the end. Nothing is kept for what is to
+    /// come, so that a connection nobody speaks on takes no room for it. May be dropped while pending.
+    pub(crate) async fn read(&self) -> io::Result<Bytes> {
+        std::future::poll_fn(|cx| {
+            let mut room = [MaybeUninit::uninit(); READ];
+            let mut buf = ReadBuf::uninit(&mut room);
+            ready!(self.0.wire.lock().poll_read(cx, &mut buf))?;
+            Poll::Ready(Ok(Bytes::copy_from_slice(buf.filled())))
+        })
+        .await
     }
 
     /// Looks at an idle connection without waiting.

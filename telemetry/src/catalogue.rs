@@ -56,6 +56,25 @@ const OWN: &[f64] = &[
     0.25, 1.0,
 ];
 
+/// Connections that last: from a second to a day.
+const LIFETIME: &[f64] = &[
+    1.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 43_200.0, 86_400.0,
+];
+
+/// Messages: from 64 bytes to 16 MiB.
+const SIZE: &[f64] = &[
+    64.0,
+    256.0,
+    1_024.0,
+    4_096.0,
+    16_384.0,
+    65_536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+];
+
 /// Language models: from ten milliseconds to minutes (the buckets the GenAI
 /// conventions advise).
 const MODEL: &[f64] = &[
@@ -123,6 +142,20 @@ metrics! {
     POLICY_DURATION "weir_policy_duration_seconds" Histogram "s"
         ["weir_route" "policy"] OWN,
         "Time spent in a policy, request and response side together.";
+
+    // WebSocket connections, per route.
+    WEBSOCKET_CONNECTIONS_ACTIVE "weir_websocket_connections_active" Gauge "{connection}"
+        ["weir_route"] &[],
+        "Open WebSocket connections.";
+    WEBSOCKET_CONNECTION_DURATION "weir_websocket_connection_duration_seconds" Histogram "s"
+        ["weir_route"] LIFETIME,
+        "Time from a WebSocket connection's handshake to its end.";
+    WEBSOCKET_MESSAGE_SIZE "weir_websocket_message_size_bytes" Histogram "By"
+        ["weir_route" "direction"] SIZE,
+        "Size of the messages of WebSocket connections, received from clients or sent to them, as they came.";
+    WEBSOCKET_CLOSES "weir_websocket_closes_total" Counter "{connection}"
+        ["weir_route" "initiator" "code"] &[],
+        "WebSocket connections that ended, by who closed first (client, upstream, gateway; nobody, where it broke off) and the close code.";
 
     // Upstreams, per attempt.
     HTTP_CLIENT_REQUEST_DURATION "http_client_request_duration_seconds" Histogram "s"

@@ -100,6 +100,16 @@ codes! {
         "The request's body is larger than this route accepts.";
     ClientDisconnected "client_disconnected" 499 Client true "http_request_error"
         "The client went away before the response was complete.";
+    UpgradeRequired "upgrade_required" 426 Client false "http_request_denied"
+        "This route takes WebSocket connections only.";
+    WebsocketHandshakeInvalid "websocket_handshake_invalid" 400 Client false "http_request_error"
+        "The request asks for a WebSocket connection in a way that cannot be granted.";
+    WebsocketFrameInvalid "websocket_frame_invalid" 400 Client false "http_request_error"
+        "The client sent something that is no WebSocket frame, or none that may come now.";
+    WebsocketMessageInvalid "websocket_message_invalid" 400 Client false "http_request_error"
+        "The client sent a message that this route does not take.";
+    WebsocketMessageTooLarge "websocket_message_too_large" 413 Client false "http_request_denied"
+        "The client sent a message larger than this route takes.";
     RouteNotFound "route_not_found" 404 Client false "destination_not_found"
         "No route matches this request.";
     MethodNotAllowed "method_not_allowed" 405 Client false "http_request_denied"
@@ -118,6 +128,10 @@ codes! {
         "This consumer may not use the model it asked for.";
     AddressDenied "address_denied" 403 Policy false "http_request_denied"
         "The client's address may not use this route.";
+    OriginDenied "origin_denied" 403 Policy false "http_request_denied"
+        "Pages of this origin may not open connections to this route.";
+    WebsocketRateExceeded "websocket_rate_exceeded" 429 Policy true "http_request_denied"
+        "The client sent messages faster than this route takes them.";
     PromptDenied "prompt_denied" 400 Policy false "http_request_denied"
         "A rule of the route does not let this prompt pass.";
     CompletionDenied "completion_denied" 400 Policy false "http_request_denied"
@@ -168,6 +182,8 @@ codes! {
         "The upstream's response ended before it was complete.";
     HttpProtocolError "http_protocol_error" 502 Upstream false "http_protocol_error"
         "The upstream's response is not valid HTTP.";
+    WebsocketUpstreamInvalid "websocket_upstream_invalid" 502 Upstream false "http_protocol_error"
+        "The upstream broke the WebSocket protocol, or sent what this route does not take.";
     StreamRefused "stream_refused" 503 Upstream true "connection_terminated"
         "The upstream refused the stream and no retry was left.";
     ProviderRateLimited "provider_rate_limited" 429 Upstream true "http_request_denied"

@@ -3,6 +3,7 @@
 //! page to open.
 
 use crate::code::Fault;
+use crate::record::websocket::{Closer, WebSocket};
 use crate::record::{Attempt, Record};
 use crate::timestamp::Rfc3339;
 use std::fmt::{self, Write};
@@ -40,7 +41,37 @@ fn write_all(out: &mut String, record: &Record) -> fmt::Result {
         }
         writeln!(out, " after {}", Took(kafka.took))?;
     }
+    if let Some(websocket) = &record.websocket {
+        write_websocket(out, websocket)?;
+    }
     write_verdict(out, record)
+}
+
+fn write_websocket(out: &mut String, websocket: &WebSocket) -> fmt::Result {
+    write!(
+        out,
+        "  +{} WebSocket open: {} messages ({} bytes) from the client, {} ({} bytes) to it",
+        Took(websocket.opened),
+        websocket.from_client.count,
+        websocket.from_client.bytes,
+        websocket.from_upstream.count,
+        websocket.from_upstream.bytes
+    )?;
+    match &websocket.close {
+        None => writeln!(out, "; nobody closed it"),
+        Some(close) => {
+            let by = match close.by {
+                Closer::Client => "the client",
+                Closer::Upstream => "the upstream",
+                Closer::Gateway => "the gateway",
+            };
+            write!(out, "; {by} closed it at +{}", Took(close.at))?;
+            match close.code {
+                Some(code) => writeln!(out, " with {code}"),
+                None => writeln!(out, " without a code"),
+            }
+        }
+    }
 }
 
 fn write_head(out: &mut String, record: &Record) -> fmt::Result {
@@ -221,6 +252,32 @@ mod tests {
             "both endpoints refused",
             "The upstream's to mend. A retry by the caller can help.",
             "runbooks/connection_refused.md",
+        ] {
+            assert!(story.contains(part), "{part:?} is missing in\n{story}");
+        }
+    }
+
+    #[test]
+    fn a_connection_is_told_with_who_closed_it() {
+        use crate::record::websocket::{Close, Messages};
+        let mut record = sample::plain("one");
+        record.websocket = Some(Box::new(WebSocket {
+            from_client: Messages {
+                count: 3,
+                bytes: 40,
+            },
+            opened: Duration::from_millis(2),
+            close: Some(Close {
+                by: Closer::Gateway,
+                code: Some(1009),
+                at: Duration::from_secs(5),
+            }),
+            ..WebSocket::default()
+        }));
+        let story = explain(&record);
+        for part in [
+            "+2.0 ms WebSocket open: 3 messages (40 bytes) from the client, 0 (0 bytes) to it",
+            "the gateway closed it at +5.000 s with 1009",
         ] {
             assert!(story.contains(part), "{part:?} is missing in\n{story}");
         }

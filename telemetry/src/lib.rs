@@ -43,6 +43,8 @@ pub struct Handles<'a> {
     pub models: &'a [Arc<metrics::Model>],
     /// The topic it wrote to.
     pub topic: Option<&'a metrics::Topic>,
+    /// The connection it became.
+    pub websocket: Option<&'a metrics::WebSocket>,
 }
 
 impl<'a> Handles<'a> {
@@ -53,6 +55,7 @@ impl<'a> Handles<'a> {
             route: None,
             models: &[],
             topic: None,
+            websocket: None,
         }
     }
 }
@@ -146,6 +149,9 @@ impl Telemetry {
             // What the broker acknowledged did not fail, whatever came after.
             let code = record.code.filter(|_| kafka.offset.is_none());
             topic.sent(kafka.took, code);
+        }
+        if let (Some(series), Some(websocket)) = (handles.websocket, &record.websocket) {
+            series.closed(websocket, record.duration.saturating_sub(websocket.opened));
         }
     }
 

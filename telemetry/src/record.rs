@@ -6,6 +6,7 @@
 //! formatted: a name is a shared pointer, a time a [`Duration`].
 
 mod llm;
+pub mod websocket;
 
 pub use llm::{Llm, Sampling, Target, Tokens, known_provider};
 
@@ -102,6 +103,8 @@ pub struct Record {
     pub llm: Option<Box<Llm>>,
     /// What was written to Kafka.
     pub kafka: Option<Box<Kafka>>,
+    /// The connection it became.
+    pub websocket: Option<Box<websocket::WebSocket>>,
     /// The revision of the configuration the request was served under.
     pub config_revision: u64,
     /// The response was cut after its head was sent; `code` says why.
@@ -259,6 +262,7 @@ impl Record {
             quotas: Vec::new(),
             llm: None,
             kafka: None,
+            websocket: None,
             config_revision: 0,
             aborted: false,
             long_lived: false,

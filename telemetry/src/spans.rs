@@ -6,6 +6,7 @@
 //! on a request's, and knows nothing of how spans are sent.
 
 mod llm;
+mod websocket;
 
 use crate::content::Content;
 use crate::record::{Attempt, Kafka, Record, split_port};
@@ -173,13 +174,17 @@ fn server(record: &Record, reason: Reason) -> SpanData {
         started: Duration::ZERO,
         took: record.duration,
     };
-    span(
+    let mut span = span(
         record,
         place,
         span_name,
         server_attributes(record, reason),
         status,
-    )
+    );
+    if let Some(websocket) = &record.websocket {
+        span.events = websocket::events(record.started_at, websocket);
+    }
+    span
 }
 
 fn server_attributes(record: &Record, reason: Reason) -> Vec<KeyValue> {
@@ -234,6 +239,9 @@ fn server_attributes(record: &Record, reason: Reason) -> Vec<KeyValue> {
     }
     if record.aborted {
         attributes.push(KeyValue::new("weir.aborted", true));
+    }
+    if let Some(websocket) = &record.websocket {
+        attributes.extend(websocket::attributes(websocket));
     }
     if let Some(llm) = &record.llm {
         attributes.extend(llm::wanted(llm));

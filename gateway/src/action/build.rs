@@ -7,6 +7,7 @@ use super::llm;
 use super::publish::Publish;
 use super::redirect::Redirect;
 use super::respond::Respond;
+use super::websocket::Websocket;
 use crate::config::routes::Route;
 use crate::config::routes::action as config;
 use crate::proxy::Reply;
@@ -20,6 +21,11 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
         }),
         config::Action::Llm(action) => Action::Llm(llm::build::build(&route.name, action, parts)),
         config::Action::Prompt(action) => Action::Prompt(llm::build::prompt(action, parts)),
+        config::Action::Websocket(action) => Action::Websocket(Websocket {
+            to: Destination::build(&action.to, parts)?,
+            config: action.clone(),
+            metrics: parts.metrics.websocket(&route.name),
+        }),
         config::Action::Publish(action) => Action::Publish(Publish {
             producer: parts.producer(&action.cluster),
             config: action.clone(),

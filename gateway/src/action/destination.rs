@@ -110,11 +110,15 @@ impl Destination {
             call,
             |request, down, span| {
                 let head = down.head();
-                if as_spelled {
+                let mut head = if as_spelled {
                     head::outgoing_as_spelled(request, head, &target, span)
                 } else {
                     head::outgoing(request, head, &target, span).into()
+                };
+                if upgrade && backend.upstream.speaks_http2() {
+                    head::extend_connect(&mut head);
                 }
+                head
             },
         )
         .await

@@ -8,6 +8,7 @@ pub(crate) mod publish;
 pub(crate) mod redirect;
 pub(crate) mod respond;
 pub(crate) mod template;
+pub(crate) mod websocket;
 
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub(crate) enum Action {
     Llm(llm::Llm),
     /// Has a language model answer a prompt.
     Prompt(llm::prompt::Prompt),
+    /// Passes a WebSocket connection to an upstream.
+    Websocket(websocket::Websocket),
     /// Makes the request a Kafka record.
     Publish(publish::Publish),
     /// Answers by itself.
@@ -42,6 +45,7 @@ impl Action {
             Action::Forward(_) => "forward",
             Action::Llm(_) => "llm",
             Action::Prompt(_) => "prompt",
+            Action::Websocket(_) => "websocket",
             Action::Publish(_) => "publish",
             Action::Respond(_) => "respond",
             Action::Redirect(_) => "redirect",
@@ -53,14 +57,18 @@ impl Action {
         match self {
             Action::Llm(llm) => llm.prepare_to_count(),
             Action::Prompt(prompt) => prompt.prepare_to_count(),
-            Action::Forward(_) | Action::Publish(_) | Action::Respond(_) | Action::Redirect(_) => {}
+            Action::Forward(_)
+            | Action::Websocket(_)
+            | Action::Publish(_)
+            | Action::Respond(_)
+            | Action::Redirect(_) => {}
         }
     }
 
     /// Whether it has a cost of its own, and charges that itself: see [`quota::charge`].
     fn charges(&self) -> bool {
         match self {
-            Action::Llm(_) | Action::Prompt(_) | Action::Publish(_) => true,
+            Action::Llm(_) | Action::Prompt(_) | Action::Websocket(_) | Action::Publish(_) => true,
             Action::Forward(_) | Action::Respond(_) | Action::Redirect(_) => false,
         }
     }
@@ -84,6 +92,11 @@ pub(crate) async fn run(
     request: &mut Request,
     down: &mut Downstream,
 ) -> Result<(), GatewayError> {
+    if request.extended_connect && !matches!(route.action, Action::Websocket(_)) {
+        // To any other answer, a success would be a tunnel that nobody is at the end of.
+        let message = "This route opens no WebSocket connections.";
+        return Err(GatewayError::public(Code::MethodRefused, message));
+    }
     if !route.action.charges() {
         quota::charge(request, &down.head().headers, Bound::default()).await?;
     }
@@ -91,6 +104,7 @@ pub(crate) async fn run(
         Action::Forward(action) => action.run(request, down).await,
         Action::Llm(action) => action.run(request, down).await,
         Action::Prompt(action) => action.run(request, down).await,
+        Action::Websocket(action) => action.run(request, down).await,
         Action::Publish(action) => action.run(request, down).await,
         Action::Respond(action) => action.run(request, down).await,
         Action::Redirect(action) => action.run(request, down).await,

@@ -52,6 +52,7 @@ pub(super) const fn used_by(unit: Unit) -> &'static [&'static str] {
     match unit {
         Unit::Requests | Unit::ConcurrentRequests => &[],
         Unit::KafkaBytes => &["publish"],
+        Unit::WebsocketMessages => &["websocket"],
         Unit::Tokens
         | Unit::InputTokens
         | Unit::OutputTokens
@@ -72,6 +73,7 @@ const fn unit(raw: raw::Unit) -> Unit {
         raw::Unit::ReasoningTokens => Unit::ReasoningTokens,
         raw::Unit::Money => Unit::Money,
         raw::Unit::KafkaBytes => Unit::KafkaBytes,
+        raw::Unit::WebsocketMessages => Unit::WebsocketMessages,
     }
 }
 

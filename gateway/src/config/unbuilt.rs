@@ -4,10 +4,6 @@
 const KEYS: &[(&str, &str)] = &[
     ("routes[].grpc", "use forward, which passes gRPC through"),
     (
-        "routes[].websocket",
-        "use forward, which passes upgrades through",
-    ),
-    (
         "routes[].graphql",
         "use forward, which passes GraphQL through",
     ),
@@ -15,10 +11,7 @@ const KEYS: &[(&str, &str)] = &[
 ];
 
 /// Words at a path; and what to do instead.
-const WORDS: &[(&str, &str, &str)] = &[
-    ("quotas[].unit", "graphql_cost", "use unit requests"),
-    ("quotas[].unit", "websocket_messages", "use unit requests"),
-];
+const WORDS: &[(&str, &str, &str)] = &[("quotas[].unit", "graphql_cost", "use unit requests")];
 
 /// What to do instead, if the key at `path` is not built yet.
 pub(super) fn key(path: &str) -> Option<&'static str> {

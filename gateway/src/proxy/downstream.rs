@@ -3,6 +3,8 @@
 //! It counts, limits and filters what passes, and names what goes wrong with the caller. It knows
 //! no route and no upstream.
 
+mod tunnel;
+
 use std::pin::pin;
 use std::time::Duration;
 

@@ -79,6 +79,7 @@ fn tell(request: Box<Request>) {
         model_metrics,
         content,
         topic_metrics,
+        websocket_metrics,
         ..
     } = *request;
     let handles = Handles {
@@ -86,6 +87,7 @@ fn tell(request: Box<Request>) {
         route: route.as_ref().map(|route| &*route.metrics),
         models: &model_metrics,
         topic: topic_metrics.as_deref(),
+        websocket: websocket_metrics.as_deref(),
     };
     gateway.telemetry.finish_with(record, handles, content);
 }

@@ -2,7 +2,7 @@
 
 use http::header::{
     CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName,
-    HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    HeaderValue, SEC_WEBSOCKET_KEY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::{Method, Uri, Version, response};
@@ -52,6 +52,16 @@ pub(crate) fn wants_upgrade(head: &RequestHeader) -> bool {
             .headers
             .get(UPGRADE)
             .is_some_and(|protocol| !protocol.as_bytes().to_ascii_lowercase().starts_with(b"h2c"))
+}
+
+/// Makes a request to leave HTTP/1.1 for WebSocket one for a stream of HTTP/2 (RFC 8441, 5).
+pub(crate) fn extend_connect(head: &mut RequestHeader) {
+    for name in [CONNECTION, UPGRADE, SEC_WEBSOCKET_KEY] {
+        head.remove_header(&name);
+    }
+    head.set_method(Method::CONNECT);
+    head.extensions_mut()
+        .insert(h2::ext::Protocol::from_static("websocket"));
 }
 
 /// How many fields are usually added to a head; room is made for them at once.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::{FORWARDED, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use ipnet::IpNet;
 use pingora_http::RequestHeader;
 use pingora_http::authority::{RawTargetAuthority, raw_target_authority};
@@ -67,6 +67,10 @@ pub(crate) fn identify(
         .map(str::to_owned);
     record.config_revision = snapshot.revision;
 
+    let extended_connect = asks_for_websocket(head);
+    if extended_connect {
+        head.set_method(Method::GET);
+    }
     head.remove_header(&WEIR_CONSUMER);
     head.remove_header(&WEIR_TEAM);
 
@@ -74,6 +78,7 @@ pub(crate) fn identify(
         gateway: gateway.clone(),
         snapshot,
         connection: connection.clone(),
+        extended_connect,
         began,
         record,
         waits: Waits::default(),
@@ -94,8 +99,16 @@ pub(crate) fn identify(
         pace: None,
         content: None,
         topic_metrics: None,
+        websocket_metrics: None,
         active: None,
     })
+}
+
+/// Whether it is an extended CONNECT (RFC 8441, 4) for what there is a route for.
+fn asks_for_websocket(head: &RequestHeader) -> bool {
+    let protocol = head.extensions.get::<h2::ext::Protocol>();
+    head.method == Method::CONNECT
+        && protocol.is_some_and(|protocol| protocol.as_str().eq_ignore_ascii_case("websocket"))
 }
 
 /// The largest request body where no policy says less, in bytes.

@@ -56,6 +56,9 @@ pub(crate) struct Request {
     pub(crate) snapshot: Arc<Snapshot>,
     /// The connection it came on.
     pub(crate) connection: Arc<Connection>,
+    /// Whether it asks for a WebSocket on its HTTP/2 stream (RFC 8441); its head says GET then, as
+    /// over HTTP/1.1.
+    pub(crate) extended_connect: bool,
     /// When its head was complete.
     pub(crate) began: Instant,
     /// What will be told of it.
@@ -96,6 +99,8 @@ pub(crate) struct Request {
     pub(crate) content: Option<Box<Content>>,
     /// Where the figures of a Kafka record go.
     pub(crate) topic_metrics: Option<Arc<metrics::Topic>>,
+    /// Where the figures of a WebSocket connection go.
+    pub(crate) websocket_metrics: Option<Arc<metrics::WebSocket>>,
     /// Counted as active on its route.
     pub(crate) active: Option<metrics::InFlight>,
 }

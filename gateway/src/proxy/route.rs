@@ -20,6 +20,9 @@ pub(super) fn route(
     down: &mut Downstream,
 ) -> Result<Arc<Route>, GatewayError> {
     let head = down.head();
+    if head.method == Method::CONNECT {
+        return Err(GatewayError::new(Code::MethodRefused));
+    }
     let path = routing::normalise(head.uri.path()).map_err(|refused| bad_path(&refused))?;
     if let std::borrow::Cow::Owned(path) = path {
         request.normal_path = Some(path);

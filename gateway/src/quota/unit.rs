@@ -24,11 +24,13 @@ pub enum Unit {
     Money,
     /// Bytes of Kafka records: key, value and headers.
     KafkaBytes,
+    /// Messages that callers send on WebSocket connections.
+    WebsocketMessages,
 }
 
 impl Unit {
     /// Every unit.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Requests,
         Self::ConcurrentRequests,
         Self::Tokens,
@@ -38,13 +40,17 @@ impl Unit {
         Self::ReasoningTokens,
         Self::Money,
         Self::KafkaBytes,
+        Self::WebsocketMessages,
     ];
 
     /// Whether how much a call uses of it depends on how many tokens it has.
     #[must_use]
     pub const fn depends_on_tokens(self) -> bool {
         match self {
-            Self::Requests | Self::ConcurrentRequests | Self::KafkaBytes => false,
+            Self::Requests
+            | Self::ConcurrentRequests
+            | Self::KafkaBytes
+            | Self::WebsocketMessages => false,
             Self::Tokens
             | Self::InputTokens
             | Self::OutputTokens
@@ -74,6 +80,7 @@ impl Unit {
             Self::ReasoningTokens => "reasoning_tokens",
             Self::Money => "money",
             Self::KafkaBytes => "kafka_bytes",
+            Self::WebsocketMessages => "websocket_messages",
         }
     }
 }

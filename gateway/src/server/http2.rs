@@ -35,6 +35,7 @@ pub(super) async fn serve(app: &App, connection: &Arc<Connection>, stream: Strea
     let allowance = connection::allowance(&listener.limits);
     let mut options = server::default_h2_options();
     options.max_concurrent_streams(listener.max_concurrent_streams);
+    options.enable_connect_protocol();
     options.max_header_list_size(u32::try_from(allowance.max_bytes).unwrap_or(u32::MAX));
     let stream: Stream = if read.is_empty() {
         stream

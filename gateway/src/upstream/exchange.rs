@@ -352,6 +352,16 @@ impl Exchange {
         Stop::Upstream(failure)
     }
 
+    /// Both ways of a connection that has left HTTP, for who moves its bytes by deadlines of its own.
+    pub(crate) fn ways(&mut self) -> (&mut Session, &mut Writer) {
+        (&mut self.session, &mut self.writer)
+    }
+
+    /// Holds a failure of a connection that has left HTTP against the endpoint.
+    pub(crate) fn broke(&mut self, request: &mut Request, failure: Failure) -> GatewayError {
+        self.failed(request, failure).into()
+    }
+
     /// Ends a call whose answer was read to its end, and keeps the connection if it can be used
     /// again.
     pub(crate) fn finish(self, request: &mut Request) {

@@ -31,6 +31,7 @@ use weir_telemetry::Code;
 use weir_telemetry::metrics;
 
 pub(crate) use balance::pick_weighted;
+pub(crate) use body::Writer;
 pub(crate) use call::{Answer, Body, Call, call};
 pub(crate) use exchange::{Exchange, Incoming, Stop};
 
@@ -120,6 +121,11 @@ impl Upstream {
     /// Whether names of header fields stay as HTTP/1 spelled them.
     pub(crate) fn preserves_header_case(&self) -> bool {
         self.definition.preserve_header_case
+    }
+
+    /// Whether HTTP/2 is spoken to it.
+    pub(crate) fn speaks_http2(&self) -> bool {
+        self.definition.protocol == config::Protocol::Http2
     }
 
     /// How it is called by who calls it in its own name: as its first endpoint.

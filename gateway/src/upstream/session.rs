@@ -31,6 +31,8 @@ pub(crate) enum Session {
     Http1(Box<Http1>, Handle, Broken),
     /// One stream among others.
     Http2(Box<Http2>),
+    /// A connection that has left HTTP, once nothing is left of what came with the head.
+    Tunnel(Handle),
 }
 
 impl Session {
@@ -72,6 +74,7 @@ impl Session {
                 };
                 (writer, length)
             }
+            Session::Tunnel(_) => return Err(left_http()),
             Session::Http2(session) => {
                 // HTTP/2 frames bodies by itself and refuses the field (RFC 9113, 8.2.2).
                 head.remove_header(&TRANSFER_ENCODING);
@@ -102,6 +105,7 @@ impl Session {
                     Error::explain(ErrorType::H2Error, "the response head went missing")
                 })
             }
+            Session::Tunnel(_) => Err(left_http()),
         }
     }
 
@@ -110,7 +114,23 @@ impl Session {
         match self {
             Session::Http1(session, _, broken) => gather(session, broken).await,
             Session::Http2(session) => session.read_response_body().await,
+            Session::Tunnel(handle) => match handle.read().await {
+                Ok(bytes) => Ok((!bytes.is_empty()).then_some(bytes)),
+                Err(error) => Error::e_because(ErrorType::ReadError, "reading a tunnel", error),
+            },
         }
+    }
+
+    /// As [`Session::read_chunk`], of a connection that has left HTTP: while nobody speaks on it, no
+    /// room is kept for what may come.
+    pub(crate) async fn read_tunnel(&mut self) -> Result<Option<Bytes>, BError> {
+        if let Session::Http1(session, handle, broken) = self {
+            match gather(session, broken).now_or_never() {
+                Some(read) => return read,
+                None => *self = Session::Tunnel(handle.clone()),
+            }
+        }
+        self.read_chunk().await
     }
 
     /// Whether the response has no more body.
@@ -118,6 +138,7 @@ impl Session {
         match self {
             Session::Http1(session, _, broken) => Ok(broken.is_none() && session.is_body_done()),
             Session::Http2(session) => session.check_response_end_or_error(),
+            Session::Tunnel(_) => Ok(false),
         }
     }
 
@@ -129,7 +150,7 @@ impl Session {
     /// Trailers, where the protocol carries them.
     pub(crate) async fn trailers(&mut self) -> Result<Option<HeaderMap>, BError> {
         match self {
-            Session::Http1(..) => Ok(None),
+            Session::Http1(..) | Session::Tunnel(_) => Ok(None),
             Session::Http2(session) => session.read_trailers().await,
         }
     }
@@ -137,7 +158,7 @@ impl Session {
     /// Whether anything of an answer has come.
     pub(crate) fn heard(&self) -> bool {
         match self {
-            Session::Http1(_, handle, _) => handle.heard(),
+            Session::Http1(_, handle, _) | Session::Tunnel(handle) => handle.heard(),
             // What has come of an HTTP/2 head is h2's secret until it is whole.
             Session::Http2(_) => false,
         }
@@ -149,7 +170,7 @@ impl Session {
             Session::Http1(session, handle, _) => session
                 .was_upgraded()
                 .then(|| Writer::tunnel(handle.clone())),
-            Session::Http2(_) => None,
+            Session::Http2(_) | Session::Tunnel(_) => None,
         }
     }
 
@@ -161,9 +182,14 @@ impl Session {
                 (session.will_keepalive() && session.is_body_done()).then_some(handle)
             }
             // The connection stays shared; dropping the session releases the stream.
-            Session::Http2(_) => None,
+            Session::Http2(_) | Session::Tunnel(_) => None,
         }
     }
+}
+
+/// Nothing of HTTP happens any more on a connection that has left it.
+fn left_http() -> BError {
+    Error::explain(ErrorType::InternalError, "the connection has left HTTP")
 }
 
 /// Reads the next piece of a body, and with it what more of it is there already: each piece costs

@@ -94,30 +94,25 @@ pub fn protocols<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Result<Vec<&
     Ok(names)
 }
 
-/// The extensions that are offered or agreed on, without `permessage-deflate`, as the value of one
-/// `Sec-WebSocket-Extensions`, and whether that was among them.
+/// What of the extensions that are offered or agreed on is `permessage-deflate`, as the value of one
+/// `Sec-WebSocket-Extensions`: frames of others would not be understood.
 ///
 /// # Errors
 /// [`Fault::List`] if they are none.
-pub fn without_deflate<'v>(
-    values: impl IntoIterator<Item = &'v [u8]>,
-) -> Result<(Option<String>, bool), Fault> {
+pub fn deflate<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Result<Option<String>, Fault> {
     let fault = Fault::List("Sec-WebSocket-Extensions");
-    let (mut others, mut deflate) = (Vec::new(), false);
-    for value in values {
-        for extension in elements(value) {
-            let text = str::from_utf8(extension).map_err(|_| fault)?.trim();
-            let name = text.split(';').next().unwrap_or_default().trim_end();
-            if !is_token(name.as_bytes()) {
-                return Err(fault);
-            }
-            match name.eq_ignore_ascii_case(DEFLATE) {
-                true => deflate = true,
-                false => others.push(text),
-            }
+    let mut found = Vec::new();
+    for extension in values.into_iter().flat_map(elements) {
+        let text = str::from_utf8(extension).map_err(|_| fault)?.trim();
+        let name = text.split(';').next().unwrap_or_default().trim_end();
+        if !is_token(name.as_bytes()) {
+            return Err(fault);
+        }
+        if name.eq_ignore_ascii_case(DEFLATE) {
+            found.push(text);
         }
     }
-    Ok(((!others.is_empty()).then(|| others.join(", ")), deflate))
+    Ok((!found.is_empty()).then(|| found.join(", ")))
 }
 
 /// The elements of a list; a comma in a quoted string parts none.
@@ -186,15 +181,21 @@ mod tests {
     }
 
     #[test]
-    fn compression_is_taken_out_of_the_extensions() {
-        let read = |value: &'static str| without_deflate([value.as_bytes()]);
+    fn compression_is_the_one_extension_that_is_understood() {
+        let read = |value: &'static str| deflate([value.as_bytes()]);
+        let offer = "permessage-deflate; client_max_window_bits, x-weir; note=\"a, \\\" b\", permessage-deflate";
         assert_eq!(
-            read("permessage-deflate; client_max_window_bits, x-weir; note=\"a, \\\" b\""),
-            Ok((Some("x-weir; note=\"a, \\\" b\"".to_owned()), true))
+            read(offer),
+            Ok(Some(
+                "permessage-deflate; client_max_window_bits, permessage-deflate".to_owned()
+            ))
         );
-        assert_eq!(read("Permessage-Deflate"), Ok((None, true)));
-        assert_eq!(read("x-weir"), Ok((Some("x-weir".to_owned()), false)));
-        assert_eq!(without_deflate([]), Ok((None, false)));
+        assert_eq!(
+            read("Permessage-Deflate"),
+            Ok(Some("Permessage-Deflate".to_owned()))
+        );
+        assert_eq!(read("x-weir"), Ok(None));
+        assert_eq!(deflate([]), Ok(None));
         for wrong in ["", "a,,b", "; a", "a b"] {
             assert_eq!(
                 read(wrong),

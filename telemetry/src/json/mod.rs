@@ -10,7 +10,9 @@ mod parts;
 
 use crate::record::{Record, Revision, split_port};
 use crate::timestamp::Rfc3339;
-use parts::{AttemptLine, KafkaLine, LlmLine, PolicyLine, QuotaLine, seconds, span_hex};
+use parts::{
+    AttemptLine, KafkaLine, LlmLine, PolicyLine, QuotaLine, WebSocketLine, seconds, span_hex,
+};
 use serde::Serialize;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -106,6 +108,9 @@ pub(crate) struct Line<'a> {
     #[serde(rename = "messaging")]
     #[serde(skip_serializing_if = "Option::is_none")]
     kafka: Option<KafkaLine<'a>>,
+    #[serde(rename = "weir.websocket")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    websocket: Option<WebSocketLine<'a>>,
 }
 
 impl<'a> Line<'a> {
@@ -148,6 +153,7 @@ impl<'a> Line<'a> {
             quotas: record.quotas.iter().map(QuotaLine::of).collect(),
             llm: record.llm.as_deref().map(LlmLine::of),
             kafka: record.kafka.as_deref().map(KafkaLine::of),
+            websocket: record.websocket.as_deref().map(WebSocketLine::of),
         }
     }
 }

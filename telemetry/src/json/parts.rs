@@ -1,6 +1,7 @@
 //! The nested objects of a record's JSON form: attempts, policies, quotas,
-//! model and Kafka record.
+//! model, Kafka record and WebSocket connection.
 
+use crate::record::websocket::{Closer, WebSocket};
 use crate::record::{Attempt, Kafka, Llm, PolicyRun, QuotaUse, Record, Target};
 use serde::{Serialize, Serializer};
 use std::time::Duration;
@@ -240,6 +241,43 @@ impl<'a> KafkaLine<'a> {
             offset: kafka.offset,
             bytes: kafka.bytes,
             duration: kafka.took,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct WebSocketLine<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subprotocol: Option<&'a str>,
+    compressed: bool,
+    #[serde(rename = "messages.received")]
+    received: u64,
+    #[serde(rename = "messages.received.size")]
+    received_bytes: u64,
+    #[serde(rename = "messages.sent")]
+    sent: u64,
+    #[serde(rename = "messages.sent.size")]
+    sent_bytes: u64,
+    #[serde(rename = "close.initiator")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closer: Option<&'static str>,
+    #[serde(rename = "close.code")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<u16>,
+}
+
+impl<'a> WebSocketLine<'a> {
+    pub(super) fn of(websocket: &'a WebSocket) -> Self {
+        let close = websocket.close.as_ref();
+        Self {
+            subprotocol: websocket.subprotocol.as_deref(),
+            compressed: websocket.compressed,
+            received: websocket.from_client.count,
+            received_bytes: websocket.from_client.bytes,
+            sent: websocket.from_upstream.count,
+            sent_bytes: websocket.from_upstream.bytes,
+            closer: close.map(|close| Closer::as_str(close.by)),
+            code: close.and_then(|close| close.code),
         }
     }
 }

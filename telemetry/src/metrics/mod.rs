@@ -23,6 +23,7 @@ pub mod store;
 mod target;
 mod topic;
 mod upstream;
+mod websocket;
 
 pub use answers::Answers;
 pub use guardrail::Findings;
@@ -35,6 +36,7 @@ pub use store::Store;
 pub use target::Target;
 pub use topic::Topic;
 pub use upstream::Upstream;
+pub use websocket::WebSocket;
 
 use crate::record::{Llm, Record};
 use cache::Cache;
@@ -97,6 +99,10 @@ struct Families {
     request_bytes: Counters,
     response_bytes: Counters,
     policy_duration: Histograms,
+    websocket_connections: Gauges,
+    websocket_duration: Histograms,
+    websocket_messages: Histograms,
+    websocket_closes: Counters,
     client_duration: Histograms,
     connect_duration: Histograms,
     first_byte_duration: Histograms,
@@ -191,6 +197,11 @@ impl Metrics {
     /// A route of a team; `policies` are the kinds in its chain.
     pub fn route(&self, route: &str, team: &str, policies: &[&'static str]) -> Arc<Route> {
         Arc::new(Route::resolve(&self.families, route, team, policies))
+    }
+
+    /// A route that WebSocket connections are made to.
+    pub fn websocket(&self, route: &str) -> Arc<WebSocket> {
+        Arc::new(WebSocket::resolve(&self.families, route))
     }
 
     /// An upstream.
@@ -331,6 +342,10 @@ impl Families {
             request_bytes: counters(&c::REQUEST_BODY_BYTES),
             response_bytes: counters(&c::RESPONSE_BODY_BYTES),
             policy_duration: histograms(&c::POLICY_DURATION),
+            websocket_connections: gauges(&c::WEBSOCKET_CONNECTIONS_ACTIVE),
+            websocket_duration: histograms(&c::WEBSOCKET_CONNECTION_DURATION),
+            websocket_messages: histograms(&c::WEBSOCKET_MESSAGE_SIZE),
+            websocket_closes: counters(&c::WEBSOCKET_CLOSES),
             client_duration: histograms(&c::HTTP_CLIENT_REQUEST_DURATION),
             connect_duration: histograms(&c::UPSTREAM_CONNECT_DURATION),
             first_byte_duration: histograms(&c::UPSTREAM_FIRST_BYTE_DURATION),

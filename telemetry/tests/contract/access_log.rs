@@ -98,6 +98,8 @@ fn a_line_is_json_with_the_documented_fields() {
         assert_eq!(line["gen_ai"][field], expected, "{field}");
     }
     assert_eq!(line["messaging"]["kafka.offset"], 1234);
+    assert_eq!(line["weir.websocket"]["close.initiator"], "gateway");
+    assert_eq!(line["weir.websocket"]["messages.received.size"], 70);
 }
 
 #[test]

@@ -44,13 +44,18 @@ fn exercise(metrics: &Metrics) -> (Standing, Target) {
     ];
     models[1].pace().chunk();
     let topic = metrics.topic("events", "usage");
+    let websocket = metrics.websocket("chat");
     let telemetry = telemetry(metrics);
     let handles = Handles {
         listener: &listener,
         route: Some(&route),
         models: &models,
         topic: Some(&topic),
+        websocket: Some(&websocket),
     };
+    drop(websocket.begin());
+    websocket.received(5);
+    websocket.sent(7);
     let record = sample::full();
     let upstream = metrics.upstream("openai");
     for attempt in &record.attempts {

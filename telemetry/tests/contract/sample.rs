@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use weir_telemetry::record::websocket::{Close, Closer, Messages, WebSocket};
 use weir_telemetry::record::{Kafka, Llm, PolicyRun, QuotaUse, Sampling, Target, Tokens};
 use weir_telemetry::trace::{Context, RequestId};
 use weir_telemetry::{Attempt, Code, Protocol, Record};
@@ -87,6 +88,21 @@ pub fn full() -> Record {
             offset: Some(1_234),
             bytes: 64,
             took: ms(4),
+        })),
+        websocket: Some(Box::new(WebSocket {
+            subprotocol: Some("mqtt".into()),
+            compressed: true,
+            from_client: Messages {
+                count: 2,
+                bytes: 70,
+            },
+            from_upstream: Messages { count: 1, bytes: 9 },
+            opened: ms(6),
+            close: Some(Close {
+                by: Closer::Gateway,
+                code: Some(1001),
+                at: ms(20),
+            }),
         })),
         ..plain()
     }

@@ -98,6 +98,9 @@ fn attributes_follow_the_conventions() {
         (2, "gen_ai.provider.name", "openai"),
         (2, "gen_ai.usage.input_tokens", "30"),
         (2, "gen_ai.usage.output_tokens", "12"),
+        (0, "weir.websocket.subprotocol", "mqtt"),
+        (0, "weir.websocket.messages.received", "2"),
+        (0, "weir.websocket.messages.sent.size", "9"),
         (3, "messaging.system", "kafka"),
         (3, "messaging.destination.name", "usage"),
         (3, "messaging.kafka.offset", "1234"),
@@ -110,6 +113,8 @@ fn attributes_follow_the_conventions() {
         .iter()
         .filter(|span| attribute(span, "gen_ai.usage.input_tokens").is_some());
     assert_eq!(bearers.count(), 1);
+    let events: Vec<_> = made[0].events.iter().map(|event| &*event.name).collect();
+    assert_eq!(events, ["websocket.open", "websocket.close"]);
     assert_eq!(made[1].name, "chat claude-opus-4-6");
     assert_eq!(made[2].name, "chat gpt-4o");
 }

@@ -119,7 +119,8 @@ pub(super) fn output_within(
         | Unit::ConcurrentRequests
         | Unit::InputTokens
         | Unit::CachedTokens
-        | Unit::KafkaBytes => None,
+        | Unit::KafkaBytes
+        | Unit::WebsocketMessages => None,
     }
 }
 

@@ -61,17 +61,7 @@ impl Origin {
 
 /// Checks `cors`.
 pub(in crate::config) fn check(cx: &mut Checker<'_>, at: &At, raw: &raw::Cors) -> Option<Config> {
-    let mut origins = Vec::new();
-    for (index, text) in raw.origins.iter().enumerate() {
-        match check_origin(text) {
-            Some(origin) => origins.push(origin),
-            None => cx.fault(
-                &at.key("origins").index(index),
-                format!("\"{text}\" is no origin"),
-                "write it as https://shop.example.com, https://*.example.com or *",
-            ),
-        }
-    }
+    let origins = check_origins(cx, &at.key("origins"), &raw.origins);
     if raw.credentials && origins.contains(&Origin::Any) {
         let hint = "name the origins, or leave `credentials` out";
         cx.fault(
@@ -108,6 +98,26 @@ pub(in crate::config) fn check(cx: &mut Checker<'_>, at: &At, raw: &raw::Cors) -
         credentials,
         max_age,
     })
+}
+
+/// Checks a list of origins.
+pub(in crate::config) fn check_origins(
+    cx: &mut Checker<'_>,
+    at: &At,
+    texts: &[String],
+) -> Vec<Origin> {
+    let mut origins = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        match check_origin(text) {
+            Some(origin) => origins.push(origin),
+            None => cx.fault(
+                &at.index(index),
+                format!("\"{text}\" is no origin"),
+                "write it as https://shop.example.com, https://*.example.com or *",
+            ),
+        }
+    }
+    origins
 }
 
 fn check_names(cx: &mut Checker<'_>, at: &At, texts: &[String]) -> Vec<HeaderName> {

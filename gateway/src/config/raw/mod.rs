@@ -24,6 +24,7 @@ pub mod quotas;
 pub mod routes;
 pub mod telemetry;
 pub mod upstreams;
+pub mod websocket;
 
 /// A whole configuration: one file, or the merge of a directory.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

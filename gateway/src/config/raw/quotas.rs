@@ -69,6 +69,8 @@ pub enum Unit {
     Money,
     /// Bytes of published records: key, value and headers.
     KafkaBytes,
+    /// Messages that callers send on WebSocket connections; each is charged as it comes.
+    WebsocketMessages,
 }
 
 /// How much may be used per window.

@@ -10,6 +10,7 @@ use super::llm::Llm;
 use super::policies::Policy;
 use super::prompt::Prompt;
 use super::upstreams::Endpoint;
+use super::websocket::Websocket;
 use crate::config::units::{Duration, Size};
 
 /// What is matched, which policies apply, and the one action taken.
@@ -42,6 +43,9 @@ pub struct Route {
     /// Action: has a model answer a prompt made of the request's own JSON.
     #[serde(default)]
     pub prompt: Option<Prompt>,
+    /// Action: passes WebSocket connections to an upstream, message by message.
+    #[serde(default)]
+    pub websocket: Option<Websocket>,
     /// Action: makes the request a Kafka record.
     #[serde(default)]
     pub publish: Option<Publish>,

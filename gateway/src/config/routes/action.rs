@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use super::destination::Destination;
 use super::llm::Llm;
 use super::prompt::Prompt;
+use super::websocket::Websocket;
 use crate::config::template::Template;
 
 /// What a route does with a request.
@@ -20,6 +21,8 @@ pub enum Action {
     Llm(Llm),
     /// Has a model answer a prompt.
     Prompt(Prompt),
+    /// Passes WebSocket connections to an upstream.
+    Websocket(Websocket),
     /// Makes it a Kafka record.
     Publish(Publish),
     /// Answers without asking anyone.
@@ -35,6 +38,7 @@ impl Action {
             Self::Forward(_) => "forward",
             Self::Llm(_) => "llm",
             Self::Prompt(_) => "prompt",
+            Self::Websocket(_) => "websocket",
             Self::Publish(_) => "publish",
             Self::Respond(_) => "respond",
             Self::Redirect(_) => "redirect",
@@ -46,7 +50,11 @@ impl Action {
         match self {
             Self::Llm(llm) => &llm.models,
             Self::Prompt(prompt) => std::slice::from_ref(&prompt.model),
-            Self::Forward(_) | Self::Publish(_) | Self::Respond(_) | Self::Redirect(_) => &[],
+            Self::Forward(_)
+            | Self::Websocket(_)
+            | Self::Publish(_)
+            | Self::Respond(_)
+            | Self::Redirect(_) => &[],
         }
     }
 }

@@ -9,6 +9,7 @@ use super::destination;
 use super::llm;
 use super::matches::Path;
 use super::prompt;
+use super::websocket;
 use crate::config::check::{At, Checker, Noun};
 use crate::config::kafka_clusters::is_topic;
 use crate::config::platform::Team;
@@ -45,6 +46,7 @@ fn given(raw: &raw::Route) -> Vec<&'static str> {
         ("forward", raw.forward.is_some()),
         ("llm", raw.llm.is_some()),
         ("prompt", raw.prompt.is_some()),
+        ("websocket", raw.websocket.is_some()),
         ("publish", raw.publish.is_some()),
         ("respond", raw.respond.is_some()),
         ("redirect", raw.redirect.is_some()),
@@ -84,7 +86,7 @@ pub(super) fn check(
         cx.fault(
             at,
             message,
-            "give exactly one of forward, llm, prompt, publish, respond and redirect",
+            "give exactly one of forward, llm, prompt, websocket, publish, respond and redirect",
         );
         return None;
     }
@@ -98,6 +100,10 @@ pub(super) fn check(
     }
     if let Some(prompt) = &raw.prompt {
         return prompt::check(cx, &at.key("prompt"), prompt, around).map(Action::Prompt);
+    }
+    if let Some(websocket) = &raw.websocket {
+        return websocket::check(cx, &at.key("websocket"), websocket, around)
+            .map(Action::Websocket);
     }
     if let Some(publish) = &raw.publish {
         return check_publish(cx, &at.key("publish"), publish, around).map(Action::Publish);

@@ -16,6 +16,7 @@ pub mod llm;
 pub mod matches;
 pub mod prompt;
 mod rules;
+pub mod websocket;
 
 pub(super) use rules::check_reachable;
 

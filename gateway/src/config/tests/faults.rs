@@ -36,11 +36,11 @@ fn a_route_has_exactly_one_action() {
         &[
             (
                 "routes: [{ name: a }]",
-                "routes[0]: the route has no action; give exactly one of forward, llm, prompt, publish, respond and redirect",
+                "routes[0]: the route has no action; give exactly one of forward, llm, prompt, websocket, publish, respond and redirect",
             ),
             (
                 "routes: [{ name: a, respond: {}, forward: { backends: [{ upstream: orders }] } }]",
-                "routes[0]: the route has 2 actions: forward, respond; give exactly one of forward, llm, prompt, publish, respond and redirect",
+                "routes[0]: the route has 2 actions: forward, respond; give exactly one of forward, llm, prompt, websocket, publish, respond and redirect",
             ),
             (
                 "routes: [{ name: a, forward: { backends: [{ upstream: orders, weight: 0 }] } }]",
@@ -48,6 +48,53 @@ fn a_route_has_exactly_one_action() {
             ),
         ],
     );
+}
+
+#[test]
+fn a_websocket_route_says_what_can_be_done() {
+    let route = |options: &str| {
+        format!(
+            "routes: [{{ name: a, websocket: {{ backends: [{{ upstream: orders }}], {options} }} }}]"
+        )
+    };
+    for (options, fault) in [
+        (
+            "schema: { type: object }",
+            "compression: what is compressed cannot be held against `schema`; write `compression: refuse`",
+        ),
+        (
+            "schema: { type: thing }, compression: refuse",
+            "schema: this is no JSON Schema: at /type: \"thing\" is not valid under any of the schemas listed in the 'anyOf' keyword; see json-schema.org; a schema refers to nothing beyond itself",
+        ),
+        (
+            "subprotocols: [\"a b\"]",
+            "subprotocols[0]: \"a b\" is no name of a subprotocol; write it as graphql-transport-ws",
+        ),
+        (
+            "origins: [shop]",
+            "origins[0]: \"shop\" is no origin; write it as https://shop.example.com, https://*.example.com or *",
+        ),
+        (
+            "max_message: 0",
+            "max_message: 0 lets nothing pass; give it more",
+        ),
+        ("idle: 0s", "idle: 0 lets nothing pass; give it more"),
+        (
+            "rate: { messages: 1, every: 0s }",
+            "rate.every: 0 is no time; write it as 1s",
+        ),
+        (
+            "ping: { timeout: 0s }",
+            "ping.timeout: nobody answers in no time; write it as 15s; `after: 0s` sends no pings",
+        ),
+    ] {
+        let expected = format!("routes[0].websocket.{fault}");
+        expect_after(UPSTREAM, &[(&route(options), &expected)]);
+    }
+    good(&format!(
+        "{UPSTREAM}{}",
+        route("ping: { after: 0s, timeout: 0s }")
+    ));
 }
 
 #[test]

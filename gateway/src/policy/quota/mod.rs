@@ -10,6 +10,7 @@ mod flow;
 mod refuse;
 mod settle;
 mod shift;
+mod spend;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -103,7 +104,9 @@ impl Quotas {
         headers: &HeaderMap,
         bound: Bound<'_>,
     ) -> Result<(), Refused> {
-        let (counting, reservation) = self.take(request, headers, bound, |_| true).await?;
+        // Messages are charged as they come: see `spend`.
+        let at_once = |quota: &Quota| quota.unit != Unit::WebsocketMessages;
+        let (counting, reservation) = self.take(request, headers, bound, at_once).await?;
         let closed = request.record.quotas.len();
         let series = note(request, &counting, &reservation);
         tell::tell(request, &counting, &reservation);

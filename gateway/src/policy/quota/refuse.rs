@@ -120,6 +120,7 @@ const fn noun(unit: Unit) -> &'static str {
         Unit::CachedTokens => " cached tokens",
         Unit::ReasoningTokens => " reasoning tokens",
         Unit::KafkaBytes => " bytes",
+        Unit::WebsocketMessages => " messages",
     }
 }
 

@@ -109,6 +109,7 @@ const fn unit(unit: Unit) -> Option<&'static str> {
         Unit::CachedTokens => Some("cached-tokens"),
         Unit::ReasoningTokens => Some("reasoning-tokens"),
         Unit::KafkaBytes => Some("record-bytes"),
+        Unit::WebsocketMessages => Some("websocket-messages"),
     }
 }
 

@@ -1,0 +1,146 @@
+//! `websocket`: connections of messages, passed to an upstream and judged on their way.
+//!
+//! [`handshake`] is the request and its answer, [`relay`] the connection that comes of it, [`way`]
+//! one of its two directions.
+
+mod caller;
+mod handshake;
+mod pulse;
+mod relay;
+mod way;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use weir_protocols::websocket::Allowed;
+use weir_telemetry::record::websocket as record;
+use weir_telemetry::{Code, metrics};
+
+use super::destination::Destination;
+use crate::config::routes::websocket::Websocket as Config;
+use crate::error::GatewayError;
+use crate::policy::quota::{self, Bound, Quotas};
+use crate::proxy::head::Length;
+use crate::proxy::{Downstream, Request, reply, respond};
+use crate::quota::Unit;
+use crate::upstream::{Answer, Body, Call, Exchange};
+use caller::Caller;
+use handshake::Agreed;
+use relay::Relay;
+use way::Way;
+
+/// The action.
+pub(crate) struct Websocket {
+    /// Where connections go.
+    pub(crate) to: Destination,
+    /// What the configuration says.
+    pub(crate) config: Config,
+    /// The route's figures.
+    pub(crate) metrics: Arc<metrics::WebSocket>,
+}
+
+impl Websocket {
+    /// Opens a connection to the upstream, and passes messages until it is closed.
+    pub(crate) async fn run(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+    ) -> Result<(), GatewayError> {
+        let asked = handshake::ask(&self.config, request, down)?;
+        let quotas = request.deferred_quotas.clone();
+        let quotas = quotas.filter(|quotas| quotas.count(Unit::WebsocketMessages));
+        quota::charge(request, &down.head().headers, Bound::default()).await?;
+        request.record.long_lived = true;
+        if !request.extended_connect {
+            // It has none, and that is to be known before the way up is told to stay open.
+            down.read_whole().await?;
+        }
+        let backend = self.to.pick();
+        let mut call = Call {
+            body: Body::Stream {
+                first: None,
+                last: false,
+                consumed: false,
+            },
+            hash_key: backend.hash_key(request, down),
+            deadline: Instant::now() + backend.upstream.timeouts.total,
+        };
+        let answer = self
+            .to
+            .call(backend, request, down, &mut call, Length::AsSaid, true)
+            .await?;
+        let Answer {
+            mut head,
+            mut exchange,
+        } = answer;
+        if !call.body.is_whole() {
+            let error = GatewayError::public(
+                Code::WebsocketHandshakeInvalid,
+                "Something was sent before the connection was open.",
+            );
+            exchange.abandon(request, &error);
+            return Err(error);
+        }
+        let agreed = match asked.agree(backend.upstream.speaks_http2(), &mut head) {
+            Ok(Some(agreed)) => agreed,
+            Ok(None) => {
+                let answer = Answer { head, exchange };
+                return respond::stream(request, down, answer, &mut call.body).await;
+            }
+            Err(error) => {
+                exchange.abandon(request, &error);
+                return Err(error);
+            }
+        };
+        if let Some(reply) = respond::head(request, down, head, false).await? {
+            return reply::send(request, down, reply).await;
+        }
+        match self
+            .connected(request, down, &mut exchange, (agreed, quotas))
+            .await
+        {
+            Ok(()) => {
+                exchange.finish(request);
+                Ok(())
+            }
+            Err(error) => {
+                exchange.abandon(request, &error);
+                Err(error)
+            }
+        }
+    }
+
+    async fn connected(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+        exchange: &mut Exchange,
+        (agreed, quotas): (Agreed, Option<Arc<Quotas>>),
+    ) -> Result<(), GatewayError> {
+        let config = &self.config;
+        let allowed = Allowed {
+            text: config.text,
+            binary: config.binary,
+            max_message: config.max_message,
+            compressed: agreed.compressed,
+        };
+        let up = Way::up(allowed, config.rate, config.schema.clone());
+        request.record.websocket = Some(Box::new(record::WebSocket {
+            subprotocol: agreed.subprotocol,
+            compressed: agreed.compressed,
+            opened: request.began.elapsed(),
+            ..record::WebSocket::default()
+        }));
+        request.websocket_metrics = Some(self.metrics.clone());
+        let caller = Caller::new(down)?;
+        let relay = Relay::new(
+            self,
+            request,
+            caller,
+            exchange,
+            quotas,
+            (up, Way::down(allowed)),
+        );
+        relay.run().await
+    }
+}

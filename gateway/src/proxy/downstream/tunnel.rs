@@ -1,0 +1,49 @@
+//! A caller's connection that has left HTTP: who takes it moves the bytes by itself.
+
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
+use weir_telemetry::Code;
+
+use super::{Answered, Downstream};
+use crate::error::GatewayError;
+use crate::wire::Handle;
+
+/// The most that a caller may have sent before it was told that it may, in bytes.
+const MOST_EARLY: usize = 64 << 10;
+
+impl Downstream {
+    /// What is below a session that has left HTTP, and what that had read of it already. None over
+    /// HTTP/2, where a stream of the connection is all there is to take.
+    ///
+    /// Who takes it tells of the bytes it moves with [`passed`](Self::passed), and of the end with
+    /// [`over`](Self::over).
+    pub(crate) fn leave_http(&mut self) -> Result<Option<(Handle, Bytes)>, GatewayError> {
+        let Some(wire) = self.wire.clone() else {
+            return Ok(None);
+        };
+        let mut early = BytesMut::new();
+        while let Some(read) = self.read_session().now_or_never() {
+            match read? {
+                Some(chunk) if early.len() < MOST_EARLY => early.extend_from_slice(&chunk),
+                Some(_) => {
+                    let error = GatewayError::new(Code::RequestBodyMalformed)
+                        .source("much was sent before the connection was granted");
+                    return Err(error);
+                }
+                None => break,
+            }
+        }
+        Ok(Some((wire, early.freeze())))
+    }
+
+    /// So many bytes of a tunnel passed.
+    pub(crate) fn passed(&mut self, received: u64, sent: u64) {
+        self.received += received;
+        self.sent += sent;
+    }
+
+    /// A tunnel came to an end that both sides know of.
+    pub(crate) fn over(&mut self) {
+        self.answered = Answered::Whole;
+    }
+}
