@@ -76,12 +76,14 @@ impl Chain {
         Ok(None)
     }
 
-    /// The way back to the caller; `Some` if a policy answers instead.
+    /// The way back to the caller; `Some` if a policy answers instead. `follows` says whether the
+    /// head is followed by a body that filters see.
     pub(crate) async fn after(
         &self,
         request: &mut Request,
         down: &mut Downstream,
         head: &mut ResponseHeader,
+        follows: bool,
     ) -> Result<Option<Reply>, GatewayError> {
         let mut begun = Instant::now();
         for (i, link) in self.0.iter().enumerate().rev() {
@@ -90,6 +92,7 @@ impl Chain {
                     request,
                     request_head: down.head(),
                     head,
+                    follows,
                 };
                 link.policy.on_response(&mut cx).await
             };

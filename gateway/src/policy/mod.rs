@@ -5,6 +5,7 @@
 //! socket, an upstream or another policy.
 
 pub(crate) mod chain;
+mod compression;
 mod cors;
 mod external_guard;
 mod headers;
@@ -39,8 +40,12 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Vec<Link> {
         let kind = attached.config.kind();
         // All the quotas a request falls under are taken together or not at all, whoever wrote
         // them: they are one link.
-        let taken = matches!(attached.config, PolicyConfig::Quota(_))
-            && links.iter().any(|link| link.kind == kind);
+        // And nothing is compressed twice: what is enforced comes first, and stands.
+        let once = matches!(
+            attached.config,
+            PolicyConfig::Quota(_) | PolicyConfig::Compression(_)
+        );
+        let taken = once && links.iter().any(|link| link.kind == kind);
         if !taken {
             links.push(Link {
                 kind,
@@ -56,6 +61,7 @@ fn one(config: &PolicyConfig, route: &Route, parts: &Parts<'_>) -> Arc<dyn Polic
     let findings =
         |rule: &str, direction: &str| parts.metrics.findings(&route.name, kind, rule, direction);
     match config.clone() {
+        PolicyConfig::Compression(config) => Arc::new(compression::Compression(config)),
         PolicyConfig::Cors(config) => Arc::new(cors::Cors::new(config)),
         PolicyConfig::Headers(config) => Arc::new(headers::Headers(config)),
         PolicyConfig::IpRestriction(config) => Arc::new(ip_restriction::IpRestriction(config)),
@@ -106,28 +112,18 @@ pub(crate) struct RequestCx<'a> {
 /// What a policy sees and may change before the answer's head is sent.
 pub(crate) struct ResponseCx<'a> {
     /// The request's context.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for body filters and hooks of policies to come")
-    )]
     pub(crate) request: &'a mut Request,
     /// The request's head, as it was left.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for body filters and hooks of policies to come")
-    )]
     pub(crate) request_head: &'a RequestHeader,
     /// The answer's head.
     pub(crate) head: &'a mut ResponseHeader,
+    /// Whether a body follows that filters see.
+    pub(crate) follows: bool,
 }
 
 /// What a policy knows when it decides whether to filter a body.
 pub(crate) struct FilterCx<'a> {
     /// The request's context.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for body filters and hooks of policies to come")
-    )]
     pub(crate) request: &'a Request,
     /// The request's head.
     #[cfg_attr(
@@ -174,6 +170,11 @@ pub(crate) trait Policy: Send + Sync {
 pub(crate) trait Filter: Send {
     /// One unit in, any number out.
     fn unit(&mut self, unit: Unit, out: &mut Units) -> Result<(), GatewayError>;
+
+    /// Nothing more is there to come at once: what can go out without it goes.
+    fn flush(&mut self, _out: &mut Units) -> Result<(), GatewayError> {
+        Ok(())
+    }
 
     /// The body is over; what was held back goes out.
     fn end(&mut self, _out: &mut Units) -> Result<(), GatewayError> {

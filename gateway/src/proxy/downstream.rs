@@ -18,6 +18,7 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use weir_telemetry::Code;
 
 use super::filters::Filters;
+use super::head;
 use super::waiting::waiting;
 use crate::error::GatewayError;
 use crate::policy::Unit;
@@ -58,6 +59,8 @@ pub(crate) struct Downstream {
     wire: Option<Handle>,
     /// Something was written that may not have been sent.
     unsent: bool,
+    /// Filters were given something that they may not have given out.
+    held: bool,
     inbound: Inbound,
     answered: Answered,
     continue_due: bool,
@@ -87,6 +90,7 @@ impl Downstream {
             session,
             wire,
             unsent: false,
+            held: false,
             inbound: Inbound::Body,
             answered: Answered::Nothing,
             continue_due,
@@ -368,12 +372,14 @@ impl Downstream {
 
     /// Sends a piece of the body.
     pub(crate) async fn write_chunk(&mut self, chunk: Bytes) -> Result<(), GatewayError> {
+        self.held = !self.response_filters.is_empty();
         let chunk = self.response_filters.pass(chunk)?;
         self.send(chunk).await
     }
 
     /// Sends a whole server-sent event, which filters see as one.
     pub(crate) async fn write_event(&mut self, event: Bytes) -> Result<(), GatewayError> {
+        self.held = !self.response_filters.is_empty();
         let event = self.response_filters.run_one(Unit::Event(event))?;
         self.send(event).await
     }
@@ -381,6 +387,7 @@ impl Downstream {
     /// Sends a piece of an answer of the gateway's own, which filters do not see.
     pub(crate) async fn write_own(&mut self, chunk: Bytes) -> Result<(), GatewayError> {
         self.response_filters = Filters::default();
+        self.held = false;
         self.send(chunk).await
     }
 
@@ -392,6 +399,14 @@ impl Downstream {
         if self.left {
             return Ok(());
         }
+        self.held = false;
+        let filtered = !self.response_filters.is_empty();
+        let trailers = trailers.map(|mut trailers| {
+            if filtered {
+                head::undigested(&mut trailers);
+            }
+            trailers
+        });
         if let Some(last) = self.response_filters.end()? {
             self.send(last).await?;
         }
@@ -417,12 +432,16 @@ impl Downstream {
 
     /// Whether the caller may not have got all that was written.
     pub(crate) fn unsent(&self) -> bool {
-        self.unsent && self.wire.is_some()
+        self.held || (self.unsent && self.wire.is_some())
     }
 
-    /// Sends what was written. Where the length of an answer is known, a session sends when it is
+    /// Sends what was written, and what filters can give of it. Where the length of an answer is known, a session sends when it is
     /// complete, and whoever has to wait for more must not let the caller wait for what is there.
     pub(crate) async fn flush(&mut self) -> Result<(), GatewayError> {
+        if std::mem::take(&mut self.held) && !self.left {
+            let rest = self.response_filters.flush()?;
+            self.send(rest).await?;
+        }
         self.unsent = false;
         let Some(wire) = self.wire.as_ref().filter(|_| !self.left) else {
             return Ok(());

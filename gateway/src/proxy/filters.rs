@@ -37,6 +37,17 @@ impl Filters {
         self.run(0, units)
     }
 
+    /// Asks the filters for what they can give without seeing more.
+    pub(crate) fn flush(&mut self) -> Result<Bytes, GatewayError> {
+        let mut rest = Units::default();
+        for i in 0..self.0.len() {
+            let mut units = Units::default();
+            self.0[i].flush(&mut units)?;
+            rest.push(Unit::Bytes(self.run(i + 1, units)?));
+        }
+        Ok(rest.into_bytes())
+    }
+
     /// Tells the filters that the body is over; what they held back comes out.
     pub(crate) fn end(&mut self) -> Result<Option<Bytes>, GatewayError> {
         let mut rest = BytesMut::new();

@@ -369,6 +369,21 @@ pub(crate) fn strip_answer(head: &mut ResponseHeader) {
     }
 }
 
+/// Digests of a body's bytes (RFC 9530, and what came before): a filter makes other bytes of it.
+pub(crate) static DIGESTS: [HeaderName; 4] = [
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-md5"),
+];
+
+/// Takes out what is said of a body's bytes, which are not those any more.
+pub(crate) fn undigested(fields: &mut HeaderMap) {
+    for name in &DIGESTS {
+        fields.remove(name);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -94,6 +94,7 @@ pub(crate) fn identify(
         price: None,
         usage: None,
         answer_headers: Vec::new(),
+        compressor: None,
         upstream_metrics: Vec::new(),
         model_metrics: Vec::new(),
         pace: None,

@@ -65,7 +65,7 @@ pub(crate) async fn answer(
 ) -> Result<(), GatewayError> {
     let mut head = head_of(&reply)?;
     if let Some(route) = request.route.clone()
-        && let Some(instead) = route.chain.after(request, down, &mut head).await?
+        && let Some(instead) = route.chain.after(request, down, &mut head, false).await?
     {
         return send(request, down, instead).await;
     }

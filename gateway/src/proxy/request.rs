@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue};
 use weir_telemetry::record::Record;
 use weir_telemetry::{Content, metrics};
 
+use crate::config::policies::compression::Encoder;
 use crate::gateway::Gateway;
 use crate::policy::quota::{Held, Quotas, Usage};
 use crate::price::Price;
@@ -89,6 +90,8 @@ pub(crate) struct Request {
     pub(crate) usage: Option<Usage>,
     /// Header fields for whatever answer goes out, an error's included.
     pub(crate) answer_headers: Vec<(HeaderName, HeaderValue)>,
+    /// What its answer is compressed with.
+    pub(crate) compressor: Option<Encoder>,
     /// One for each attempt in the record.
     pub(crate) upstream_metrics: Vec<Arc<metrics::Upstream>>,
     /// Where the figures of a model call go: one for each target that was asked.

@@ -22,7 +22,10 @@ pub(crate) async fn head(
 ) -> Result<Option<Reply>, GatewayError> {
     head::strip_answer(&mut answer);
     if let Some(route) = request.route.clone()
-        && let Some(reply) = route.chain.after(request, down, &mut answer).await?
+        && let Some(reply) = route
+            .chain
+            .after(request, down, &mut answer, !bodiless)
+            .await?
     {
         return Ok(Some(reply));
     }

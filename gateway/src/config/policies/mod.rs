@@ -9,6 +9,7 @@ use super::raw::policies as raw;
 use super::raw::routes::Route;
 use crate::quota::By;
 
+pub mod compression;
 pub mod cors;
 pub mod external_guard;
 pub mod headers;
@@ -24,6 +25,8 @@ pub mod request_size;
 /// When in a request's way a policy runs. The order here is the order there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
+    /// What the caller gets last, after everything that changes an answer.
+    Encode,
     /// What browsers ask before they send credentials.
     Preflight,
     /// Who calls.
@@ -43,6 +46,8 @@ pub enum Stage {
 /// One policy, ready to be built.
 #[derive(Debug, Clone)]
 pub enum PolicyConfig {
+    /// `compression`.
+    Compression(compression::Config),
     /// `cors`.
     Cors(cors::Config),
     /// `headers`.
@@ -69,6 +74,7 @@ impl PolicyConfig {
     /// The word after `kind:`.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Compression(_) => "compression",
             Self::Cors(_) => "cors",
             Self::Headers(_) => "headers",
             Self::IpRestriction(_) => "ip_restriction",
@@ -85,6 +91,7 @@ impl PolicyConfig {
     /// When it runs.
     pub fn stage(&self) -> Stage {
         match self {
+            Self::Compression(_) => Stage::Encode,
             Self::Cors(_) => Stage::Preflight,
             Self::KeyAuth(_) => Stage::Authenticate,
             Self::IpRestriction(_) => Stage::Authorize,
@@ -168,6 +175,9 @@ fn check_one(
     groups: &[Arc<str>],
 ) -> Option<PolicyConfig> {
     Some(match raw {
+        raw::Policy::Compression(raw) => {
+            PolicyConfig::Compression(compression::check(cx, at, raw)?)
+        }
         raw::Policy::Cors(raw) => PolicyConfig::Cors(cors::check(cx, at, raw)?),
         raw::Policy::Headers(raw) => PolicyConfig::Headers(headers::check(cx, at, raw)?),
         raw::Policy::IpRestriction(raw) => {
@@ -220,6 +230,7 @@ pub(super) fn effective(
         };
         let config = match policy {
             PolicyConfig::Quota(quota) => around.quota(cx, at, quota, &everywhere.quotas),
+            PolicyConfig::Compression(_) => around.compression(cx, at, policy),
             other if other.minds_speech() => around.speech(cx, at, other),
             other => Some((*other).clone()),
         };
@@ -269,6 +280,9 @@ fn ordered<'a>(
 /// What to do about a policy that needs what only a model's call has.
 const MODELS_ONLY: &str = "use it on llm and prompt routes";
 
+/// The actions that pass on what an upstream answers, as it comes.
+const COMPRESSED: &[&str] = &["forward"];
+
 /// What a policy on a route is judged by.
 struct Around {
     authenticated: bool,
@@ -295,6 +309,30 @@ impl Around {
         };
         if self.from == Provenance::Route {
             cx.fault(at, message, MODELS_ONLY);
+        }
+        None
+    }
+
+    /// Compression of what an upstream answers: left out where every route has it and this one
+    /// writes its answers itself.
+    fn compression(
+        &self,
+        cx: &mut Checker<'_>,
+        at: &At,
+        config: &PolicyConfig,
+    ) -> Option<PolicyConfig> {
+        if self
+            .action
+            .is_none_or(|action| COMPRESSED.contains(&action))
+        {
+            return Some(config.clone());
+        }
+        if self.from == Provenance::Route {
+            cx.fault(
+                at,
+                "compression is for answers that are passed on, and this route writes its own",
+                format!("use it on {} routes", either(COMPRESSED, "and")),
+            );
         }
         None
     }

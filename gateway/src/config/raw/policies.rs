@@ -35,6 +35,8 @@ pub enum Policy {
     RequestSize(RequestSize),
     /// Sets, adds and removes header fields.
     Headers(Headers),
+    /// Compresses answers for callers who accept that.
+    Compression(Compression),
     /// Adds messages to prompts.
     Prompt(Prompt),
     /// Lets prompts and answers pass by what they say and how long they are.
@@ -187,4 +189,92 @@ pub struct HeaderEdits {
     pub add: BTreeMap<String, String>,
     /// Fields removed.
     pub remove: Vec<String>,
+}
+
+/// `compression`: compresses answers of upstreams for callers who accept that (RFC 9110, 8.4).
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Compression {
+    /// The encodings offered. Which one is used is the caller's to say; among those it likes
+    /// alike, the first one here.
+    #[schemars(length(min = 1))]
+    pub encodings: Vec<Encoding>,
+    /// Answers that are known to be shorter stay as they are.
+    pub min_length: Size,
+    /// The media types that are compressed: `application/json`, `text/*`, `*/*`, or `+json` for
+    /// all whose name ends like that.
+    #[schemars(length(min = 1))]
+    pub types: Vec<String>,
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Self {
+            encodings: vec![
+                Encoding::Zstd { level: 3 },
+                Encoding::Br { level: 4 },
+                Encoding::Gzip { level: 6 },
+            ],
+            min_length: Size(1 << 10),
+            types: TYPES.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// What is usually text, and is not compressed already.
+const TYPES: [&str; 13] = [
+    "text/*",
+    "+json",
+    "+xml",
+    "+yaml",
+    "application/json",
+    "application/x-ndjson",
+    "application/jsonl",
+    "application/xml",
+    "application/yaml",
+    "application/javascript",
+    "application/wasm",
+    "font/ttf",
+    "font/otf",
+];
+
+/// An encoding, and how hard it tries.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Encoding {
+    /// Zstandard (RFC 8878), in a window of 128 KiB.
+    Zstd {
+        /// From 1, the fastest, to 6; 3, if not said.
+        #[serde(default = "Encoding::zstd")]
+        #[schemars(range(min = 1, max = 6))]
+        level: u32,
+    },
+    /// Brotli (RFC 7932), in a window of 128 KiB.
+    Br {
+        /// From 0, the fastest, to 6; 4, if not said.
+        #[serde(default = "Encoding::br")]
+        #[schemars(range(min = 0, max = 6))]
+        level: u32,
+    },
+    /// Gzip (RFC 1952).
+    Gzip {
+        /// From 1, the fastest, to 9; 6, if not said.
+        #[serde(default = "Encoding::gzip")]
+        #[schemars(range(min = 1, max = 9))]
+        level: u32,
+    },
+}
+
+impl Encoding {
+    const fn zstd() -> u32 {
+        3
+    }
+
+    const fn br() -> u32 {
+        4
+    }
+
+    const fn gzip() -> u32 {
+        6
+    }
 }

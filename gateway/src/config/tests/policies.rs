@@ -94,8 +94,52 @@ fn policies_that_cannot_work_are_refused() {
             "{ kind: request_size, max: 1MiB }, { kind: request_size, max: 2MiB }",
             "policies.enforced[1]: request_size is already given at policies.enforced[0]; put both into one",
         ),
+        (
+            "{ kind: compression, encodings: [] }",
+            "policies.enforced[0].encodings: this list is empty; give at least one entry",
+        ),
+        (
+            "{ kind: compression, encodings: [{ kind: br, level: 11 }] }",
+            "policies.enforced[0].encodings[0].level: 11 is too large; the most is 6",
+        ),
+        (
+            "{ kind: compression, encodings: [{ kind: gzip }, { kind: gzip, level: 9 }] }",
+            "policies.enforced[0].encodings[1]: gzip is given before; give each encoding once",
+        ),
+        (
+            "{ kind: compression, types: [json] }",
+            "policies.enforced[0].types[0]: \"json\" is no media type; write it as application/json, text/*, +json or */*",
+        ),
+        (
+            "{ kind: compression, types: [] }",
+            "policies.enforced[0].types: this list is empty; give at least one entry",
+        ),
     ];
     for (policy, line) in table {
         assert_eq!(one(policy), [line], "{policy}");
     }
+}
+
+#[test]
+fn compression_is_for_what_upstreams_answer() {
+    let route = |policies: &str, action: &str| {
+        format!(
+            "upstreams: [{{ name: u, endpoints: [{{ address: 127.0.0.1:1 }}] }}]
+{policies}
+routes: [{{ name: a, {action} }}]
+"
+        )
+    };
+    let default = "policies: { default: [{ kind: compression }] }";
+    let forwarded = good(&route(default, "forward: { backends: [{ upstream: u }] }"));
+    let first = &forwarded.config.routes[0].policies[0];
+    assert_eq!((first.config.kind(), first.from), ("compression", Default));
+    let own = good(&route(default, "respond: {}"));
+    assert!(own.config.routes[0].policies.is_empty());
+    assert_eq!(
+        faults(&route("", "policies: [{ kind: compression }], respond: {}")),
+        [
+            "routes[0].policies[0]: compression is for answers that are passed on, and this route writes its own; use it on forward routes"
+        ]
+    );
 }

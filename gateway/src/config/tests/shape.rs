@@ -74,7 +74,7 @@ fn the_variant_that_was_meant_is_judged() {
         ),
         (
             "policies: { enforced: [{ max: 1MiB }] }",
-            "policies.enforced[0]: \"kind\" is missing; add `kind:` and one of key_auth, quota, cors, ip_restriction, request_size, headers, prompt, prompt_guard, pii or external_guard",
+            "policies.enforced[0]: \"kind\" is missing; add `kind:` and one of key_auth, quota, cors, ip_restriction, request_size, headers, compression, prompt, prompt_guard, pii or external_guard",
         ),
         (
             "policies: { enforced: [{ kind: request_size, max: 1MiB, min: 1 }] }",
