@@ -88,6 +88,8 @@ codes! {
         "The request's head did not arrive in time.";
     HttpVersionUnsupported "http_version_unsupported" 505 Client false "http_request_error"
         "The listener does not speak this version of HTTP.";
+    ExpectationFailed "expectation_failed" 417 Client false "http_request_error"
+        "The request expects something that the gateway cannot meet.";
     MethodRefused "method_refused" 405 Client false "http_request_denied"
         "The gateway does not serve this method on any route.";
     RequestBodyMalformed "request_body_malformed" 400 Client false "http_request_error"

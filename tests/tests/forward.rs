@@ -297,7 +297,8 @@ async fn a_caller_who_expects_it_is_told_to_continue_and_the_connection_is_kept(
         connection.send("abc").await.unwrap();
         assert_eq!(connection.response().await.json()["body"], "abc");
     }
-    assert_eq!(upstream.requests()[0].header("expect"), None);
+    let expectation = upstream.requests()[0].header("expect").map(str::to_owned);
+    assert_eq!(expectation.as_deref(), Some("100-continue"));
 }
 
 #[tokio::test]

@@ -52,6 +52,16 @@ pub(crate) struct Destination {
     turn: AtomicUsize,
 }
 
+/// What goes upstream of what its caller asks of us, besides the request.
+pub(crate) struct Sending {
+    /// How long the body is.
+    pub(crate) length: Length,
+    /// Whether the caller's wish to leave HTTP is passed on.
+    pub(crate) upgrade: bool,
+    /// Whether its wish to be told before it sends the body is.
+    pub(crate) expect: bool,
+}
+
 impl Destination {
     /// Makes one ready from what the configuration says.
     pub(crate) fn build(said: &config::Destination, parts: &Parts<'_>) -> Result<Self, String> {
@@ -78,16 +88,18 @@ impl Destination {
         &self.backends[index.expect("`check` wants a backend with a weight")]
     }
 
-    /// Sends the request, as the policies left it, to a backend; `upgrade` passes on the caller's
-    /// wish to leave HTTP.
+    /// Sends the request, as the policies left it, to a backend.
     pub(crate) async fn call(
         &self,
         backend: &Backend,
         request: &mut Request,
         down: &mut Downstream,
         call: &mut Call,
-        length: Length,
-        upgrade: bool,
+        Sending {
+            length,
+            upgrade,
+            expect,
+        }: Sending,
     ) -> Result<Answer, GatewayError> {
         let path = self.target(request, down);
         // HTTP/1.0 callers need not name a host; HTTP/1.1 and HTTP/2 upstreams want one.
@@ -101,6 +113,7 @@ impl Destination {
             host: self.host.as_ref().or(upstream_name.as_ref()),
             upgrade,
             length,
+            expect,
         };
         let as_spelled = backend.upstream.preserves_header_case();
         upstream::call(

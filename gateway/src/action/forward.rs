@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use http::header::CONTENT_LENGTH;
 
-use super::destination::Destination;
+use super::destination::{Destination, Sending};
 use crate::error::GatewayError;
 use crate::proxy::head::{self, Length};
 use crate::proxy::{Downstream, Request, respond};
@@ -40,14 +40,28 @@ impl Forward {
             Body::Stream { .. } if !said => Length::Unknown,
             _ => Length::AsSaid,
         };
+        // Where something of the body is here already, nobody waits to be asked for it.
+        let asks = matches!(
+            body,
+            Body::Stream {
+                first: None,
+                last: false,
+                ..
+            }
+        );
         let mut call = Call {
             body,
             hash_key,
             deadline,
         };
+        let sending = Sending {
+            length,
+            upgrade,
+            expect: asks && down.continue_due(),
+        };
         let answer = self
             .to
-            .call(backend, request, down, &mut call, length, upgrade)
+            .call(backend, request, down, &mut call, sending)
             .await?;
         respond::stream(request, down, answer, &mut call.body).await
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, StatusCode, Version};
 use pingora_core::protocols::http::ServerSession;
 use pingora_error::{BError, ErrorType};
@@ -81,11 +81,9 @@ pub(crate) struct Downstream {
 impl Downstream {
     /// Takes over a session whose head was read, and the wire it writes to.
     pub(crate) fn new(session: ServerSession, wire: Option<Handle>) -> Self {
-        let continue_due = session
-            .req_header()
-            .headers
-            .get(EXPECT)
-            .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        // On HTTP/2 Pingora cannot say it, and callers do not wait for long.
+        let continue_due =
+            !session.is_http2() && head::expects_continue(session.req_header()).unwrap_or(false);
         Downstream {
             session,
             wire,
@@ -166,6 +164,11 @@ impl Downstream {
             Inbound::Last | Inbound::End | Inbound::Lost => false,
             Inbound::Over => true,
         }
+    }
+
+    /// Whether the caller is still to be told to send its body: reading tells it.
+    pub(crate) const fn continue_due(&self) -> bool {
+        self.continue_due
     }
 
     /// What has already arrived of the body, without waiting for more.
@@ -282,8 +285,11 @@ impl Downstream {
     async fn send_continue(&mut self) -> Result<(), GatewayError> {
         if std::mem::take(&mut self.continue_due) && self.answered == Answered::Nothing {
             let kept = self.kept();
+            // Pingora's own way to say it says nothing once another interim head is out.
+            let head = ResponseHeader::build_no_case(StatusCode::CONTINUE, Some(0))
+                .map_err(|e| GatewayError::new(Code::InternalError).source(e))?;
             self.session
-                .write_continue_response()
+                .write_response_header(Box::new(head))
                 .await
                 .map_err(|e| client_fault(&e))?;
             self.keep(kept);
@@ -312,7 +318,7 @@ impl Downstream {
         head: Box<ResponseHeader>,
     ) -> Result<(), GatewayError> {
         let carried = !self.session.is_http2() && self.head().version == Version::HTTP_11;
-        // 100 was ours to send: the expectation is not passed on.
+        // Who reads the body says it.
         if !carried || head.status == StatusCode::CONTINUE {
             return Ok(());
         }

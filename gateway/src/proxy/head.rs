@@ -7,9 +7,11 @@ use http::header::{
 use http::request::Parts;
 use http::{Method, Uri, Version, response};
 use pingora_http::{RequestHeader, ResponseHeader};
+use weir_telemetry::Code;
 
 use super::identify::{REQUEST_ID, WEIR_CONSUMER, WEIR_TEAM};
 use super::request::Request;
+use crate::error::GatewayError;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -29,6 +31,8 @@ pub(crate) struct Target<'a> {
     pub(crate) upgrade: bool,
     /// How long the body is that goes with it.
     pub(crate) length: Length,
+    /// Whether the endpoint is to say that it wants the body before it comes.
+    pub(crate) expect: bool,
 }
 
 /// What is known of the length of a body before it is sent.
@@ -62,6 +66,33 @@ pub(crate) fn extend_connect(head: &mut RequestHeader) {
     head.set_method(Method::CONNECT);
     head.extensions_mut()
         .insert(h2::ext::Protocol::from_static("websocket"));
+}
+
+/// Whether the caller waits for a 100 before it sends its body. Nothing else can be expected of us
+/// (RFC 9110, 10.1.1).
+pub(crate) fn expects_continue(head: &RequestHeader) -> Result<bool, GatewayError> {
+    // HTTP/1.0 has neither the field nor the answer.
+    if head.version == Version::HTTP_10 {
+        return Ok(false);
+    }
+    let mut expects = false;
+    for value in head.headers.get_all(EXPECT) {
+        for expectation in value.as_bytes().split(|b| *b == b',') {
+            let expectation = expectation.trim_ascii();
+            if expectation.eq_ignore_ascii_case(b"100-continue") {
+                expects = true;
+            } else if !expectation.is_empty() {
+                return Err(GatewayError::public(
+                    Code::ExpectationFailed,
+                    format!(
+                        "Expect says {:?}; only 100-continue can be met here.",
+                        String::from_utf8_lossy(expectation)
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(expects)
 }
 
 /// How many fields are usually added to a head; room is made for them at once.
@@ -120,6 +151,9 @@ fn made<H: Making>(
     if let Some(protocol) = upgrade {
         out.put(CONNECTION, HeaderValue::from_static("upgrade"));
         out.put(UPGRADE, protocol);
+    }
+    if target.expect {
+        out.put(EXPECT, HeaderValue::from_static("100-continue"));
     }
     if head.version == Version::HTTP_2 {
         join_cookies(&mut out, head);

@@ -97,6 +97,7 @@ pub(crate) async fn serve(
 /// The way itself: every `?` ends in [`reply::fail`].
 async fn handle(request: &mut Request, down: &mut Downstream) -> Result<(), GatewayError> {
     let route = route::route(request, down)?;
+    head::expects_continue(down.head())?;
     if let Some(reply) = route.chain.before(request, down).await? {
         return reply::send(request, down, reply).await;
     }

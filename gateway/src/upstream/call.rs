@@ -171,6 +171,7 @@ async fn attempt(
     note_connection(request, &facts, now);
 
     let (first, last) = call.body.opening();
+    let asked = session.will_ask(&head);
     let sent = {
         // Pinned here, because a future is copied wherever it is moved to.
         let sending = pin!(session.send(head, first, last));
@@ -203,6 +204,9 @@ async fn attempt(
         request,
         call.deadline,
     );
+    if asked {
+        exchange.hold();
+    }
     loop {
         match exchange.next(request, down, &mut call.body).await? {
             Incoming::Head(head) => {

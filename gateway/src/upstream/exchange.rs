@@ -5,7 +5,7 @@
 //! is named once, here.
 
 use std::pin::pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -71,8 +71,14 @@ pub(crate) struct Exchange {
     clock: Clock,
     sent: Instant,
     head: Option<Instant>,
+    /// Until when the body is held back, unless the endpoint asks for it before.
+    held: Option<Instant>,
     ended: bool,
 }
+
+/// An endpoint that does not know of 100 waits for the body, as its caller for the 100: after this
+/// it gets it unasked (RFC 9110, 10.1.1).
+const UNASKED: Duration = Duration::from_secs(1);
 
 enum Event {
     Upstream(Result<Incoming, BError>),
@@ -107,8 +113,15 @@ impl Exchange {
             clock,
             sent: now,
             head: None,
+            held: None,
             ended: false,
         }
+    }
+
+    /// Holds the body back until the endpoint asks for it.
+    pub(super) fn hold(&mut self) {
+        let first_byte = self.lease.upstream().timeouts.first_byte;
+        self.held = Some(self.sent + UNASKED.min(first_byte / 2));
     }
 
     /// Waits for the next thing the upstream says; the caller gets what is written so far first.
@@ -175,7 +188,8 @@ impl Exchange {
                 self.clock.interrupt();
                 return Ok(None);
             }
-            let event = self.event(request, down, phase, until).await;
+            let wake = self.held.into_iter().chain(until).min();
+            let event = self.event(request, down, phase, wake).await;
             let now = Instant::now();
             match event {
                 Event::Upstream(read) => {
@@ -204,8 +218,11 @@ impl Exchange {
                 }
                 Event::Silence => {
                     request.waits.upstream += now - waiting;
-                    self.clock.interrupt();
-                    return Ok(None);
+                    if self.held.is_none_or(|held| now < held) {
+                        self.clock.interrupt();
+                        return Ok(None);
+                    }
+                    self.held = None;
                 }
                 Event::Over => {
                     let error = GatewayError::new(Code::Draining)
@@ -241,7 +258,8 @@ impl Exchange {
         let head_due = self.head.is_none();
         let pending = writer.pending();
         // Once a caller has closed its way of a tunnel, there is nothing left to hear from it.
-        let listening = !pending && (writer.is_open() || !writer.is_tunnel());
+        let asked = self.held.is_none();
+        let listening = asked && !pending && (writer.is_open() || !writer.is_tunnel());
         // Pinned here, because a future is copied wherever it is moved to.
         let moving = pin!(async {
             tokio::select! {
@@ -262,6 +280,7 @@ impl Exchange {
     fn phase(&self) -> Phase {
         match self.head {
             Some(_) => Phase::Body,
+            None if self.held.is_some() => Phase::Head,
             None if self.writer.is_open() && !self.writer.pending() => Phase::Caller,
             None => Phase::Head,
         }
@@ -301,6 +320,11 @@ impl Exchange {
         now: Instant,
     ) -> Result<Incoming, Stop> {
         let attempt = &mut request.record.attempts[self.attempt];
+        match &read {
+            Ok(Incoming::Informational(head)) if head.status != StatusCode::CONTINUE => {}
+            // It asks for the body, or answers without it.
+            _ => self.held = None,
+        }
         match read {
             Ok(Incoming::Head(head)) => {
                 if head.status == StatusCode::SWITCHING_PROTOCOLS {

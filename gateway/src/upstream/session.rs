@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use pingora_core::connectors::http::v2::ConnectionRef;
 use pingora_core::protocols::http::v1::client::HttpSession as Http1;
 use pingora_core::protocols::http::v2::client::Http2Session as Http2;
@@ -48,6 +48,11 @@ impl Session {
         Ok(stream.map(|s| Session::Http2(Box::new(s))))
     }
 
+    /// Whether the endpoint will say that it wants the body, where `head` asks it to.
+    pub(crate) fn will_ask(&self, head: &RequestHeader) -> bool {
+        matches!(self, Session::Http1(..)) && head.headers.contains_key(EXPECT)
+    }
+
     /// Sends the head, and with it what is known of the body.
     ///
     /// `first` is the body's beginning, or all of it when `last`; it leaves in the same system
@@ -78,6 +83,8 @@ impl Session {
             Session::Http2(session) => {
                 // HTTP/2 frames bodies by itself and refuses the field (RFC 9113, 8.2.2).
                 head.remove_header(&TRANSFER_ENCODING);
+                // What Pingora reads of it begins with the final head: nobody would hear the 100.
+                head.remove_header(&EXPECT);
                 session.write_request_header(head, bodiless)?;
                 match session.take_request_body_writer() {
                     Some(stream) if !bodiless => (Writer::http2(stream), FRAME_HEAD),

@@ -16,7 +16,7 @@ use weir_protocols::websocket::Allowed;
 use weir_telemetry::record::websocket as record;
 use weir_telemetry::{Code, metrics};
 
-use super::destination::Destination;
+use super::destination::{Destination, Sending};
 use crate::config::routes::websocket::Websocket as Config;
 use crate::error::GatewayError;
 use crate::policy::quota::{self, Bound, Quotas};
@@ -65,9 +65,14 @@ impl Websocket {
             hash_key: backend.hash_key(request, down),
             deadline: Instant::now() + backend.upstream.timeouts.total,
         };
+        let sending = Sending {
+            length: Length::AsSaid,
+            upgrade: true,
+            expect: false,
+        };
         let answer = self
             .to
-            .call(backend, request, down, &mut call, Length::AsSaid, true)
+            .call(backend, request, down, &mut call, sending)
             .await?;
         let Answer {
             mut head,

@@ -30,6 +30,7 @@ impl Provider {
             host: Some(&self.authority),
             upgrade: false,
             length: Length::Known(outgoing.body.len()),
+            expect: false,
         };
         let mut call = upstream::Call {
             body: Body::Whole(outgoing.body.clone()),
