@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, StatusCode, Version};
 use pingora_core::protocols::http::ServerSession;
-use pingora_error::{BError, ErrorType};
 use pingora_http::{RequestHeader, ResponseHeader};
 use weir_telemetry::Code;
 
+use super::blame::{client_fault, too_large};
 use super::filters::Filters;
 use super::head;
 use super::waiting::waiting;
@@ -340,7 +340,7 @@ impl Downstream {
         if self.left {
             return Ok(());
         }
-        self.frame(&mut head, bodiless);
+        head::frame_answer(&mut head, self.head(), self.session.is_http2(), bodiless);
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             self.inbound = Inbound::Body;
         }
@@ -354,26 +354,6 @@ impl Downstream {
         };
         self.cork(false);
         written.or_else(|e| self.lost(client_fault(&e)))
-    }
-
-    /// An HTTP/1.1 answer of unknown length is chunked, so that its end can be told from a break.
-    fn frame(&self, head: &mut ResponseHeader, bodiless: bool) {
-        let needs = !self.session.is_http2()
-            && self.head().version == Version::HTTP_11
-            && self.head().method != Method::HEAD
-            && !head.status.is_informational()
-            && head.status != StatusCode::NO_CONTENT
-            && head.status != StatusCode::NOT_MODIFIED
-            && !head.headers.contains_key(CONTENT_LENGTH);
-        if !needs {
-            return;
-        }
-        let framed = if bodiless {
-            head.insert_header(CONTENT_LENGTH, "0")
-        } else {
-            head.insert_header(TRANSFER_ENCODING, "chunked")
-        };
-        framed.expect("a constant header value is valid");
     }
 
     /// Sends a piece of the body.
@@ -506,22 +486,3 @@ impl Downstream {
 
 /// What is worth reading of an unwanted body, in bytes.
 const MAX_SKIPPED: usize = 64 << 10;
-
-fn too_large(limit: u64) -> GatewayError {
-    GatewayError::public(
-        Code::RequestTooLarge,
-        format!("The request body is larger than the {limit} bytes allowed here."),
-    )
-}
-
-/// Names a failure of the caller's connection.
-fn client_fault(error: &BError) -> GatewayError {
-    let code = match error.etype() {
-        ErrorType::Custom("InvalidChunk" | "InvalidTrailerEnd") | ErrorType::InvalidHTTPHeader => {
-            Code::RequestBodyMalformed
-        }
-        ErrorType::ReadTimedout => Code::RequestBodyTimeout,
-        _ => Code::ClientDisconnected,
-    };
-    GatewayError::new(code).source(error)
-}

@@ -5,7 +5,7 @@ use http::header::{
     HeaderValue, SEC_WEBSOCKET_KEY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
-use http::{Method, Uri, Version, response};
+use http::{Method, StatusCode, Uri, Version, response};
 use pingora_http::{RequestHeader, ResponseHeader};
 use weir_telemetry::Code;
 
@@ -391,16 +391,47 @@ fn introduce(out: &mut impl Making, request: &Request, head: &RequestHeader, spa
 pub(crate) fn strip_answer(head: &mut ResponseHeader) {
     // Whatever the upstream spoke, the answer is written anew.
     head.set_version(Version::HTTP_11);
-    if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return;
     }
     for name in hop_by_hop(&head.headers, &TRAILER) {
         head.remove_header(&name);
     }
-    if head.status == http::StatusCode::NO_CONTENT {
+    if head.status == StatusCode::NO_CONTENT {
         // RFC 9110, 8.6: it has none, not even of 0.
         head.remove_header(&CONTENT_LENGTH);
     }
+}
+
+/// Says how long an answer to `asked` is, or that nobody knows. One of HTTP/1.1 and of unknown length
+/// is chunked, so that its end can be told from a break.
+pub(crate) fn frame_answer(
+    head: &mut ResponseHeader,
+    asked: &RequestHeader,
+    http2: bool,
+    bodiless: bool,
+) {
+    if http2 && head.status == StatusCode::NOT_MODIFIED {
+        // Pingora ends the stream with a frame of its own, and callers hold the length of what has
+        // not changed against an empty body.
+        head.remove_header(&CONTENT_LENGTH);
+    }
+    let needs = !http2
+        && asked.version == Version::HTTP_11
+        && asked.method != Method::HEAD
+        && !head.status.is_informational()
+        && head.status != StatusCode::NO_CONTENT
+        && head.status != StatusCode::NOT_MODIFIED
+        && !head.headers.contains_key(CONTENT_LENGTH);
+    if !needs {
+        return;
+    }
+    let framed = if bodiless {
+        head.insert_header(CONTENT_LENGTH, "0")
+    } else {
+        head.insert_header(TRANSFER_ENCODING, "chunked")
+    };
+    framed.expect("a constant header value is valid");
 }
 
 /// Digests of a body's bytes (RFC 9530, and what came before): a filter makes other bytes of it.
