@@ -13,6 +13,7 @@ pub mod cli;
 pub mod consumer;
 pub mod exposition;
 pub mod gateway;
+pub mod grpc;
 pub mod http1;
 pub mod kafka;
 pub mod metered;

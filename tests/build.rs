@@ -1,0 +1,18 @@
+//! Compiles gRPC's test service, without a protoc of the machine's.
+
+use std::path::PathBuf;
+
+use prost::Message;
+
+const PROTOS: &str = "proto";
+const SERVICE: &str = "grpc/testing/test.proto";
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed={PROTOS}");
+    let descriptors = protox::compile([SERVICE], [PROTOS])?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    // For server reflection, and for clients that read messages by their description.
+    std::fs::write(out.join("grpc.testing.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure().compile_fds(descriptors)?;
+    Ok(())
+}
