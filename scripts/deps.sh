@@ -65,8 +65,8 @@ note_test() {
     need prometheus 'tests scrape with a real Prometheus; brings promtool' has promtool
     java_is_17 || need "$(jre)" 'Apache Kafka runs on a Java of at least 17' false
     need maven 'fetches Apache Kafka' has mvn
-    need python3-venv "tests drive the providers' Python SDKs and tiktoken" python3 -c 'import ensurepip, venv'
-    need npm "fetches OpenAI's Node SDK, and a Node as new as it wants; brings nodejs" has npm
+    need python3-venv 'tests drive SDKs and clients for Python, and tiktoken' python3 -c 'import ensurepip, venv'
+    need npm 'fetches SDKs and clients for Node, and a Node as new as they want; brings nodejs' has npm
 }
 
 note_bench() {
@@ -175,7 +175,7 @@ make_python() {
 }
 
 make_node() {
-    echo "Fetching Node and OpenAI's SDK for it into $target/servers/node with npm."
+    echo "Fetching Node and what the tests drive with it into $target/servers/node with npm."
     npm_into "$target/servers/node" tests/node
 }
 

@@ -1,4 +1,5 @@
-//! Node programs on the modules `make deps` fetches, with OpenAI's SDK among them.
+//! Node programs on the modules `make deps` fetches, with the SDKs and clients among them
+//! that the tests drive.
 //!
 //! It runs them and hands back what they printed.
 

@@ -1,5 +1,5 @@
-//! Python programs on the environment `make deps` makes, with OpenAI's SDK and its
-//! tiktoken in it.
+//! Python programs on the environment `make deps` makes, with the SDKs and clients in it that the tests
+//! drive.
 //!
 //! It runs them and hands back what they printed.
 
