@@ -1,6 +1,5 @@
 //! gRPC's interoperability cases by clients of its own, unmodified: the one for Python, on every way, and
 //! those for the Web.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 
