@@ -3,18 +3,22 @@
 //! | Module | Is about |
 //! |---|---|
 //! | [`content_type`] | which of gRPC's wires a body is on, and the format of its messages |
+//! | [`descriptor`] | which services and methods there are, and what their messages are made of |
 //! | [`frame`] | messages and the five bytes before each |
 //! | [`path`] | the service and method that are called |
+//! | [`reflection`] | asking a server for its own descriptors |
 //! | [`status`] | how a call ended: code, message, details |
 //! | [`timeout`] | how long the caller will wait |
 //! | [`web`] | the same calls for browsers |
 //!
-//! What a message says is never looked at, nor is it decompressed: no schema is known here. Names of
-//! header fields are for who holds the headers.
+//! What a message says is never looked at, nor is it decompressed. Names of header fields are for who
+//! holds the headers.
 
 pub mod content_type;
+pub mod descriptor;
 pub mod frame;
 pub mod path;
+pub mod reflection;
 pub mod status;
 pub mod timeout;
 pub mod web;

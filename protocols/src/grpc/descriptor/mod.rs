@@ -1,0 +1,133 @@
+//! What a server's methods are called, take and answer: read from a set of compiled `.proto` files
+//! (google.protobuf.FileDescriptorSet), with their `google.api.http` rules. Does not know where the
+//! set comes from, nor who calls.
+//!
+//! A [`Pool`] is made once and shared; everything that is looked up by name is looked up then.
+
+pub(in crate::grpc) mod builtin;
+mod fault;
+mod read;
+mod rule;
+
+use std::fmt;
+use std::sync::Arc;
+
+use prost_reflect::MessageDescriptor;
+
+pub use fault::Fault;
+pub use rule::{Body, Rule};
+
+/// How much a set may be. Messages nest at most a hundred levels deep, whatever is said here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The length of the set, in bytes.
+    pub bytes: usize,
+    /// How many files it may have.
+    pub files: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bytes: 16 * 1024 * 1024,
+            files: 4096,
+        }
+    }
+}
+
+/// Services and the types of their messages.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    services: Arc<[Service]>,
+}
+
+/// A service and its methods, in the order of its file.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Its name with its package, as in `helloworld.Greeter`.
+    pub name: String,
+    /// What can be called.
+    pub methods: Vec<Arc<Method>>,
+}
+
+/// A method of a service.
+#[derive(Clone)]
+pub struct Method {
+    /// The service with its package.
+    pub service: String,
+    /// Its own name.
+    pub name: String,
+    /// What a call is sent to: `/package.Service/Method`.
+    pub path: String,
+    /// Whether it takes any number of messages.
+    pub client_streaming: bool,
+    /// Whether it answers with any number of messages.
+    pub server_streaming: bool,
+    /// Its `google.api.http` rule, and those in its `additional_bindings`.
+    pub rules: Vec<Rule>,
+    pub(in crate::grpc) input: MessageDescriptor,
+    pub(in crate::grpc) output: MessageDescriptor,
+}
+
+impl Pool {
+    /// Reads a FileDescriptorSet, as `protoc --include_imports --descriptor_set_out` writes it.
+    ///
+    /// Files of `google.protobuf`, and those of `google.api` and `google.rpc` that are about HTTP and
+    /// errors, need not be in it. Rules are read whether or not it has their definition.
+    ///
+    /// ```
+    /// # use weir_protocols::grpc::descriptor::{Fault, Limits, Pool};
+    /// let pool = Pool::read(b"", Limits::default())?;
+    /// assert!(pool.services().is_empty());
+    /// # Ok::<(), Fault>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If it is none, is too much, lacks a file that another imports, or does not hold together.
+    pub fn read(set: &[u8], limits: Limits) -> Result<Self, Fault> {
+        let types = read::types(set, limits)?;
+        let services = types.services().map(|service| read::service(&service));
+        let services = services.collect::<Result<Arc<[_]>, _>>()?;
+        Ok(Self { services })
+    }
+
+    /// All services, in the order of the files.
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+
+    /// All methods of all services.
+    pub fn methods(&self) -> impl Iterator<Item = &Arc<Method>> {
+        self.services.iter().flat_map(|service| &service.methods)
+    }
+
+    /// The method that calls to `path` reach.
+    pub fn method(&self, path: &str) -> Option<&Arc<Method>> {
+        self.methods().find(|method| method.path == path)
+    }
+}
+
+impl Method {
+    /// The name of the type of its requests, with its package.
+    pub fn input(&self) -> &str {
+        self.input.full_name()
+    }
+
+    /// The name of the type of its answers, with its package.
+    pub fn output(&self) -> &str {
+        self.output.full_name()
+    }
+}
+
+impl fmt::Debug for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Method")
+            .field("path", &self.path)
+            .field("client_streaming", &self.client_streaming)
+            .field("server_streaming", &self.server_streaming)
+            .field("input", &self.input())
+            .field("output", &self.output())
+            .field("rules", &self.rules)
+            .finish()
+    }
+}
