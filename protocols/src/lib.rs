@@ -10,7 +10,7 @@
 //! | [`aws`] | binary event streams | those in tests; signatures |
 //! | [`bedrock`] | answers and streams of AWS Bedrock's Converse, its errors | its requests |
 //! | [`graphql`] | requests, and what one costs before anything runs it | errors |
-//! | [`grpc`] | messages in their frames, gRPC-Web, paths, timeouts, statuses | the same |
+//! | [`grpc`] | messages in their frames, gRPC-Web, paths, timeouts, statuses, descriptors; HTTP and JSON for all that | the same |
 //! | [`http1::head`] | a request head, before any HTTP library sees it | |
 //! | [`sse`] | an event stream, event by event | events and comments |
 //! | [`image`] | the size of an image, from its first bytes | |

@@ -9,10 +9,11 @@
 //! | [`reflection`] | asking a server for its own descriptors |
 //! | [`status`] | how a call ended: code, message, details |
 //! | [`timeout`] | how long the caller will wait |
+//! | [`transcode`] | the same calls as HTTP and JSON, by the rules of their methods |
 //! | [`web`] | the same calls for browsers |
 //!
-//! What a message says is never looked at, nor is it decompressed. Names of header fields are for who
-//! holds the headers.
+//! What a message says is only looked at in [`transcode`], and nothing is decompressed. Names of header
+//! fields are for who holds the headers.
 
 pub mod content_type;
 pub mod descriptor;
@@ -21,4 +22,5 @@ pub mod path;
 pub mod reflection;
 pub mod status;
 pub mod timeout;
+pub mod transcode;
 pub mod web;

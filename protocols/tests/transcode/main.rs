@@ -1,0 +1,9 @@
+//! gRPC's methods as HTTP and JSON: descriptors, templates, requests, answers, reflection.
+
+mod answers;
+mod descriptors;
+mod failures;
+mod fixture;
+mod reflection;
+mod requests;
+mod routes;
