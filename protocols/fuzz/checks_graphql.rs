@@ -246,7 +246,9 @@ fn again_by_query_string(request: &Request<'_>) {
 
 fn query_string(text: &str) {
     if let Ok(request) = from_query(text) {
-        assert!(request.query.is_some() || request.persisted.is_some());
+        assert!(
+            request.query.is_some() || request.persisted.is_some() || request.document_id.is_some()
+        );
         again_by_query_string(&request);
     }
 }

@@ -156,13 +156,15 @@ impl Generated<'_> {
                     within,
                 } => {
                     let inner = self.measure(above, within);
+                    let asks = *name == "__schema";
+                    let introspection = if asks { inner.depth + 1 } else { 0 };
                     Measure {
-                        depth: inner.depth + 1,
+                        depth: if asks { 1 } else { inner.depth + 1 },
                         aliases: inner.aliases + u64::from(*alias),
                         directives: inner.directives + *directives as u64,
                         root_fields: 1,
                         cost: (1 + inner.cost) * first.unwrap_or(1).max(1),
-                        introspection: inner.introspection || *name == "__schema",
+                        introspection: inner.introspection.max(introspection),
                     }
                 }
                 Selection::Inline {
@@ -187,7 +189,7 @@ impl Generated<'_> {
                 directives: sum.directives + part.directives,
                 root_fields: sum.root_fields + part.root_fields,
                 cost: sum.cost + part.cost,
-                introspection: sum.introspection || part.introspection,
+                introspection: sum.introspection.max(part.introspection),
             };
         }
         sum

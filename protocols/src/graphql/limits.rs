@@ -22,6 +22,10 @@ pub struct Limits {
     pub cost: u64,
 }
 
+/// The most fields within fields from `__schema` or `__type` on: the query that tools ask schemas by
+/// needs 15, and one that goes round in circles any number.
+pub const MAX_INTROSPECTION: u64 = 16;
+
 /// What there is a limit for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Limit {
@@ -29,7 +33,7 @@ pub enum Limit {
     Tokens,
     /// Brackets within brackets, of which [`super::document::MAX_NESTING`] are read.
     Nesting,
-    /// [`Limits::depth`].
+    /// [`Limits::depth`], and [`MAX_INTROSPECTION`].
     Depth,
     /// [`Limits::aliases`].
     Aliases,
@@ -105,6 +109,7 @@ impl Limits {
     pub fn check(&self, measure: &Measure) -> Result<(), Exceeded> {
         let pairs = [
             (Limit::Depth, measure.depth, self.depth),
+            (Limit::Depth, measure.introspection, MAX_INTROSPECTION),
             (Limit::Aliases, measure.aliases, self.aliases),
             (Limit::Directives, measure.directives, self.directives),
             (Limit::RootFields, measure.root_fields, self.root_fields),
@@ -139,7 +144,7 @@ mod tests {
             directives: 3,
             root_fields: 4,
             cost: 5,
-            introspection: true,
+            introspection: MAX_INTROSPECTION,
         };
         assert_eq!(LIMITS.check(&within), Ok(()));
         let found = |measure: Measure| {
@@ -152,6 +157,7 @@ mod tests {
             found(measure)
         };
         assert_eq!(one(|m| m.depth = 7), (Limit::Depth, 7, 1));
+        assert_eq!(one(|m| m.introspection = 17), (Limit::Depth, 17, 16));
         assert_eq!(one(|m| m.aliases = 8), (Limit::Aliases, 8, 2));
         assert_eq!(one(|m| m.directives = 9), (Limit::Directives, 9, 3));
         assert_eq!(one(|m| m.root_fields = 10), (Limit::RootFields, 10, 4));

@@ -1,20 +1,25 @@
 //! GraphQL (October 2021, September 2025) over HTTP: what a request asks for, and what it costs before
-//! anything runs it. Knows no schema, so that fields are known by name and not by type.
+//! anything runs it. Fields are known by name, and by type where a schema is given.
 //!
 //! | Module | Reads | Writes |
 //! |---|---|---|
 //! | [`lex`] | the tokens of a document, counted without a parser | |
 //! | [`request`] | a request over HTTP, from a body or a query string | |
 //! | [`document`] | a document, the operation of it that runs, and the measures of that | |
+//! | [`field`], [`schema`] | which field is meant, and which type it is of | |
+//! | [`manifest`] | which documents a client runs | |
 //! | [`limits`] | | which measure is beyond its limit |
 //! | [`response`] | which media type is asked for | statuses, errors |
 
 pub mod document;
 mod fault;
+pub mod field;
 pub mod lex;
 pub mod limits;
+pub mod manifest;
 pub mod request;
 pub mod response;
+pub mod schema;
 
 pub use crate::json::{Fault as RequestFault, FaultKind as RequestFaultKind};
 pub use crate::llm::Json;

@@ -1,14 +1,17 @@
-//! What a field costs, and how long a list it asks for. Both are told by name: without a schema, nobody
-//! knows which type a field is of.
+//! What a field costs, and how long a list it asks for. Without a schema, nobody knows which type a field
+//! is of, so that it costs what any field of its name does.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use async_graphql_parser::types::{Field, OperationDefinition};
 use async_graphql_value::{ConstValue, Number, Value};
 use serde::de::IgnoredAny;
 
 use crate::graphql::Json;
+use crate::graphql::field::Table;
+use crate::graphql::schema::Schema;
 use crate::json::members;
 
 /// What fields cost.
@@ -19,11 +22,13 @@ use crate::json::members;
 pub struct Costs {
     /// Of a field that is not in the table.
     pub default: u64,
-    /// Of fields, by name.
-    pub fields: HashMap<String, u64>,
+    /// Of fields; the most, of a field that several may be meant for.
+    pub fields: Table<u64>,
     /// The arguments that say how long a list is asked for: a number by what it is, a list by its
     /// length.
     pub lists: HashSet<String>,
+    /// Says which type a field is of.
+    pub schema: Option<Arc<Schema>>,
 }
 
 impl Default for Costs {
@@ -31,16 +36,18 @@ impl Default for Costs {
     fn default() -> Self {
         Self {
             default: 1,
-            fields: HashMap::new(),
+            fields: Table::default(),
             lists: ["first", "last", "limit"].map(str::to_owned).into(),
+            schema: None,
         }
     }
 }
 
 impl Costs {
-    /// The figure of a field alone.
-    pub(super) fn of_field(&self, name: &str) -> u64 {
-        self.fields.get(name).copied().unwrap_or(self.default)
+    /// The figure of a field alone, which the type `parent` has, if that is known.
+    pub(super) fn of_field(&self, parent: Option<&str>, name: &str) -> u64 {
+        let said = self.fields.of(self.schema.as_deref(), parent, name);
+        said.max().copied().unwrap_or(self.default)
     }
 
     /// How many times a field's figure counts; never none, as an upstream may pass over an argument.

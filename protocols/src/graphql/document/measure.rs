@@ -8,13 +8,14 @@ use async_graphql_parser::types::{Field, OperationDefinition, Selection, Selecti
 use super::Measure;
 use super::cost::{Costs, Variables};
 use super::order::{self, Used};
+use super::reach::is_introspection;
 
-/// Measures `operation`, which uses `fragments`, innermost first.
-pub(super) fn measure(
-    operation: &OperationDefinition,
-    fragments: &[Used<'_>],
-    costs: &Costs,
-    variables: &Variables<'_>,
+/// Measures `operation`, which begins at the type `root` and uses `fragments`, innermost first.
+pub(super) fn measure<'a>(
+    operation: &'a OperationDefinition,
+    root: Option<&'a str>,
+    fragments: &[Used<'a>],
+    (costs, variables): (&'a Costs, &'a Variables<'a>),
 ) -> Measure {
     let mut scale = Scale {
         costs,
@@ -22,11 +23,12 @@ pub(super) fn measure(
         fragments: HashMap::with_capacity(fragments.len()),
     };
     for (name, fragment) in fragments {
-        let mut sum = scale.selections(&fragment.selection_set.node);
+        let on = fragment.type_condition.node.on.node.as_str();
+        let mut sum = scale.selections(&fragment.selection_set.node, Some(on));
         sum.add_directives(fragment.directives.len());
         scale.fragments.insert(name, sum);
     }
-    let mut sum = scale.selections(&operation.selection_set.node);
+    let mut sum = scale.selections(&operation.selection_set.node, root);
     sum.add_directives(operation.directives.len());
     for variable in &operation.variable_definitions {
         sum.add_directives(variable.node.directives.len());
@@ -40,16 +42,18 @@ struct Scale<'a> {
     fragments: HashMap<&'a str, Measure>,
 }
 
-impl Scale<'_> {
-    /// What a selection set comes to, its own fields as `root_fields`. Recurses as deep as selections
+impl<'a> Scale<'a> {
+    /// What a selection set of the type `parent` comes to, its own fields as `root_fields`. Recurses as deep as selections
     /// nest, which was bounded before they were parsed.
-    fn selections(&self, set: &SelectionSet) -> Measure {
+    fn selections(&self, set: &'a SelectionSet, parent: Option<&'a str>) -> Measure {
         let mut sum = Measure::default();
         for selection in &set.items {
             let mut part = match &selection.node {
-                Selection::Field(field) => self.field(&field.node),
+                Selection::Field(field) => self.field(&field.node, parent),
                 Selection::InlineFragment(inline) => {
-                    self.selections(&inline.node.selection_set.node)
+                    let condition = inline.node.type_condition.as_ref();
+                    let on = condition.map(|condition| condition.node.on.node.as_str());
+                    self.selections(&inline.node.selection_set.node, on.or(parent))
                 }
                 Selection::FragmentSpread(spread) => {
                     let known = self.fragments.get(order::name(&spread.node));
@@ -62,20 +66,30 @@ impl Scale<'_> {
         sum
     }
 
-    fn field(&self, field: &Field) -> Measure {
+    fn field(&self, field: &'a Field, parent: Option<&'a str>) -> Measure {
         let name = field.name.node.as_str();
-        let within = self.selections(&field.selection_set.node);
-        let each = self.costs.of_field(name).saturating_add(within.cost);
+        let schema = self.costs.schema.as_ref().zip(parent);
+        let of = schema.and_then(|(schema, parent)| schema.field(parent, name));
+        let within = self.selections(&field.selection_set.node, of);
+        let each = self
+            .costs
+            .of_field(parent, name)
+            .saturating_add(within.cost);
         let times = self.costs.times(field, self.variables);
+        let deeper = within.depth.saturating_add(1);
+        let (depth, introspection) = match is_introspection(name) {
+            true => (1, deeper.max(within.introspection)),
+            false => (deeper, within.introspection),
+        };
         Measure {
-            depth: within.depth.saturating_add(1),
+            depth,
             aliases: within
                 .aliases
                 .saturating_add(u64::from(field.alias.is_some())),
             directives: within.directives,
             root_fields: 1,
             cost: each.saturating_mul(times),
-            introspection: within.introspection || matches!(name, "__schema" | "__type"),
+            introspection,
         }
     }
 }
@@ -88,7 +102,7 @@ impl Measure {
         self.directives = self.directives.saturating_add(other.directives);
         self.root_fields = self.root_fields.saturating_add(other.root_fields);
         self.cost = self.cost.saturating_add(other.cost);
-        self.introspection |= other.introspection;
+        self.introspection = self.introspection.max(other.introspection);
     }
 
     fn add_directives(&mut self, more: usize) {

@@ -6,6 +6,7 @@
 //! | `order` | which fragments an operation uses, innermost first |
 //! | `measure` | how much an operation is, its fragments expanded |
 //! | [`cost`] | what a field costs, and how long its list may be |
+//! | `reach` | which fields that something is said of it asks for |
 //!
 //! Nothing is merged: a field selected twice counts twice, and so does a fragment, although an upstream
 //! would run either once. What is skipped by `@skip` or `@include` counts too. A measure is thus a
@@ -14,6 +15,7 @@
 pub mod cost;
 mod measure;
 mod order;
+mod reach;
 mod read;
 
 #[cfg(test)]
@@ -25,8 +27,12 @@ use async_graphql_parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
 };
 
+pub(super) use self::read::syntax;
+
 use self::cost::{Costs, Variables};
-use super::fault::Fault;
+use super::fault::{Fault, Place};
+use super::field::Table;
+use super::schema::Schema;
 use super::{Json, lex};
 
 /// The deepest nesting of brackets that is parsed: parsers recurse, and nobody writes such by hand.
@@ -71,7 +77,7 @@ pub struct Operation<'a> {
 /// How much an operation is, its fragments expanded. Beyond `u64`, a figure is `u64::MAX`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Measure {
-    /// Fields within fields; fragments add nothing.
+    /// Fields within fields, but for those within `__schema` and `__type`; fragments add nothing.
     pub depth: u64,
     /// Fields with a name of the caller's choice.
     pub aliases: u64,
@@ -81,8 +87,8 @@ pub struct Measure {
     pub root_fields: u64,
     /// What its fields cost together, see [`Costs`].
     pub cost: u64,
-    /// Whether it asks for the schema, by `__schema` or `__type`.
-    pub introspection: bool,
+    /// Fields within fields from `__schema` or `__type` on; 0 if it does not ask for the schema.
+    pub introspection: u64,
 }
 
 /// Without what it says: its values are the caller's.
@@ -122,6 +128,15 @@ impl Document {
     /// How many tokens it has.
     pub const fn tokens(&self) -> u64 {
         self.tokens
+    }
+
+    /// The names of its operations that have one.
+    pub fn operation_names(&self) -> impl Iterator<Item = &str> {
+        let names = match &self.parsed.operations {
+            DocumentOperations::Single(_) => None,
+            DocumentOperations::Multiple(all) => Some(all.keys()),
+        };
+        names.into_iter().flatten().map(|name| name.as_str())
     }
 
     /// The operation that runs, given the `operationName` of the request. The empty name is none.
@@ -176,11 +191,35 @@ impl<'a> Operation<'a> {
     pub fn measure(&self, costs: &Costs, variables: Option<&Json<'_>>) -> Result<Measure, Fault> {
         let variables = Variables::of(self.definition, variables);
         let fragments = order::innermost_first(self.definition, &self.document.parsed.fragments)?;
+        let root = costs
+            .schema
+            .as_ref()
+            .and_then(|schema| schema.root(self.ty()));
         Ok(measure::measure(
             self.definition,
+            root,
             &fragments,
-            costs,
-            &variables,
+            (costs, &variables),
+        ))
+    }
+
+    /// What `table` says of the fields that it asks for, each with its place. A field is known by its
+    /// name, whatever its alias, and without a `schema` by nothing else.
+    ///
+    /// # Errors
+    /// As [`measure`](Self::measure).
+    pub fn reaches<T>(
+        &self,
+        table: &'a Table<T>,
+        schema: Option<&'a Schema>,
+    ) -> Result<Vec<(&'a T, Place)>, Fault> {
+        let fragments = order::innermost_first(self.definition, &self.document.parsed.fragments)?;
+        let root = schema.and_then(|schema| schema.root(self.ty()));
+        Ok(reach::reached(
+            self.definition,
+            root,
+            &fragments,
+            (table, schema),
         ))
     }
 }

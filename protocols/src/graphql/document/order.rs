@@ -86,7 +86,8 @@ pub(super) fn name(spread: &FragmentSpread) -> &str {
     spread.fragment_name.node.as_str()
 }
 
-const fn place(at: Pos) -> Place {
+/// A place of the parser's.
+pub(super) const fn place(at: Pos) -> Place {
     Place {
         line: at.line,
         column: at.column,

@@ -10,20 +10,20 @@ use std::borrow::Cow;
 use async_graphql_parser::types::ExecutableDocument;
 use async_graphql_parser::{Error, parse_query};
 
-use crate::graphql::fault::{Fault, Place};
+use super::order;
+use crate::graphql::fault::Fault;
 
 /// Parses a document, whose nesting must be bounded.
 pub(super) fn read(text: &str) -> Result<ExecutableDocument, Fault> {
-    parse_query(text).map_err(|error| {
-        let at = error.positions().next();
-        Fault::Syntax {
-            problem: problem(&error),
-            at: at.map(|at| Place {
-                line: at.line,
-                column: at.column,
-            }),
-        }
-    })
+    parse_query(text).map_err(|error| syntax(&error))
+}
+
+/// An error of the parser's.
+pub(in crate::graphql) fn syntax(error: &Error) -> Fault {
+    Fault::Syntax {
+        problem: problem(error),
+        at: error.positions().next().map(order::place),
+    }
 }
 
 fn problem(error: &Error) -> Cow<'static, str> {

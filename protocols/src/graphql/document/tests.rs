@@ -1,10 +1,14 @@
 //! Which operation runs, what it comes to, and documents written to cost.
 
+use std::sync::Arc;
+
 use super::cost::Costs;
 use super::{Document, Measure, Type};
 use crate::graphql::Json;
 use crate::graphql::fault::{Fault, Place};
+use crate::graphql::field::Table;
 use crate::graphql::limits::{Exceeded, Limit};
+use crate::graphql::schema::Schema;
 
 const MANY: u64 = 1_000_000;
 
@@ -126,8 +130,8 @@ fn fragments_count_wherever_they_are_used() {
         let operation = document.operation(Some(name)).expect("it is there");
         operation.measure(&Costs::default(), None).expect("sound")
     };
-    assert_eq!((run("A").depth, run("A").introspection), (1, false));
-    assert_eq!((run("B").depth, run("B").introspection), (4, true));
+    assert_eq!((run("A").depth, run("A").introspection), (1, 0));
+    assert_eq!((run("B").depth, run("B").introspection), (3, 2));
 }
 
 #[test]
@@ -162,14 +166,15 @@ fn a_fragment_within_itself_or_without_a_definition_is_refused() {
 #[test]
 fn introspection_is_asked_for_by_name_and_not_by_alias() {
     for (text, expected) in [
-        ("{__schema{types{name}}}", true),
-        ("{a:__type(name:\"T\"){name}}", true),
-        ("{...F} fragment F on Query{...{__type{name}}}", true),
-        ("{a{__schema{b}}}", true),
-        ("{__typename}", false),
-        ("{__schema:a __type:b}", false),
-        ("{a(__schema:1)@__type}", false),
-        ("query __schema{a}", false),
+        ("{__schema{types{name}}}", 3),
+        ("{a:__type(name:\"T\"){name}}", 2),
+        ("{...F} fragment F on Query{...{__type{name}}}", 2),
+        ("{a{__schema{b}}}", 2),
+        ("{__schema{__type{b{c}}}}", 3),
+        ("{__typename}", 0),
+        ("{__schema:a __type:b}", 0),
+        ("{a(__schema:1)@__type}", 0),
+        ("query __schema{a}", 0),
     ] {
         assert_eq!(measure(text).introspection, expected, "{text}");
     }
@@ -251,10 +256,9 @@ fn variables_may_say_how_long_a_list_is() {
 fn what_costs_what_is_told_by_a_table() {
     let costs = Costs {
         default: 2,
-        fields: [("search", 10), ("__typename", 0)]
-            .map(|(name, cost)| (name.to_owned(), cost))
-            .into(),
+        fields: fields([("*.search", 10), ("Query.search", 9), ("T.__typename", 0)]),
         lists: ["ids".to_owned()].into(),
+        schema: None,
     };
     let cost = |text: &str| measure_with(text, &costs, None).cost;
     assert_eq!(cost("{__typename}"), 0);
@@ -262,6 +266,106 @@ fn what_costs_what_is_told_by_a_table() {
     assert_eq!(cost("{a(ids:[1,2,3]){b}}"), 3 * 4);
     assert_eq!(cost("{a(first:3)}"), 2);
     assert_eq!(cost("{search:a}"), 2);
+}
+
+fn fields<T: Copy, const N: usize>(entries: [(&str, T); N]) -> Table<T> {
+    let entries = entries.into_iter();
+    entries
+        .map(|(field, said)| (field.parse().expect(field), said))
+        .collect()
+}
+
+const PEOPLE: &str = "
+    type Query { me: User, node: Node, people: [Person], animal: Dog }
+    type Mutation { rename: User }
+    interface Node { id: ID }
+    interface Person { name: String, friend: Person }
+    type User implements Node & Person { id: ID, name: String, friend: Person, ssn: String }
+    type Dog implements Node { id: ID, name: String, master: User }
+";
+
+#[test]
+fn with_a_schema_what_costs_what_is_told_by_types() {
+    let costs = Costs {
+        fields: fields([("User.name", 5), ("Dog.name", 7), ("Mutation.rename", 100)]),
+        schema: Some(Arc::new(Schema::parse(PEOPLE).expect("a schema"))),
+        ..Costs::default()
+    };
+    let cost = |text: &str| measure_with(text, &costs, None).cost;
+    assert_eq!(cost("{me{name}}"), 6);
+    assert_eq!(cost("{animal{name master{name}}}"), 1 + 7 + 1 + 5);
+    assert_eq!(
+        cost("{people{name}}"),
+        6,
+        "a person may be a user, and no dog"
+    );
+    assert_eq!(
+        cost("{node{... on Dog{name}...F}} fragment F on User{name}"),
+        1 + 7 + 5
+    );
+    assert_eq!(cost("{node{...{id}}}"), 2);
+    assert_eq!(
+        cost("{nothing{name}}"),
+        8,
+        "of a type that is not known, the most"
+    );
+    assert_eq!(cost("mutation{rename{name}}"), 105);
+    assert_eq!(cost("{rename}"), 1);
+}
+
+#[test]
+fn fields_that_something_is_said_of_are_found_wherever_they_are_asked_for() {
+    let table = fields([("User.ssn", 's'), ("Dog.name", 'd'), ("*.__schema", 'i')]);
+    let schema = Schema::parse(PEOPLE).expect("a schema");
+    let found = |text: &str, schema: Option<&Schema>| {
+        let document = parse(text);
+        let operation = document.operation(None).expect("there is one");
+        let found = operation.reaches(&table, schema).expect("sound");
+        found.iter().map(|(said, _)| **said).collect::<String>()
+    };
+    for (text, with, without) in [
+        ("{me{ssn}}", "s", "s"),
+        ("{me{x:ssn y:ssn}}", "ss", "ss"),
+        ("{me{ssn:id}}", "", ""),
+        ("{me{name}}", "", "d"),
+        ("{animal{name ssn}}", "d", "ds"),
+        ("{people{name ssn}}", "s", "ds"),
+        ("{node{... on User{ssn} ... on Dog{ssn}}}", "s", "ss"),
+        (
+            "{me{...F ...F}} fragment F on User{...G} fragment G on Person{ssn}",
+            "s",
+            "s",
+        ),
+        ("{me{id}} fragment F on User{ssn}", "", ""),
+        ("{me{...{...@skip(if:true){ssn}}}}", "s", "s"),
+        ("{nothing{ssn name}}", "sd", "sd"),
+        ("{__schema{types{name}}}", "i", "i"),
+        (
+            "{__type{...F}} fragment F on __Type{name ssn ... on __Type{ssn}}",
+            "",
+            "",
+        ),
+        ("{__typename}", "", ""),
+    ] {
+        assert_eq!(found(text, Some(&schema)), with, "{text}");
+        assert_eq!(found(text, None), without, "{text}");
+    }
+    let document = parse("{me{\n ...F}} fragment F on User{\n ssn}");
+    let operation = document.operation(None).expect("there is one");
+    let found = operation.reaches(&table, None).expect("sound");
+    assert_eq!(found, [(&'s', Place { line: 3, column: 2 })]);
+}
+
+#[test]
+fn a_documents_operations_are_known_by_name() {
+    let names = |text: &str| {
+        let mut names: Vec<_> = parse(text).operation_names().map(str::to_owned).collect();
+        names.sort();
+        names.join(" ")
+    };
+    assert_eq!(names("{a}"), "");
+    assert_eq!(names("query A{a}"), "A");
+    assert_eq!(names("query A{a} mutation B{b} fragment F on T{a}"), "A B");
 }
 
 /// What follows runs on as little stack as a thread may have in practice.

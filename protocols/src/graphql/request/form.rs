@@ -35,6 +35,15 @@ pub(super) fn pick<'a, const N: usize>(
     Ok(values)
 }
 
+/// Which of `names` a pair of name and value is of.
+pub(super) fn name_of<const N: usize>(
+    pair: &str,
+    names: [&'static str; N],
+) -> Option<&'static str> {
+    let name = decode(pair.split_once('=').map_or(pair, |(name, _)| name))?;
+    names.into_iter().find(|known| *known == name)
+}
+
 /// `None` if it is not UTF-8. A `%` that two hexadecimal digits do not follow is one.
 fn decode(text: &str) -> Option<Cow<'_, str>> {
     if memchr::memchr2(b'%', b'+', text.as_bytes()).is_none() {

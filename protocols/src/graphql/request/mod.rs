@@ -16,7 +16,8 @@ use crate::json::{Document as Body, Fault, Kind, Value};
 /// A request for one operation.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request<'a> {
-    /// The document; without one, [`persisted`](Self::persisted) names it.
+    /// The document; without one, [`persisted`](Self::persisted) or
+    /// [`document_id`](Self::document_id) names it.
     pub query: Option<Cow<'a, str>>,
     /// Which operation of the document is to run.
     pub operation_name: Option<Cow<'a, str>>,
@@ -26,6 +27,9 @@ pub struct Request<'a> {
     pub extensions: Option<Json<'a>>,
     /// The document by its hash, from `extensions.persistedQuery`.
     pub persisted: Option<Persisted<'a>>,
+    /// The document by a name that was agreed upon (GraphQL over HTTP, appendix on persisted
+    /// documents).
+    pub document_id: Option<Cow<'a, str>>,
 }
 
 /// A document named by its hash, as automatic persisted queries do it.
@@ -64,6 +68,7 @@ impl fmt::Debug for Request<'_> {
             .field("variables", &self.variables.is_some())
             .field("extensions", &self.extensions.is_some())
             .field("persisted", &self.persisted)
+            .field("document_id", &self.document_id)
             .finish()
     }
 }
@@ -114,8 +119,8 @@ pub fn from_json(body: &[u8], max_batch: usize) -> Result<Requests<'_>, Fault> {
 /// As [`from_json`], and if a parameter is not encoded as forms are. A fault's place is one in the
 /// decoded parameter, its path that parameter's name.
 pub fn from_query(query: &str) -> Result<Request<'_>, Fault> {
-    let [document, operation_name, variables, extensions] =
-        form::pick(query, ["query", "operationName", "variables", "extensions"])?;
+    let [document, operation_name, variables, extensions, document_id] =
+        form::pick(query, MEMBERS)?;
     let variables = match &variables {
         Some(text) => parameter("variables", text, |_| Ok(()))?.map(|(json, ())| json),
         None => None,
@@ -140,9 +145,35 @@ pub fn from_query(query: &str) -> Result<Request<'_>, Fault> {
         variables,
         extensions,
         persisted,
+        document_id,
     };
     complete(request).ok_or_else(missing)
 }
+
+/// The query string without what [`from_query`] reads of it, for those who send that in a body;
+/// `None` if nothing is left.
+pub fn strip_query(query: &str) -> Option<String> {
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty() && form::name_of(pair, MEMBERS).is_none())
+        .collect();
+    (!kept.is_empty()).then(|| kept.join("&"))
+}
+
+/// Which parameter of [`from_query`] a query string holds. Some upstreams prefer it to the body's.
+pub fn in_query(query: &str) -> Option<&'static str> {
+    let mut pairs = query.split('&');
+    pairs.find_map(|pair| form::name_of(pair, MEMBERS))
+}
+
+/// What a request consists of, in a body or a query string.
+const MEMBERS: [&str; 5] = [
+    "query",
+    "operationName",
+    "variables",
+    "extensions",
+    "documentId",
+];
 
 /// An object that is all of the parameter `name`, with what `read` finds in it. `null` and nothing are
 /// taken as not there.
@@ -174,8 +205,21 @@ fn request<'a>(value: &Value<'a, '_>) -> Result<Request<'a>, Fault> {
     if !value.is_object() {
         return Err(value.wrong_type("an object with a query", "send a JSON object"));
     }
-    let [query, operation_name, variables, extensions] =
-        value.pick(["query", "operationName", "variables", "extensions"])?;
+    let mut alike = None;
+    let picked = value.members(MEMBERS, &mut |name| {
+        let known = MEMBERS
+            .iter()
+            .find(|known| known.eq_ignore_ascii_case(name));
+        alike = alike.or(known);
+    })?;
+    if let Some(known) = alike {
+        return Err(value.fault(
+            Kind::Duplicate,
+            format!("a key is \"{known}\" but for its case, and some readers take it for that"),
+            "spell it right, or leave it out",
+        ));
+    }
+    let [query, operation_name, variables, extensions, document_id] = picked;
     let text = |value: Option<Value<'a, '_>>| value.map(|value| value.text()).transpose();
     let object = |value: Option<Value<'a, '_>>| value.map(|value| value.json_object()).transpose();
     let persisted = match &extensions {
@@ -188,6 +232,7 @@ fn request<'a>(value: &Value<'a, '_>) -> Result<Request<'a>, Fault> {
         variables: object(variables)?,
         extensions: object(extensions)?,
         persisted,
+        document_id: text(document_id)?,
     };
     complete(request).ok_or_else(|| value.missing("query", MEND_QUERY))
 }
@@ -198,7 +243,9 @@ fn complete(mut request: Request<'_>) -> Option<Request<'_>> {
     let said = |text: &Cow<'_, str>| !text.is_empty();
     request.query = request.query.filter(said);
     request.operation_name = request.operation_name.filter(said);
-    (request.query.is_some() || request.persisted.is_some()).then_some(request)
+    request.document_id = request.document_id.filter(said);
+    let named = request.persisted.is_some() || request.document_id.is_some();
+    (request.query.is_some() || named).then_some(request)
 }
 
 /// `persistedQuery` of `extensions`.

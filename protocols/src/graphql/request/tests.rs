@@ -249,3 +249,36 @@ fn a_request_is_shown_without_what_was_sent() {
         "{shown}"
     );
 }
+
+#[test]
+fn a_document_may_go_by_a_name_that_was_agreed_upon() {
+    let request = one(r#"{"documentId":"sha256:abc","variables":{}}"#);
+    assert_eq!(request.document_id.as_deref(), Some("sha256:abc"));
+    assert_eq!(request.query, None);
+    assert_eq!(refused(r#"{"documentId":""}"#).kind, Kind::Missing);
+    let request = from_query("documentId=x%3Aa&b=c").expect("a request");
+    assert_eq!(request.document_id.as_deref(), Some("x:a"));
+}
+
+#[test]
+fn a_key_that_some_readers_take_for_another_is_refused() {
+    for key in ["Query", "OPERATIONNAME", "documentID", "\\u0051uery"] {
+        let body = format!(r#"{{"query":"{{a}}","{key}":"{{b}}"}}"#);
+        assert_eq!(refused(&body).kind, Kind::Duplicate, "{body}");
+    }
+}
+
+#[test]
+fn what_is_read_of_a_query_string_can_be_told_and_taken_out() {
+    for (query, found, rest) in [
+        ("", None, None),
+        ("a=1&b", None, Some("a=1&b")),
+        ("a=1&query=%7Ba%7D&b=2", Some("query"), Some("a=1&b=2")),
+        ("q%75ery=x", Some("query"), None),
+        ("variables", Some("variables"), None),
+        ("x=query", None, Some("x=query")),
+    ] {
+        assert_eq!(super::in_query(query), found, "{query}");
+        assert_eq!(super::strip_query(query).as_deref(), rest, "{query}");
+    }
+}
