@@ -39,7 +39,7 @@ bench: ## measure beside nginx, a bare Pingora proxy, LiteLLM and Portkey
 	$(TARGET)/dist/weir-bench run --out bench/README.md
 	$(TARGET)/dist/weir-bench llm --out bench/README.md
 	$(TARGET)/dist/weir-bench hostile
-	cargo bench --locked --profile dist -p weir-bench --bench ledger
+	cargo bench --locked --profile dist -p weir-bench --bench ledger --bench graphql
 
 lint: ## check format, lints, licences, sources and advisories
 	@scripts/deps.sh lint

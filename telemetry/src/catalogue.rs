@@ -99,6 +99,11 @@ const TOKENS: &[f64] = &[
     67_108_864.0,
 ];
 
+/// What an operation costs: from one field to what no limit should allow.
+const COST: &[f64] = &[
+    1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 10_000.0,
+];
+
 macro_rules! metrics {
     ($($id:ident $name:literal $kind:ident $unit:literal [$($label:literal)*] $buckets:expr, $help:literal;)*) => {
         $(#[doc = $help]
@@ -300,6 +305,17 @@ metrics! {
     LLM_TARGET_SET_ASIDE "weir_llm_target_set_aside" Gauge "1"
         ["weir_provider" "gen_ai_request_model"] &[],
         "Whether a provider's model is asked last (1), because it keeps failing or all of the provider's keys are refused or limited for it, or in its turn (0).";
+
+    // GraphQL.
+    GRAPHQL_OPERATIONS "weir_graphql_operations_total" Counter "{operation}"
+        ["weir_route" "graphql_operation_type" "graphql_operation_name"] &[],
+        "GraphQL operations that were let through to an upstream; the name is that of an operation of the route's trusted documents, and empty for all others.";
+    GRAPHQL_COST "weir_graphql_operation_cost" Histogram "1"
+        ["weir_route" "graphql_operation_type"] COST,
+        "What GraphQL operations cost that were let through, as the route counts that.";
+    GRAPHQL_DOCUMENTS "weir_graphql_documents_total" Counter "{document}"
+        ["weir_route" "result"] &[],
+        "GraphQL documents of requests: known to the route's trusted documents (trusted), kept from an earlier request (kept), read anew (parsed), or named by a hash that nothing is known by (unknown).";
 
     // Kafka.
     MESSAGING_OPERATION_DURATION "messaging_client_operation_duration_seconds" Histogram "s"

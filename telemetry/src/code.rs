@@ -140,6 +140,14 @@ codes! {
         "A rule of the route does not let the model's answer pass.";
     GuardDenied "guard_denied" 400 Policy false "http_request_denied"
         "The guard that this route asks does not let this prompt pass.";
+    GraphqlDocumentInvalid "graphql_document_invalid" 400 Client false "http_request_error"
+        "The GraphQL document cannot be read, or does not hold the operation that is asked for.";
+    GraphqlLimitExceeded "graphql_limit_exceeded" 400 Policy false "http_request_denied"
+        "The GraphQL operation is more than a limit of the route allows.";
+    GraphqlDocumentNotTrusted "graphql_document_not_trusted" 403 Policy false "http_request_denied"
+        "The GraphQL document is not among those that the route runs.";
+    GraphqlFieldDenied "graphql_field_denied" 403 Policy false "http_request_denied"
+        "The GraphQL operation asks for a field that this caller may not see.";
     GuardUnavailable "guard_unavailable" 503 Upstream true "destination_unavailable"
         "The guard that this route asks did not answer, and nothing passes unseen.";
     QuotaExhausted "quota_exhausted" 429 Policy true "http_request_denied"

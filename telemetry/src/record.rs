@@ -105,6 +105,8 @@ pub struct Record {
     pub kafka: Option<Box<Kafka>>,
     /// The connection it became.
     pub websocket: Option<Box<websocket::WebSocket>>,
+    /// What was asked in GraphQL.
+    pub graphql: Option<Box<Graphql>>,
     /// The revision of the configuration the request was served under.
     pub config_revision: u64,
     /// The response was cut after its head was sent; `code` says why.
@@ -223,6 +225,20 @@ pub struct Kafka {
     pub took: Duration,
 }
 
+/// What was asked in GraphQL.
+#[derive(Clone, Debug)]
+pub struct Graphql {
+    /// `query`, `mutation` or `subscription`; of a batch, its first operation's.
+    pub operation_type: &'static str,
+    /// The operation's name, if it has one: its caller's word for it, bounded where it is read. Of a
+    /// batch, its first operation's.
+    pub operation_name: Option<String>,
+    /// How many operations the request has.
+    pub operations: u64,
+    /// What they cost together.
+    pub cost: u64,
+}
+
 impl Record {
     /// A request that has only begun: status 0, nothing measured, no name
     /// known but the listener's. Whoever finishes it fills in the rest.
@@ -263,6 +279,7 @@ impl Record {
             llm: None,
             kafka: None,
             websocket: None,
+            graphql: None,
             config_revision: 0,
             aborted: false,
             long_lived: false,

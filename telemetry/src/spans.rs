@@ -1,15 +1,15 @@
 //! A record as OpenTelemetry spans: one SERVER span for the request, one
 //! CLIENT span per attempt, one PRODUCER span for a Kafka record.
 //!
-//! Attribute names follow the semantic conventions for HTTP, GenAI and
-//! messaging; ours begin with `weir.`. It runs on the exporter's thread, not
+//! Attribute names follow the semantic conventions for HTTP, GenAI, GraphQL
+//! and messaging; ours begin with `weir.`. It runs on the exporter's thread, not
 //! on a request's, and knows nothing of how spans are sent.
 
 mod llm;
 mod websocket;
 
 use crate::content::Content;
-use crate::record::{Attempt, Kafka, Record, split_port};
+use crate::record::{Attempt, Graphql, Kafka, Record, split_port};
 use opentelemetry::trace::{
     SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
 };
@@ -187,6 +187,18 @@ fn server(record: &Record, reason: Reason) -> SpanData {
     span
 }
 
+/// In the conventions' words, where they have some. The document is its caller's, and not shown.
+fn asked_in_graphql(graphql: &Graphql) -> Vec<KeyValue> {
+    let mut attributes = vec![
+        KeyValue::new("graphql.operation.type", graphql.operation_type),
+        number("weir.graphql.operations", graphql.operations),
+        number("weir.graphql.cost", graphql.cost),
+    ];
+    let name = graphql.operation_name.as_deref();
+    attributes.extend(name.map(|name| text("graphql.operation.name", name)));
+    attributes
+}
+
 fn server_attributes(record: &Record, reason: Reason) -> Vec<KeyValue> {
     let mut attributes = vec![
         text("http.request.method", record.method.as_str()),
@@ -242,6 +254,9 @@ fn server_attributes(record: &Record, reason: Reason) -> Vec<KeyValue> {
     }
     if let Some(websocket) = &record.websocket {
         attributes.extend(websocket::attributes(websocket));
+    }
+    if let Some(graphql) = &record.graphql {
+        attributes.extend(asked_in_graphql(graphql));
     }
     if let Some(llm) = &record.llm {
         attributes.extend(llm::wanted(llm));

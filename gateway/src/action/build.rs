@@ -3,6 +3,7 @@
 use super::Action;
 use super::destination::Destination;
 use super::forward::Forward;
+use super::graphql::Graphql;
 use super::llm;
 use super::publish::Publish;
 use super::redirect::Redirect;
@@ -19,6 +20,9 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
         config::Action::Forward(action) => Action::Forward(Forward {
             to: Destination::build(&action.to, parts)?,
         }),
+        config::Action::Graphql(action) => {
+            Action::Graphql(Box::new(Graphql::build(&route.name, action, parts)?))
+        }
         config::Action::Llm(action) => Action::Llm(llm::build::build(&route.name, action, parts)),
         config::Action::Prompt(action) => Action::Prompt(llm::build::prompt(action, parts)),
         config::Action::Websocket(action) => Action::Websocket(Websocket {

@@ -62,6 +62,17 @@ pub(crate) struct Sending {
     pub(crate) expect: bool,
 }
 
+impl Sending {
+    /// A request alone, of which all is here.
+    pub(crate) const fn request(length: Length) -> Self {
+        Sending {
+            length,
+            upgrade: false,
+            expect: false,
+        }
+    }
+}
+
 impl Destination {
     /// Makes one ready from what the configuration says.
     pub(crate) fn build(said: &config::Destination, parts: &Parts<'_>) -> Result<Self, String> {

@@ -3,6 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod destination;
 pub(crate) mod forward;
+pub(crate) mod graphql;
 pub(crate) mod llm;
 pub(crate) mod publish;
 pub(crate) mod redirect;
@@ -24,6 +25,8 @@ use crate::runtime::{Dialect, Route};
 pub(crate) enum Action {
     /// Passes the request to an upstream.
     Forward(forward::Forward),
+    /// Passes GraphQL to an upstream.
+    Graphql(Box<graphql::Graphql>),
     /// Has a language model answer.
     Llm(llm::Llm),
     /// Has a language model answer a prompt.
@@ -43,6 +46,7 @@ impl Action {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Action::Forward(_) => "forward",
+            Action::Graphql(_) => "graphql",
             Action::Llm(_) => "llm",
             Action::Prompt(_) => "prompt",
             Action::Websocket(_) => "websocket",
@@ -59,6 +63,7 @@ impl Action {
             Action::Prompt(prompt) => prompt.prepare_to_count(),
             Action::Forward(_)
             | Action::Websocket(_)
+            | Action::Graphql(_)
             | Action::Publish(_)
             | Action::Respond(_)
             | Action::Redirect(_) => {}
@@ -68,7 +73,11 @@ impl Action {
     /// Whether it has a cost of its own, and charges that itself: see [`quota::charge`].
     fn charges(&self) -> bool {
         match self {
-            Action::Llm(_) | Action::Prompt(_) | Action::Websocket(_) | Action::Publish(_) => true,
+            Action::Graphql(_)
+            | Action::Llm(_)
+            | Action::Prompt(_)
+            | Action::Websocket(_)
+            | Action::Publish(_) => true,
             Action::Forward(_) | Action::Respond(_) | Action::Redirect(_) => false,
         }
     }
@@ -76,6 +85,7 @@ impl Action {
     /// The dialect in which a caller of this address reads errors.
     pub(crate) fn dialect(&self, uri: &Uri, headers: &HeaderMap) -> Dialect {
         match self {
+            Action::Graphql(_) => graphql::dialect(headers),
             Action::Llm(_) => llm::api_of(uri, headers).dialect(),
             _ => Dialect::Problem,
         }
@@ -102,6 +112,8 @@ pub(crate) async fn run(
     }
     let ran = match &route.action {
         Action::Forward(action) => action.run(request, down).await,
+        // On the heap, so that requests of other routes do not carry it about.
+        Action::Graphql(action) => Box::pin(action.run(request, down)).await,
         Action::Llm(action) => action.run(request, down).await,
         Action::Prompt(action) => action.run(request, down).await,
         Action::Websocket(action) => action.run(request, down).await,

@@ -53,6 +53,7 @@ pub(super) const fn used_by(unit: Unit) -> &'static [&'static str] {
         Unit::Requests | Unit::ConcurrentRequests => &[],
         Unit::KafkaBytes => &["publish"],
         Unit::WebsocketMessages => &["websocket"],
+        Unit::GraphqlCost => &["graphql"],
         Unit::Tokens
         | Unit::InputTokens
         | Unit::OutputTokens
@@ -74,6 +75,7 @@ const fn unit(raw: raw::Unit) -> Unit {
         raw::Unit::Money => Unit::Money,
         raw::Unit::KafkaBytes => Unit::KafkaBytes,
         raw::Unit::WebsocketMessages => Unit::WebsocketMessages,
+        raw::Unit::GraphqlCost => Unit::GraphqlCost,
     }
 }
 

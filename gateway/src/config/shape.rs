@@ -204,25 +204,18 @@ fn variant(
         }
         other => (path.to_owned(), other),
     };
-    faults.push(
-        match unbuilt::word(&at, word.as_str().unwrap_or_default()) {
-            Some(instead) => Misshape {
-                path: at,
-                message: format!("{} is not built yet", shown(word)),
-                hint: instead.to_owned(),
-            },
-            None if words.is_empty() => Misshape {
-                path: at,
-                message: format!("expected settings with a `kind`, found {}", kind_of(word)),
-                hint: "write `{ kind: … }`".to_owned(),
-            },
-            None => Misshape {
-                path: at,
-                message: format!("there is no {}", shown(word)),
-                hint: choice(word, &words),
-            },
+    faults.push(match words.as_slice() {
+        [] => Misshape {
+            path: at,
+            message: format!("expected settings with a `kind`, found {}", kind_of(word)),
+            hint: "write `{ kind: … }`".to_owned(),
         },
-    );
+        words => Misshape {
+            path: at,
+            message: format!("there is no {}", shown(word)),
+            hint: choice(word, words),
+        },
+    });
 }
 
 /// The word a variant asked for where another was written.

@@ -1,10 +1,12 @@
-//! Errors in the words of callers of language models.
+//! Errors in the words of callers of language models and of GraphQL.
 
 use bytes::Bytes;
 use http::StatusCode;
+use weir_protocols::graphql::response::{MediaType, Refusal};
 use weir_protocols::llm::Error;
 use weir_protocols::llm::error::Kind;
-use weir_protocols::{anthropic, gemini, openai};
+use weir_protocols::{anthropic, gemini, graphql, openai};
+use weir_telemetry::Code;
 
 use super::request::Request;
 use crate::error::GatewayError;
@@ -12,6 +14,9 @@ use crate::runtime::Dialect;
 
 /// An error of our own.
 pub(super) fn own(request: &Request, dialect: Dialect, error: &GatewayError) -> Bytes {
+    if let Dialect::Graphql(_) = dialect {
+        return in_graphql(request, error);
+    }
     let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_GATEWAY);
     let extra = error.member.as_deref().map(|(name, value)| (*name, value));
     self::error(request, dialect, status, &canonical(error), extra)
@@ -28,7 +33,7 @@ pub(crate) fn error(
     let mut out = Vec::new();
     let id = request.record.request_id.as_str();
     match dialect {
-        Dialect::OpenAi | Dialect::Problem => {
+        Dialect::OpenAi | Dialect::Problem | Dialect::Graphql(_) => {
             openai::error::write_canonical(&mut out, error, extra);
         }
         Dialect::Anthropic => {
@@ -36,6 +41,53 @@ pub(crate) fn error(
         }
         Dialect::Gemini => gemini::error::write(&mut out, status.as_u16(), error, extra, id),
     }
+    out.into()
+}
+
+/// The status of an error of our own. Readers of GraphQL in plain JSON take a body for GraphQL's only if
+/// the status is 200 (GraphQL over HTTP, draft), so that what is wrong with a document is told in such.
+pub(super) fn status(dialect: Dialect, error: &GatewayError) -> StatusCode {
+    let of_document = matches!(
+        error.code,
+        Code::GraphqlDocumentInvalid
+            | Code::GraphqlLimitExceeded
+            | Code::GraphqlDocumentNotTrusted
+            | Code::GraphqlFieldDenied
+    );
+    let status = match dialect {
+        Dialect::Graphql(MediaType::Json) if of_document => {
+            MediaType::Json.status(Refusal::Document)
+        }
+        _ => error.code.status(),
+    };
+    StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY)
+}
+
+/// The media type of an error of our own.
+pub(super) const fn content_type(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Problem => "application/problem+json",
+        Dialect::OpenAi | Dialect::Anthropic | Dialect::Gemini => "application/json",
+        Dialect::Graphql(media) => media.content_type(),
+    }
+}
+
+fn in_graphql(request: &Request, error: &GatewayError) -> Bytes {
+    let trace = request.record.trace.trace_id_hex();
+    let mut extra = vec![
+        ("request_id", request.record.request_id.as_str().into()),
+        ("trace_id", trace.to_string().into()),
+        ("type", request.gateway.runbook_url(error.code).into()),
+    ];
+    extra.extend(error.member.as_deref().cloned());
+    let mut out = Vec::new();
+    let error = graphql::response::Error {
+        message: &error.public,
+        place: None,
+        code: error.code.slug(),
+        extra: &extra,
+    };
+    graphql::response::write(&mut out, &[error]);
     out.into()
 }
 

@@ -156,13 +156,13 @@ fn note(request: &mut Request, down: &Downstream, error: &GatewayError) {
 
 /// An error as its caller's dialect writes it.
 pub(crate) fn render(request: &Request, error: &GatewayError) -> Reply {
-    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_GATEWAY);
-    let (body, content_type) = match request.dialect {
-        Dialect::Problem => (problem_body(request, error), "application/problem+json"),
-        dialect => (dialect::own(request, dialect, error), "application/json"),
+    let body = match request.dialect {
+        Dialect::Problem => problem_body(request, error),
+        dialect => dialect::own(request, dialect, error),
     };
+    let content_type = dialect::content_type(request.dialect);
     let mut reply = Reply {
-        status,
+        status: dialect::status(request.dialect, error),
         headers: Vec::with_capacity(6),
         body,
     };

@@ -26,11 +26,13 @@ pub enum Unit {
     KafkaBytes,
     /// Messages that callers send on WebSocket connections.
     WebsocketMessages,
+    /// What GraphQL operations cost.
+    GraphqlCost,
 }
 
 impl Unit {
     /// Every unit.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Requests,
         Self::ConcurrentRequests,
         Self::Tokens,
@@ -41,6 +43,7 @@ impl Unit {
         Self::Money,
         Self::KafkaBytes,
         Self::WebsocketMessages,
+        Self::GraphqlCost,
     ];
 
     /// Whether how much a call uses of it depends on how many tokens it has.
@@ -50,6 +53,7 @@ impl Unit {
             Self::Requests
             | Self::ConcurrentRequests
             | Self::KafkaBytes
+            | Self::GraphqlCost
             | Self::WebsocketMessages => false,
             Self::Tokens
             | Self::InputTokens
@@ -81,6 +85,7 @@ impl Unit {
             Self::Money => "money",
             Self::KafkaBytes => "kafka_bytes",
             Self::WebsocketMessages => "websocket_messages",
+            Self::GraphqlCost => "graphql_cost",
         }
     }
 }

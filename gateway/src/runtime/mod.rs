@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use weir_protocols::graphql::response::MediaType;
 use weir_telemetry::trace::Sampler;
 use weir_telemetry::{Metrics, metrics};
 
@@ -36,6 +37,8 @@ pub(crate) enum Dialect {
     Anthropic,
     /// Google's `Status`, as Gemini's callers read it.
     Gemini,
+    /// GraphQL's `errors`, in the media type that the caller accepts.
+    Graphql(MediaType),
 }
 
 /// One route, ready to serve.

@@ -48,7 +48,9 @@ struct Operation {
 pub fn parse(text: &str) -> Result<Vec<Entry>, NoManifest> {
     if let Ok(map) = serde_json::from_str::<BTreeMap<String, String>>(text) {
         let entries = map.into_iter();
-        return Ok(entries.map(|(id, document)| Entry { id, document }).collect());
+        return Ok(entries
+            .map(|(id, document)| Entry { id, document })
+            .collect());
     }
     // Texts are not repeated, which `serde_json` does of what has a wrong type.
     let read = serde_json::from_str::<Apollo>(text).map_err(|error| {
@@ -92,7 +94,10 @@ mod tests {
             ("", "(line 1, column 0)"),
             (r#"{"a":1}"#, "neither a map"),
             (r#"[{"id":"a","body":"{b}"}]"#, "neither a map"),
-            (r#"{"format":"x","version":1,"operations":[]}"#, "of version 1"),
+            (
+                r#"{"format":"x","version":1,"operations":[]}"#,
+                "of version 1",
+            ),
             (
                 r#"{"format":"apollo-persisted-query-manifest","version":2,"operations":[]}"#,
                 "of version 1",

@@ -11,7 +11,8 @@ mod parts;
 use crate::record::{Record, Revision, split_port};
 use crate::timestamp::Rfc3339;
 use parts::{
-    AttemptLine, KafkaLine, LlmLine, PolicyLine, QuotaLine, WebSocketLine, seconds, span_hex,
+    AttemptLine, GraphqlLine, KafkaLine, LlmLine, PolicyLine, QuotaLine, WebSocketLine, seconds,
+    span_hex,
 };
 use serde::Serialize;
 use std::net::IpAddr;
@@ -111,6 +112,8 @@ pub(crate) struct Line<'a> {
     #[serde(rename = "weir.websocket")]
     #[serde(skip_serializing_if = "Option::is_none")]
     websocket: Option<WebSocketLine<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graphql: Option<GraphqlLine<'a>>,
 }
 
 impl<'a> Line<'a> {
@@ -154,6 +157,7 @@ impl<'a> Line<'a> {
             llm: record.llm.as_deref().map(LlmLine::of),
             kafka: record.kafka.as_deref().map(KafkaLine::of),
             websocket: record.websocket.as_deref().map(WebSocketLine::of),
+            graphql: record.graphql.as_deref().map(GraphqlLine::of),
         }
     }
 }

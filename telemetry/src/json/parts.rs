@@ -1,8 +1,8 @@
 //! The nested objects of a record's JSON form: attempts, policies, quotas,
-//! model, Kafka record and WebSocket connection.
+//! model, Kafka record, GraphQL operation and WebSocket connection.
 
 use crate::record::websocket::{Closer, WebSocket};
-use crate::record::{Attempt, Kafka, Llm, PolicyRun, QuotaUse, Record, Target};
+use crate::record::{Attempt, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Record, Target};
 use serde::{Serialize, Serializer};
 use std::time::Duration;
 
@@ -278,6 +278,28 @@ impl<'a> WebSocketLine<'a> {
             sent_bytes: websocket.from_upstream.bytes,
             closer: close.map(|close| Closer::as_str(close.by)),
             code: close.and_then(|close| close.code),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct GraphqlLine<'a> {
+    #[serde(rename = "operation.type")]
+    operation_type: &'static str,
+    #[serde(rename = "operation.name")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation_name: Option<&'a str>,
+    operations: u64,
+    cost: u64,
+}
+
+impl<'a> GraphqlLine<'a> {
+    pub(super) fn of(graphql: &'a Graphql) -> Self {
+        Self {
+            operation_type: graphql.operation_type,
+            operation_name: graphql.operation_name.as_deref(),
+            operations: graphql.operations,
+            cost: graphql.cost,
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod answers;
 mod cache;
 mod consumer;
 mod family;
+pub mod graphql;
 mod guardrail;
 mod listener;
 pub mod model;
@@ -26,6 +27,7 @@ mod upstream;
 mod websocket;
 
 pub use answers::Answers;
+pub use graphql::Graphql;
 pub use guardrail::Findings;
 pub use listener::Listener;
 pub use model::{Model, Pace};
@@ -143,6 +145,9 @@ struct Families {
     cache_evicted: Counters,
     cache_failures: Counters,
     guardrail_findings: Counters,
+    graphql_operations: Counters,
+    graphql_cost: Histograms,
+    graphql_documents: Counters,
     target_set_aside: Gauges,
     messaging_duration: Histograms,
     messaging_sent: Counters,
@@ -272,6 +277,12 @@ impl Metrics {
         Arc::new(Answers::resolve(&self.families, route))
     }
 
+    /// A route of GraphQL; `names` are the operations that are known before any is asked for, each
+    /// with its type.
+    pub fn graphql(&self, route: &str, names: &[(&str, &str)]) -> Arc<Graphql> {
+        Arc::new(Graphql::resolve(&self.families, route, names))
+    }
+
     /// What a rule of a guardrail finds on a route.
     pub fn findings(&self, route: &str, policy: &str, rule: &str, direction: &str) -> Findings {
         Findings::resolve(&self.families, &[route, policy, rule, direction])
@@ -386,6 +397,9 @@ impl Families {
             cache_evicted: counters(&c::LLM_CACHE_EVICTIONS),
             cache_failures: counters(&c::LLM_CACHE_FAILURES),
             guardrail_findings: counters(&c::GUARDRAIL_FINDINGS),
+            graphql_operations: counters(&c::GRAPHQL_OPERATIONS),
+            graphql_cost: histograms(&c::GRAPHQL_COST),
+            graphql_documents: counters(&c::GRAPHQL_DOCUMENTS),
             target_set_aside: gauges(&c::LLM_TARGET_SET_ASIDE),
             messaging_duration: histograms(&c::MESSAGING_OPERATION_DURATION),
             messaging_sent: counters(&c::MESSAGING_SENT),

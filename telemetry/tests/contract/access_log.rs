@@ -100,6 +100,8 @@ fn a_line_is_json_with_the_documented_fields() {
     assert_eq!(line["messaging"]["kafka.offset"], 1234);
     assert_eq!(line["weir.websocket"]["close.initiator"], "gateway");
     assert_eq!(line["weir.websocket"]["messages.received.size"], 70);
+    let asked = json!({ "operation.type": "query", "operation.name": "Orders", "operations": 1, "cost": 12 });
+    assert_eq!(line["graphql"], asked);
 }
 
 #[test]

@@ -89,6 +89,8 @@ fn exercise(metrics: &Metrics) -> (Standing, Target) {
     metrics.changed_by_hand("quota_grant", true);
     metrics.findings("chat", "pii", "email", "request").add(1);
     metrics.answers("chat").looked_up(Lookup::Hit);
+    let graphql = metrics.graphql("api", &[]);
+    graphql.operation("query", None, 1);
     metrics.config_loaded(true);
     metrics.draining(true);
     let standing = metrics.standing("team-tokens");

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use weir_telemetry::record::websocket::{Close, Closer, Messages, WebSocket};
-use weir_telemetry::record::{Kafka, Llm, PolicyRun, QuotaUse, Sampling, Target, Tokens};
+use weir_telemetry::record::{Graphql, Kafka, Llm, PolicyRun, QuotaUse, Sampling, Target, Tokens};
 use weir_telemetry::trace::{Context, RequestId};
 use weir_telemetry::{Attempt, Code, Protocol, Record};
 
@@ -78,6 +78,12 @@ pub fn full() -> Record {
             used: 42,
             provenance: "provider",
         }],
+        graphql: Some(Box::new(Graphql {
+            operation_type: "query",
+            operation_name: Some("Orders".into()),
+            operations: 1,
+            cost: 12,
+        })),
         llm: Some(Box::new(llm())),
         kafka: Some(Box::new(Kafka {
             cluster: "events".into(),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_telemetry::record::{Kafka, Llm, PolicyRun, QuotaUse, Target, Tokens};
+use weir_telemetry::record::{Graphql, Kafka, Llm, PolicyRun, QuotaUse, Target, Tokens};
 use weir_telemetry::trace::{Context, RequestId};
 use weir_telemetry::{AccessLog, Attempt, Code, Metrics, Record, Recorder};
 
@@ -43,6 +43,12 @@ fn record() -> Record {
     record.quotas = vec![quota()];
     record.llm = Some(Box::new(llm()));
     record.kafka = Some(Box::new(kafka()));
+    record.graphql = Some(Box::new(Graphql {
+        operation_type: "query",
+        operation_name: Some("Orders".into()),
+        operations: 1,
+        cost: 12,
+    }));
     record
 }
 

@@ -120,7 +120,8 @@ pub(super) fn output_within(
         | Unit::InputTokens
         | Unit::CachedTokens
         | Unit::KafkaBytes
-        | Unit::WebsocketMessages => None,
+        | Unit::WebsocketMessages
+        | Unit::GraphqlCost => None,
     }
 }
 

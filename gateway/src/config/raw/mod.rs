@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 pub mod cache;
 pub mod consumers;
+pub mod graphql;
 pub mod guardrails;
 pub mod kafka_clusters;
 pub mod listeners;

@@ -71,6 +71,8 @@ pub enum Unit {
     KafkaBytes,
     /// Messages that callers send on WebSocket connections; each is charged as it comes.
     WebsocketMessages,
+    /// What GraphQL operations cost, by the route's `costs`.
+    GraphqlCost,
 }
 
 /// How much may be used per window.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Name;
+use super::graphql::Graphql;
 use super::llm::Llm;
 use super::policies::Policy;
 use super::prompt::Prompt;
@@ -37,6 +38,9 @@ pub struct Route {
     /// Action: passes the request to an upstream.
     #[serde(default)]
     pub forward: Option<Forward>,
+    /// Action: passes GraphQL to an upstream, within limits.
+    #[serde(default)]
+    pub graphql: Option<Graphql>,
     /// Action: answers LLM calls.
     #[serde(default)]
     pub llm: Option<Llm>,

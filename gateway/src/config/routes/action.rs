@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::destination::Destination;
+use super::graphql::Graphql;
 use super::llm::Llm;
 use super::prompt::Prompt;
 use super::websocket::Websocket;
@@ -17,6 +18,8 @@ use crate::config::template::Template;
 pub enum Action {
     /// Passes it to an upstream.
     Forward(Forward),
+    /// Passes GraphQL to an upstream.
+    Graphql(Box<Graphql>),
     /// Answers an LLM call.
     Llm(Llm),
     /// Has a model answer a prompt.
@@ -36,6 +39,7 @@ impl Action {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Forward(_) => "forward",
+            Self::Graphql(_) => "graphql",
             Self::Llm(_) => "llm",
             Self::Prompt(_) => "prompt",
             Self::Websocket(_) => "websocket",
@@ -52,6 +56,7 @@ impl Action {
             Self::Prompt(prompt) => std::slice::from_ref(&prompt.model),
             Self::Forward(_)
             | Self::Websocket(_)
+            | Self::Graphql(_)
             | Self::Publish(_)
             | Self::Respond(_)
             | Self::Redirect(_) => &[],

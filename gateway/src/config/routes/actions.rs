@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::action::{Action, Forward, Publish, Redirect, Respond};
 use super::destination;
+use super::graphql;
 use super::llm;
 use super::matches::Path;
 use super::prompt;
@@ -24,6 +25,8 @@ pub(super) struct Around<'a> {
     /// The paths of the route's matches; `None` for one that is faulty, of which nothing is
     /// known.
     pub paths: &'a [Option<Path>],
+    /// The groups that consumers are in.
+    pub groups: &'a [Arc<str>],
 }
 
 impl Around<'_> {
@@ -44,6 +47,7 @@ impl Around<'_> {
 fn given(raw: &raw::Route) -> Vec<&'static str> {
     let given = [
         ("forward", raw.forward.is_some()),
+        ("graphql", raw.graphql.is_some()),
         ("llm", raw.llm.is_some()),
         ("prompt", raw.prompt.is_some()),
         ("websocket", raw.websocket.is_some()),
@@ -86,7 +90,7 @@ pub(super) fn check(
         cx.fault(
             at,
             message,
-            "give exactly one of forward, llm, prompt, websocket, publish, respond and redirect",
+            "give exactly one of forward, graphql, llm, prompt, websocket, publish, respond and redirect",
         );
         return None;
     }
@@ -94,6 +98,10 @@ pub(super) fn check(
         let at = at.key("forward");
         let to = destination::check(cx, &at, &forward.backends, forward.rewrite.as_ref(), around);
         return to.map(|to| Action::Forward(Forward { to }));
+    }
+    if let Some(graphql) = &raw.graphql {
+        let checked = graphql::check(cx, &at.key("graphql"), graphql, around);
+        return checked.map(|graphql| Action::Graphql(Box::new(graphql)));
     }
     if let Some(llm) = &raw.llm {
         return llm::check(cx, &at.key("llm"), llm, around).map(Action::Llm);

@@ -12,6 +12,7 @@ pub mod action;
 mod actions;
 pub mod cache;
 pub mod destination;
+pub mod graphql;
 pub mod llm;
 pub mod matches;
 pub mod prompt;
@@ -71,6 +72,7 @@ pub(super) fn check(
     let around = actions::Around {
         team: team.as_deref(),
         paths: &paths,
+        groups: &everywhere.groups,
     };
     let action = actions::check(cx, at, raw, &around);
     let kind = actions::kind(raw);
@@ -80,6 +82,9 @@ pub(super) fn check(
     {
         let at = at.key("llm").key("cache");
         cache::check_around(cx, &at, cache, &policies, &everywhere.quotas);
+    }
+    if let Some(Action::Graphql(graphql)) = &action {
+        graphql::check_around(cx, &at.key("graphql"), graphql, &policies);
     }
     Some(Route {
         name: raw.name.0.as_str().into(),

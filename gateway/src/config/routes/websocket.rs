@@ -82,13 +82,8 @@ pub(super) fn check(
         Some(rate) => Some(check_rate(cx, &at.key("rate"), rate)?),
         None => None,
     };
-    for (key, limit) in [
-        ("max_message", raw.max_message.0),
-        ("idle", nanos(raw.idle.0)),
-    ] {
-        if limit == 0 {
-            cx.fault(&at.key(key), "0 lets nothing pass", "give it more");
-        }
+    if raw.idle.0.is_zero() {
+        cx.fault(&at.key("idle"), "0 lets nothing pass", "give it more");
     }
     let ping = check_ping(cx, &at.key("ping"), &raw.ping);
     Some(Websocket {
@@ -104,10 +99,6 @@ pub(super) fn check(
         ping,
         idle: raw.idle.0,
     })
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn check_subprotocols(cx: &mut Checker<'_>, at: &At, raw: &[String]) -> Vec<Arc<str>> {

@@ -36,11 +36,11 @@ fn a_route_has_exactly_one_action() {
         &[
             (
                 "routes: [{ name: a }]",
-                "routes[0]: the route has no action; give exactly one of forward, llm, prompt, websocket, publish, respond and redirect",
+                "routes[0]: the route has no action; give exactly one of forward, graphql, llm, prompt, websocket, publish, respond and redirect",
             ),
             (
                 "routes: [{ name: a, respond: {}, forward: { backends: [{ upstream: orders }] } }]",
-                "routes[0]: the route has 2 actions: forward, respond; give exactly one of forward, llm, prompt, websocket, publish, respond and redirect",
+                "routes[0]: the route has 2 actions: forward, respond; give exactly one of forward, graphql, llm, prompt, websocket, publish, respond and redirect",
             ),
             (
                 "routes: [{ name: a, forward: { backends: [{ upstream: orders, weight: 0 }] } }]",
@@ -73,10 +73,6 @@ fn a_websocket_route_says_what_can_be_done() {
         (
             "origins: [shop]",
             "origins[0]: \"shop\" is no origin; write it as https://shop.example.com, https://*.example.com or *",
-        ),
-        (
-            "max_message: 0",
-            "max_message: 0 lets nothing pass; give it more",
         ),
         ("idle: 0s", "idle: 0 lets nothing pass; give it more"),
         (

@@ -8,6 +8,7 @@ mod diff;
 mod examples;
 mod faults;
 mod files;
+mod graphql;
 mod guardrails;
 mod policies;
 mod prompt;

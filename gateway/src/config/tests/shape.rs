@@ -134,17 +134,10 @@ fn what_a_model_route_does_for_callers_is_judged() {
 
 #[test]
 fn what_is_not_built_yet_is_refused_by_name() {
-    let found = faults("routes: [{ name: a, grpc: { backends: [] } }]");
+    let found = faults("routes: [{ name: a, subscribe: {} }]");
     assert_eq!(
         found[0],
-        "routes[0].grpc: \"grpc\" is not built yet; use forward, which passes gRPC through"
-    );
-    let found = faults(
-        "stores: [{ name: s, kind: memory }]\nquotas: [{ name: a, store: s, unit: graphql_cost, limit: { default: 1 }, window: { kind: fixed, every: day } }]",
-    );
-    assert_eq!(
-        found,
-        ["quotas[0].unit: \"graphql_cost\" is not built yet; use unit requests"]
+        "routes[0].subscribe: \"subscribe\" is not built yet; leave the route out"
     );
 }
 

@@ -71,7 +71,7 @@ macro_rules! written_as_text {
 
 /// The name of an entry: letters, digits, `.`, `_` and `-`, at most 63,
 /// beginning with a letter or digit.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Name(pub String);
 
 impl Format for Name {

@@ -121,6 +121,7 @@ const fn noun(unit: Unit) -> &'static str {
         Unit::ReasoningTokens => " reasoning tokens",
         Unit::KafkaBytes => " bytes",
         Unit::WebsocketMessages => " messages",
+        Unit::GraphqlCost => " units of GraphQL cost",
     }
 }
 

@@ -110,6 +110,7 @@ const fn unit(unit: Unit) -> Option<&'static str> {
         Unit::ReasoningTokens => Some("reasoning-tokens"),
         Unit::KafkaBytes => Some("record-bytes"),
         Unit::WebsocketMessages => Some("websocket-messages"),
+        Unit::GraphqlCost => Some("graphql-cost"),
     }
 }
 

@@ -1,0 +1,232 @@
+//! `routes[].graphql`, checked.
+
+mod documents;
+
+use std::sync::Arc;
+
+pub use documents::{Documents, Known, Trusted};
+use weir_protocols::graphql::document::cost::Costs;
+use weir_protocols::graphql::field::{Field, Table};
+use weir_protocols::graphql::limits::Limits;
+use weir_protocols::graphql::schema::Schema;
+
+use super::actions::Around;
+use super::destination::{self, Destination};
+use crate::config::check::{At, Checker};
+use crate::config::fault::suggest;
+use crate::config::policies::{Attached, PolicyConfig};
+use crate::config::raw::Name;
+use crate::config::raw::graphql as raw;
+
+/// Passes GraphQL to an upstream.
+#[derive(Debug, Clone)]
+pub struct Graphql {
+    /// Where to.
+    pub to: Destination,
+    /// The largest body, in bytes.
+    pub max_body: u64,
+    /// The most requests in a batch; 0 refuses batches.
+    pub max_batch: usize,
+    /// What is allowed of an operation.
+    pub rules: Rules,
+    /// Which documents go by a name, and whether others run.
+    pub documents: Documents,
+}
+
+/// What is allowed of an operation.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// How much it may be.
+    pub limits: Limits,
+    /// What its fields cost.
+    pub costs: Costs,
+    /// Who may ask for the schema.
+    pub introspection: Introspection,
+    /// Of fields that only some may ask for, the groups whose consumers may.
+    pub authorization: Table<Vec<Arc<str>>>,
+}
+
+impl Rules {
+    /// The upstream's schema, if it is known.
+    pub fn schema(&self) -> Option<&Schema> {
+        self.costs.schema.as_deref()
+    }
+}
+
+/// Who may ask for the schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Introspection {
+    /// Nobody.
+    Nobody,
+    /// Everybody.
+    Everybody,
+    /// Consumers in one of these groups.
+    Groups(Vec<Arc<str>>),
+}
+
+/// Checks what a `graphql` action says.
+pub(super) fn check(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::Graphql,
+    around: &Around<'_>,
+) -> Option<Graphql> {
+    let to = destination::check(cx, at, &raw.backends, raw.rewrite.as_ref(), around);
+    let schema = match &raw.schema {
+        Some(text) => check_schema(cx, &at.key("schema"), text).map(Some),
+        None => Some(None),
+    };
+    // Where the schema is faulty, nothing is said of fields that it may define.
+    let known = schema.clone().flatten();
+    let costs = check_costs(cx, &at.key("costs"), &raw.costs, known.as_ref());
+    let introspection = match &raw.introspection {
+        raw::Introspection::Nobody => Introspection::Nobody,
+        raw::Introspection::Everybody => Introspection::Everybody,
+        raw::Introspection::Groups { groups } => {
+            let at = at.key("introspection").key("groups");
+            Introspection::Groups(check_groups(cx, &at, groups, around.groups))
+        }
+    };
+    let authorization = check_fields(cx, &at.key("authorization"), raw, known.as_ref(), around);
+    let documents = documents::check(cx, &at.key("documents"), raw);
+    Some(Graphql {
+        to: to?,
+        max_body: raw.max_body.0,
+        max_batch: match raw.batching {
+            raw::Batching::None => 0,
+            raw::Batching::Array { max } => max,
+        },
+        rules: Rules {
+            limits: Limits {
+                tokens: raw.max_tokens,
+                depth: raw.max_depth,
+                aliases: raw.max_aliases,
+                directives: raw.max_directives,
+                root_fields: raw.max_root_fields,
+                cost: raw.max_cost,
+            },
+            costs: Costs {
+                schema: schema?,
+                ..costs
+            },
+            introspection,
+            authorization,
+        },
+        documents: documents?,
+    })
+}
+
+fn check_schema(cx: &mut Checker<'_>, at: &At, text: &str) -> Option<Arc<Schema>> {
+    match Schema::parse(text) {
+        Ok(schema) => Some(Arc::new(schema)),
+        Err(fault) => {
+            cx.fault(
+                at,
+                format!("this is no schema: {fault}"),
+                "give one in the definition language, as most servers print it",
+            );
+            None
+        }
+    }
+}
+
+fn check_costs(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::Costs,
+    schema: Option<&Arc<Schema>>,
+) -> Costs {
+    let at = at.key("fields");
+    let mut fields = Vec::new();
+    for (text, cost) in &raw.fields {
+        let field = check_field(cx, &at.key(text), text, schema);
+        fields.extend(field.map(|field| (field, *cost)));
+    }
+    Costs {
+        default: raw.default,
+        fields: fields.into_iter().collect(),
+        lists: raw.lists.iter().cloned().collect(),
+        schema: None,
+    }
+}
+
+fn check_fields(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::Graphql,
+    schema: Option<&Arc<Schema>>,
+    around: &Around<'_>,
+) -> Table<Vec<Arc<str>>> {
+    let mut guarded = Vec::new();
+    for (index, entry) in raw.authorization.iter().enumerate() {
+        let at = at.index(index);
+        let groups = check_groups(cx, &at.key("groups"), &entry.groups, around.groups);
+        let field = check_field(cx, &at.key("field"), &entry.field, schema);
+        guarded.extend(field.map(|field| (field, groups)));
+    }
+    guarded.into_iter().collect()
+}
+
+fn check_field(
+    cx: &mut Checker<'_>,
+    at: &At,
+    text: &str,
+    schema: Option<&Arc<Schema>>,
+) -> Option<Field> {
+    let Ok(field) = text.parse::<Field>() else {
+        let message = format!("\"{text}\" is no field");
+        cx.fault(
+            at,
+            message,
+            "write it as Query.search, or *.search for any type",
+        );
+        return None;
+    };
+    // Fields of two underscores are in every schema.
+    let defined = |schema: &Arc<Schema>| field.name.starts_with("__") || schema.defines(&field);
+    if schema.is_some_and(|schema| !defined(schema)) {
+        let message = format!("the schema defines no field {field}");
+        cx.fault(
+            at,
+            message,
+            "name one that it has, or give the schema of now",
+        );
+    }
+    Some(field)
+}
+
+fn check_groups(cx: &mut Checker<'_>, at: &At, raw: &[Name], known: &[Arc<str>]) -> Vec<Arc<str>> {
+    let mut groups = Vec::new();
+    for (index, name) in raw.iter().enumerate() {
+        match known.iter().find(|group| ***group == *name.0) {
+            Some(group) => groups.push(group.clone()),
+            None => cx.fault(
+                &at.index(index),
+                format!("no consumer is in a group \"{}\"", name.0),
+                suggest(&name.0, known.iter().map(|group| &**group)),
+            ),
+        }
+    }
+    groups
+}
+
+/// Checks that somebody finds out who calls, where that matters.
+pub(super) fn check_around(
+    cx: &mut Checker<'_>,
+    at: &At,
+    graphql: &Graphql,
+    policies: &[Attached],
+) {
+    let mut policies = policies.iter();
+    if policies.any(|policy| matches!(policy.config, PolicyConfig::KeyAuth(_))) {
+        return;
+    }
+    let hint = "add the policy key_auth";
+    let nobody = "nothing on this route finds out who calls, so that nobody is in a group";
+    if !graphql.rules.authorization.is_empty() {
+        cx.fault(&at.key("authorization"), nobody, hint);
+    }
+    if matches!(graphql.rules.introspection, Introspection::Groups(_)) {
+        cx.fault(&at.key("introspection"), nobody, hint);
+    }
+}
