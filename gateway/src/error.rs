@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
+use weir_protocols::grpc::status;
 use weir_telemetry::Code;
 
 /// Why a request failed.
@@ -27,6 +28,8 @@ pub(crate) struct GatewayError {
     pub(crate) member: Option<Box<(&'static str, serde_json::Value)>>,
     /// Header fields the answer needs, as `Allow` or `WWW-Authenticate`.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// What it is to who calls by gRPC, where the code does not tell.
+    pub(crate) rpc: Option<status::Code>,
 }
 
 impl GatewayError {
@@ -40,6 +43,7 @@ impl GatewayError {
             param: None,
             member: None,
             headers: Vec::new(),
+            rpc: None,
         }
     }
 
@@ -60,6 +64,12 @@ impl GatewayError {
     /// Adds a header field to the answer.
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
+        self
+    }
+
+    /// Says what it is to who calls by gRPC.
+    pub(crate) fn rpc(mut self, code: status::Code) -> Self {
+        self.rpc = Some(code);
         self
     }
 

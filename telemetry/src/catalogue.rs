@@ -144,6 +144,12 @@ metrics! {
     RESPONSE_BODY_BYTES "weir_response_body_bytes_total" Counter "By"
         ["weir_route"] &[],
         "Bytes of response bodies written to clients.";
+    RPC_SERVER_CALL_DURATION "rpc_server_call_duration_seconds" Histogram "s"
+        ["weir_route" "weir_team" "rpc_response_status_code"] LATENCY,
+        "Time of a gRPC call from its first byte to its last, by route, team and the status the caller was given.";
+    RPC_MESSAGES "weir_rpc_messages_total" Counter "{message}"
+        ["weir_route" "direction"] &[],
+        "Messages of gRPC calls, from callers (request) and to them (response).";
     POLICY_DURATION "weir_policy_duration_seconds" Histogram "s"
         ["weir_route" "policy"] OWN,
         "Time spent in a policy, request and response side together.";

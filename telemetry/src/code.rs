@@ -100,6 +100,10 @@ codes! {
         "The request's body is not what this route expects.";
     RequestTooLarge "request_too_large" 413 Client false "http_request_denied"
         "The request's body is larger than this route accepts.";
+    MessageTooLarge "message_too_large" 413 Client false "http_request_denied"
+        "A message of the call is larger than this route accepts.";
+    MediaTypeUnsupported "media_type_unsupported" 415 Client false "http_request_error"
+        "The request's body is of a media type that this route does not serve.";
     ClientDisconnected "client_disconnected" 499 Client true "http_request_error"
         "The client went away before the response was complete.";
     UpgradeRequired "upgrade_required" 426 Client false "http_request_denied"
@@ -196,6 +200,10 @@ codes! {
         "The upstream broke the WebSocket protocol, or sent what this route does not take.";
     StreamRefused "stream_refused" 503 Upstream true "connection_terminated"
         "The upstream refused the stream and no retry was left.";
+    ResponseMessageTooLarge "response_message_too_large" 502 Upstream false "http_response_body_size"
+        "A message of the upstream's answer is larger than this route lets through.";
+    GrpcStatusMissing "grpc_status_missing" 502 Upstream true "http_response_incomplete"
+        "The upstream's answer does not say how the call ended.";
     ProviderRateLimited "provider_rate_limited" 429 Upstream true "http_request_denied"
         "The model's provider is limiting the rate of this account.";
     ProviderOverloaded "provider_overloaded" 503 Upstream true "destination_unavailable"

@@ -145,6 +145,9 @@ fn write_attempt(out: &mut String, (index, attempt): (usize, &Attempt)) -> fmt::
     if let Some(status) = attempt.status {
         write!(out, ", status {status}")?;
     }
+    if let Some(status) = attempt.rpc {
+        write!(out, ", {}", status.name)?;
+    }
     if let Some(code) = attempt.code {
         write!(out, ", failed: {code}")?;
     }
@@ -160,12 +163,8 @@ fn write_attempt(out: &mut String, (index, attempt): (usize, &Attempt)) -> fmt::
 
 fn write_verdict(out: &mut String, record: &Record) -> fmt::Result {
     let Some(code) = record.code else {
-        return match record.fault() {
-            Some(_) => writeln!(
-                out,
-                "The upstream itself answered {}: look there.",
-                record.status
-            ),
+        return match record.error_type() {
+            Some(answered) => writeln!(out, "The upstream itself answered {answered}: look there."),
             None => writeln!(out, "Nothing failed."),
         };
     };

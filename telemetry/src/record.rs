@@ -6,9 +6,11 @@
 //! formatted: a name is a shared pointer, a time a [`Duration`].
 
 mod llm;
+mod rpc;
 pub mod websocket;
 
 pub use llm::{Llm, Sampling, Target, Tokens, known_provider};
+pub use rpc::{Rpc, RpcStatus};
 
 use crate::code::{Code, Fault};
 use crate::trace::{Context, RequestId};
@@ -101,6 +103,8 @@ pub struct Record {
     pub quotas: Vec<QuotaUse>,
     /// What a language model was asked and answered.
     pub llm: Option<Box<Llm>>,
+    /// What is known of the remote procedure call that it was.
+    pub rpc: Option<Rpc>,
     /// What was written to Kafka.
     pub kafka: Option<Box<Kafka>>,
     /// The connection it became.
@@ -144,6 +148,8 @@ pub struct Attempt {
     pub connection_idle: Duration,
     /// The status of the upstream's response, if a head came.
     pub status: Option<u16>,
+    /// How the remote procedure call ended, where it was one and the upstream said so.
+    pub rpc: Option<RpcStatus>,
     /// Why the attempt failed.
     pub code: Option<Code>,
     /// More about the failure, for operators only.
@@ -170,6 +176,7 @@ impl Attempt {
             connection_age: Duration::ZERO,
             connection_idle: Duration::ZERO,
             status: None,
+            rpc: None,
             code: None,
             detail: None,
             bytes_sent: 0,
@@ -277,6 +284,7 @@ impl Record {
             policies: Vec::new(),
             quotas: Vec::new(),
             llm: None,
+            rpc: None,
             kafka: None,
             websocket: None,
             graphql: None,
@@ -291,21 +299,31 @@ impl Record {
         Revision(self.config_revision)
     }
 
-    /// Whose fault a failure is; an upstream's own 5xx, passed through, is the
-    /// upstream's. `None` if nothing failed.
+    /// Whose fault a failure is; an upstream's own 5xx or status of a call, passed through, is
+    /// the upstream's. `None` if nothing failed.
     pub fn fault(&self) -> Option<Fault> {
-        match self.code {
-            Some(code) => Some(code.fault()),
-            None if self.status >= 500 => Some(Fault::Upstream),
-            None => None,
+        match self.error_type()? {
+            ErrorType::Code(code) => Some(code.fault()),
+            ErrorType::Status(_) | ErrorType::Rpc(_) => Some(Fault::Upstream),
         }
     }
 
+    /// What a remote procedure call calls, as in `package.Service/Method`.
+    pub fn rpc_method(&self) -> &str {
+        self.path.strip_prefix('/').unwrap_or(&self.path)
+    }
+
+    /// How a remote procedure call failed at its server.
+    fn rpc_error(&self) -> Option<RpcStatus> {
+        self.rpc?.status.filter(|status| status.is_error())
+    }
+
     /// Whether somebody other than the caller should look: a 5xx, also one
-    /// that came too late to be sent, or a response cut by anyone but the
-    /// client.
+    /// that came too late to be sent, a call that failed at its server, or a
+    /// response cut by anyone but the client.
     pub fn failed(&self) -> bool {
         self.status >= 500
+            || (self.code.is_none() && self.rpc_error().is_some())
             || self.code.is_some_and(|code| code.status() >= 500)
             || (self.aborted && self.code != Some(Code::ClientDisconnected))
     }
@@ -316,13 +334,13 @@ impl Record {
         !self.long_lived && self.duration >= after
     }
 
-    /// OpenTelemetry's `error.type`: the code's slug, or the status of an
-    /// upstream's own 5xx.
+    /// OpenTelemetry's `error.type`: the code's slug, the status of an
+    /// upstream's own 5xx, or the name of the status it ended a call with.
     pub fn error_type(&self) -> Option<ErrorType> {
         match self.code {
             Some(code) => Some(ErrorType::Code(code)),
             None if self.status >= 500 => Some(ErrorType::Status(self.status)),
-            None => None,
+            None => self.rpc_error().map(|status| ErrorType::Rpc(status.name)),
         }
     }
 }
@@ -363,6 +381,8 @@ pub enum ErrorType {
     Code(Code),
     /// A status somebody else chose.
     Status(u16),
+    /// A status somebody else ended a remote procedure call with.
+    Rpc(&'static str),
 }
 
 impl std::fmt::Display for ErrorType {
@@ -370,6 +390,7 @@ impl std::fmt::Display for ErrorType {
         match self {
             Self::Code(code) => code.fmt(f),
             Self::Status(status) => status.fmt(f),
+            Self::Rpc(name) => f.write_str(name),
         }
     }
 }

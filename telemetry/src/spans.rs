@@ -6,6 +6,7 @@
 //! on a request's, and knows nothing of how spans are sent.
 
 mod llm;
+mod rpc;
 mod websocket;
 
 use crate::content::Content;
@@ -156,9 +157,10 @@ fn server_name(authority: &str) -> impl Iterator<Item = KeyValue> {
 }
 
 fn server(record: &Record, reason: Reason) -> SpanData {
-    let span_name = match &record.route {
-        Some(route) => format!("{} {route}", record.method).into(),
-        None => record.method.as_str().to_owned().into(),
+    let span_name = match (rpc::name(record), &record.route) {
+        (Some(called), _) => called.to_owned().into(),
+        (None, Some(route)) => format!("{} {route}", record.method).into(),
+        (None, None) => record.method.as_str().to_owned().into(),
     };
     // The conventions: a 4xx is not an error of the server's.
     let status = match record.error_type() {
@@ -258,6 +260,9 @@ fn server_attributes(record: &Record, reason: Reason) -> Vec<KeyValue> {
     if let Some(graphql) = &record.graphql {
         attributes.extend(asked_in_graphql(graphql));
     }
+    if let Some(call) = &record.rpc {
+        attributes.extend(rpc::served(record, call));
+    }
     if let Some(llm) = &record.llm {
         attributes.extend(llm::wanted(llm));
         attributes.extend(llm::cached(llm));
@@ -270,9 +275,13 @@ fn server_attributes(record: &Record, reason: Reason) -> Vec<KeyValue> {
 
 /// OpenTelemetry's `error.type` of an attempt, if it failed.
 fn error_of(attempt: &Attempt) -> Option<String> {
-    match (attempt.code, attempt.status) {
-        (Some(code), _) => Some(code.slug().to_owned()),
-        (None, Some(status)) if status >= 400 => Some(status.to_string()),
+    if let Some(code) = attempt.code {
+        return Some(code.slug().to_owned());
+    }
+    // Of a call everything but OK is an error to who calls.
+    match (attempt.rpc, attempt.status) {
+        (Some(status), _) if status.number != 0 => Some(status.name.to_owned()),
+        (_, Some(status)) if status >= 400 => Some(status.to_string()),
         _ => None,
     }
 }
@@ -292,6 +301,10 @@ fn client(record: &Record, index: usize, attempt: &Attempt, answered: bool) -> S
         attributes.push(text("error.type", error));
     }
     let mut span_name: Cow<'static, str> = record.method.as_str().to_owned().into();
+    if let Some(called) = rpc::name(record) {
+        span_name = called.to_owned().into();
+        attributes.extend(rpc::of(record, attempt.rpc));
+    }
     if let Some(llm) = &record.llm
         && let Some(asked) = llm.asked_by(index)
     {

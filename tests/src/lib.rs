@@ -25,6 +25,7 @@ pub mod ports;
 pub mod prometheus;
 pub mod python;
 pub mod redis;
+pub mod rpc;
 pub mod scratch;
 pub mod stream;
 pub mod tiktoken;

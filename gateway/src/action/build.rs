@@ -4,6 +4,7 @@ use super::Action;
 use super::destination::Destination;
 use super::forward::Forward;
 use super::graphql::Graphql;
+use super::grpc::Grpc;
 use super::llm;
 use super::publish::Publish;
 use super::redirect::Redirect;
@@ -23,6 +24,13 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
         config::Action::Graphql(action) => {
             Action::Graphql(Box::new(Graphql::build(&route.name, action, parts)?))
         }
+        config::Action::Grpc(action) => Action::Grpc(Grpc {
+            to: Destination::build(&action.to, parts)?,
+            timeout: action.timeout,
+            max_request: action.max_request,
+            max_response: action.max_response,
+            retry_on: action.retry_on.clone(),
+        }),
         config::Action::Llm(action) => Action::Llm(llm::build::build(&route.name, action, parts)),
         config::Action::Prompt(action) => Action::Prompt(llm::build::prompt(action, parts)),
         config::Action::Websocket(action) => Action::Websocket(Websocket {

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicUsize;
 
 use http::HeaderValue;
 use http::header::HOST;
+use pingora_http::RequestHeader;
 
 use crate::action::template;
 use crate::config::routes::destination as config;
@@ -99,7 +100,8 @@ impl Destination {
         &self.backends[index.expect("`check` wants a backend with a weight")]
     }
 
-    /// Sends the request, as the policies left it, to a backend.
+    /// Sends the request, as the policies left it, to a backend; `edit` has the last word on the head
+    /// of each attempt.
     pub(crate) async fn call(
         &self,
         backend: &Backend,
@@ -111,6 +113,7 @@ impl Destination {
             upgrade,
             expect,
         }: Sending,
+        edit: impl Fn(&mut RequestHeader),
     ) -> Result<Answer, GatewayError> {
         let path = self.target(request, down);
         // HTTP/1.0 callers need not name a host; HTTP/1.1 and HTTP/2 upstreams want one.
@@ -142,6 +145,7 @@ impl Destination {
                 if upgrade && backend.upstream.speaks_http2() {
                     head::extend_connect(&mut head);
                 }
+                edit(&mut head);
                 head
             },
         )

@@ -53,6 +53,7 @@ impl Forward {
             body,
             hash_key,
             deadline,
+            hasty: false,
         };
         let sending = Sending {
             length,
@@ -61,7 +62,7 @@ impl Forward {
         };
         let answer = self
             .to
-            .call(backend, request, down, &mut call, sending)
+            .call(backend, request, down, &mut call, sending, |_| {})
             .await?;
         respond::stream(request, down, answer, &mut call.body).await
     }

@@ -4,6 +4,7 @@ pub(crate) mod build;
 pub(crate) mod destination;
 pub(crate) mod forward;
 pub(crate) mod graphql;
+pub(crate) mod grpc;
 pub(crate) mod llm;
 pub(crate) mod publish;
 pub(crate) mod redirect;
@@ -13,12 +14,13 @@ pub(crate) mod websocket;
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Uri};
+use pingora_http::RequestHeader;
 use weir_telemetry::Code;
+use weir_telemetry::record::Rpc;
 
 use crate::error::GatewayError;
 use crate::policy::quota::{self, Bound};
-use crate::proxy::{Downstream, Request};
+use crate::proxy::{self, Downstream, Request};
 use crate::runtime::{Dialect, Route};
 
 /// What a route does, ready to run.
@@ -27,6 +29,8 @@ pub(crate) enum Action {
     Forward(forward::Forward),
     /// Passes GraphQL to an upstream.
     Graphql(Box<graphql::Graphql>),
+    /// Passes gRPC calls to an upstream.
+    Grpc(grpc::Grpc),
     /// Has a language model answer.
     Llm(llm::Llm),
     /// Has a language model answer a prompt.
@@ -47,6 +51,7 @@ impl Action {
         match self {
             Action::Forward(_) => "forward",
             Action::Graphql(_) => "graphql",
+            Action::Grpc(_) => "grpc",
             Action::Llm(_) => "llm",
             Action::Prompt(_) => "prompt",
             Action::Websocket(_) => "websocket",
@@ -64,6 +69,7 @@ impl Action {
             Action::Forward(_)
             | Action::Websocket(_)
             | Action::Graphql(_)
+            | Action::Grpc(_)
             | Action::Publish(_)
             | Action::Respond(_)
             | Action::Redirect(_) => {}
@@ -78,16 +84,27 @@ impl Action {
             | Action::Prompt(_)
             | Action::Websocket(_)
             | Action::Publish(_) => true,
-            Action::Forward(_) | Action::Respond(_) | Action::Redirect(_) => false,
+            Action::Forward(_) | Action::Grpc(_) | Action::Respond(_) | Action::Redirect(_) => {
+                false
+            }
         }
     }
 
     /// The dialect in which a caller of this address reads errors.
-    pub(crate) fn dialect(&self, uri: &Uri, headers: &HeaderMap) -> Dialect {
+    pub(crate) fn dialect(&self, head: &RequestHeader) -> Dialect {
         match self {
-            Action::Graphql(_) => graphql::dialect(headers),
-            Action::Llm(_) => llm::api_of(uri, headers).dialect(),
+            Action::Graphql(_) => graphql::dialect(&head.headers),
+            Action::Grpc(_) => proxy::grpc::dialect(head),
+            Action::Llm(_) => llm::api_of(&head.uri, &head.headers).dialect(),
             _ => Dialect::Problem,
+        }
+    }
+
+    /// What is told of a remote procedure call, if this is one.
+    pub(crate) fn call(&self, head: &RequestHeader) -> Option<Rpc> {
+        match self {
+            Action::Grpc(_) => grpc::told(head),
+            _ => None,
         }
     }
 }
@@ -114,6 +131,7 @@ pub(crate) async fn run(
         Action::Forward(action) => action.run(request, down).await,
         // On the heap, so that requests of other routes do not carry it about.
         Action::Graphql(action) => Box::pin(action.run(request, down)).await,
+        Action::Grpc(action) => action.run(request, down).await,
         Action::Llm(action) => action.run(request, down).await,
         Action::Prompt(action) => action.run(request, down).await,
         Action::Websocket(action) => action.run(request, down).await,

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::fault::{Fault, push_index, push_key, suggest};
 use super::platform::Team;
+use super::raw::upstreams::Protocol;
 use super::secret::Secret;
 use super::source::File;
 use super::stores::Redis;
@@ -131,6 +132,8 @@ pub(super) struct Checker<'a> {
     redis: BTreeMap<Arc<str>, Arc<Redis>>,
     /// Whether each provider makes vectors.
     vectors: BTreeMap<Arc<str>, bool>,
+    /// What is spoken to each upstream.
+    protocols: BTreeMap<Arc<str>, Protocol>,
 }
 
 impl<'a> Checker<'a> {
@@ -148,6 +151,7 @@ impl<'a> Checker<'a> {
             llm_content: None,
             redis: BTreeMap::new(),
             vectors: BTreeMap::new(),
+            protocols: BTreeMap::new(),
         }
     }
 
@@ -292,6 +296,16 @@ impl<'a> Checker<'a> {
     /// Whether the provider of this name makes vectors; `None` if it is faulty.
     pub(super) fn makes_vectors(&self, provider: &str) -> Option<bool> {
         self.vectors.get(provider).copied()
+    }
+
+    /// Remembers what is spoken to an upstream.
+    pub(super) fn speaks(&mut self, upstream: Arc<str>, protocol: Protocol) {
+        self.protocols.insert(upstream, protocol);
+    }
+
+    /// What is spoken to the upstream of this name; `None` if it is faulty.
+    pub(super) fn protocol_of(&self, upstream: &str) -> Option<Protocol> {
+        self.protocols.get(upstream).copied()
     }
 
     /// Remembers a team.

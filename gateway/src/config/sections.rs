@@ -17,6 +17,9 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
     let platform = check_platform(cx, files);
     let listeners = check_listeners(cx, files);
     let upstreams = each(cx, files, "upstreams", upstreams::check::check);
+    for upstream in &upstreams {
+        cx.speaks(upstream.name.clone(), upstream.protocol);
+    }
     let providers = each(cx, files, "providers", providers::check);
     let prices = single(cx, files, "prices").unwrap_or_else(|| unwritten("prices"));
     let prices = prices::check(cx, &prices);

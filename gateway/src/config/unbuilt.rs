@@ -1,10 +1,7 @@
 //! What the design names and this version does not build: refused by name.
 
 /// Keys, with `[]` for any index; and what to do instead.
-const KEYS: &[(&str, &str)] = &[
-    ("routes[].grpc", "use forward, which passes gRPC through"),
-    ("routes[].subscribe", "leave the route out"),
-];
+const KEYS: &[(&str, &str)] = &[("routes[].subscribe", "leave the route out")];
 
 /// What to do instead, if the key at `path` is not built yet.
 pub(super) fn key(path: &str) -> Option<&'static str> {
@@ -14,7 +11,7 @@ pub(super) fn key(path: &str) -> Option<&'static str> {
         .map(|(_, instead)| *instead)
 }
 
-/// `routes[3].grpc` as `routes[].grpc`.
+/// `routes[3].subscribe` as `routes[].subscribe`.
 fn without_indices(path: &str) -> String {
     let mut inside = false;
     path.chars()

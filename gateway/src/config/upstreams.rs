@@ -161,6 +161,13 @@ pub enum Probe {
         /// The Host sent; the endpoint's, if none.
         host: Option<Arc<str>>,
     },
+    /// A call of `grpc.health.v1.Health/Check` that has to be answered with SERVING.
+    Grpc {
+        /// The service asked about; the server as a whole, if empty.
+        service: Arc<str>,
+        /// The authority sent; the endpoint's, if none.
+        host: Option<Arc<str>>,
+    },
     /// A connection that has to be accepted.
     Tcp,
 }

@@ -22,6 +22,7 @@ pub(crate) mod unit;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use pingora_http::{RequestHeader, ResponseHeader};
 
 pub(crate) use unit::{Unit, Units};
@@ -174,6 +175,14 @@ pub(crate) trait Filter: Send {
     /// Nothing more is there to come at once: what can go out without it goes.
     fn flush(&mut self, _out: &mut Units) -> Result<(), GatewayError> {
         Ok(())
+    }
+
+    /// Some bytes of a plain body in, and out what is to be there instead. The same as
+    /// [`Filter::unit`], for who holds nothing back and makes no pieces.
+    fn bytes(&mut self, chunk: Bytes) -> Result<Bytes, GatewayError> {
+        let mut out = Units::default();
+        self.unit(Unit::Bytes(chunk), &mut out)?;
+        Ok(out.into_bytes())
     }
 
     /// The body is over; what was held back goes out.

@@ -33,7 +33,7 @@ pub(crate) fn error(
     let mut out = Vec::new();
     let id = request.record.request_id.as_str();
     match dialect {
-        Dialect::OpenAi | Dialect::Problem | Dialect::Graphql(_) => {
+        Dialect::OpenAi | Dialect::Problem | Dialect::Graphql(_) | Dialect::Grpc(_) => {
             openai::error::write_canonical(&mut out, error, extra);
         }
         Dialect::Anthropic => {
@@ -69,6 +69,8 @@ pub(super) const fn content_type(dialect: Dialect) -> &'static str {
         Dialect::Problem => "application/problem+json",
         Dialect::OpenAi | Dialect::Anthropic | Dialect::Gemini => "application/json",
         Dialect::Graphql(media) => media.content_type(),
+        // A status is told in the head: see `grpc`.
+        Dialect::Grpc(_) => "application/grpc",
     }
 }
 

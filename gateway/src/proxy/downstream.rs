@@ -348,9 +348,13 @@ impl Downstream {
         // Pingora flushes heads of answers of unknown length. A 101 has to be: the caller is next.
         self.unsent = !bodiless && !head.status.is_informational();
         self.cork(self.unsent);
-        let written = {
-            let writing = pin!(self.session.write_response_header(head));
-            waiting(&mut self.waited, writing).await
+        let written = match &mut self.session {
+            // Nothing but a head ends with it, as callers by gRPC expect of a status alone.
+            ServerSession::H2(session) if bodiless => session.write_response_header(head, true),
+            session => {
+                let writing = pin!(session.write_response_header(head));
+                waiting(&mut self.waited, writing).await
+            }
         };
         self.cork(false);
         written.or_else(|e| self.lost(client_fault(&e)))
@@ -453,7 +457,7 @@ impl Downstream {
         written.or_else(|e| self.lost(client_fault(&e)))
     }
 
-    /// Whether the session's flushes are held back.
+    /// Holds back the session's flushes, or no longer.
     fn cork(&self, corked: bool) {
         if let Some(wire) = &self.wire {
             wire.cork(corked);

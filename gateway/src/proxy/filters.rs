@@ -29,9 +29,14 @@ impl Filters {
 
     /// Passes one unit through all filters.
     pub(crate) fn run_one(&mut self, unit: Unit) -> Result<Bytes, GatewayError> {
-        if self.0.is_empty() {
-            return Ok(unit.into_bytes());
+        match (self.0.as_mut_slice(), unit) {
+            ([], unit) => Ok(unit.into_bytes()),
+            ([one], Unit::Bytes(chunk)) => one.bytes(chunk),
+            (_, unit) => self.run_all(unit),
         }
+    }
+
+    fn run_all(&mut self, unit: Unit) -> Result<Bytes, GatewayError> {
         let mut units = Units::default();
         units.push(unit);
         self.run(0, units)

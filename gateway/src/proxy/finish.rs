@@ -2,9 +2,12 @@
 //!
 //! It is called from a destructor, because a task may be dropped at any await; so it never waits.
 
+use std::sync::atomic::Ordering;
+
 use weir_telemetry::{Code, Handles};
 
 use super::downstream::{Answered, Downstream};
+use super::grpc;
 use super::request::Request;
 
 impl Request {
@@ -14,6 +17,9 @@ impl Request {
         self.record.request_bytes = received;
         self.record.response_bytes = sent;
         self.waits.client += down.waited();
+        if let (Some(call), Some(messages)) = (&mut self.record.rpc, &self.messages) {
+            call.request_messages = messages.load(Ordering::Relaxed);
+        }
     }
 }
 
@@ -23,6 +29,7 @@ pub(super) fn finish(mut request: Box<Request>, down: Option<&Downstream>) {
         request.close(down);
         broken_off(&mut request, down);
     }
+    grpc::settle(&mut request);
     request.record.duration = request.began.elapsed();
     request.record.upstream_wait = request.waits.upstream;
     request.record.gateway_time = request

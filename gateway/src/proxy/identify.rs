@@ -101,6 +101,7 @@ pub(crate) fn identify(
         content: None,
         topic_metrics: None,
         websocket_metrics: None,
+        messages: None,
         active: None,
     })
 }

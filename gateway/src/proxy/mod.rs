@@ -10,6 +10,7 @@ pub(crate) mod dialect;
 mod downstream;
 mod filters;
 mod finish;
+pub(crate) mod grpc;
 pub(crate) mod head;
 pub(crate) mod identify;
 mod linger;

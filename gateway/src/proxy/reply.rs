@@ -3,20 +3,23 @@
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use pingora_http::ResponseHeader;
+use pingora_http::{RequestHeader, ResponseHeader};
 use weir_protocols::problem;
 use weir_telemetry::Code;
 
 use super::dialect;
 use super::downstream::{Answered, Downstream};
 use super::filters::Filters;
+use super::grpc;
 use super::identify::REQUEST_ID;
 use super::request::Request;
 use crate::error::GatewayError;
 use crate::runtime::Dialect;
 
-const WEIR_ERROR: HeaderName = HeaderName::from_static("weir-error");
-const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+/// The name of an error of ours.
+pub(super) const WEIR_ERROR: HeaderName = HeaderName::from_static("weir-error");
+/// The same as proxies say it.
+pub(super) const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
 /// A whole answer of our own.
 #[derive(Debug, Clone)]
@@ -134,7 +137,7 @@ pub(crate) async fn fail(request: &mut Request, down: &mut Downstream, error: Ga
         down.abort().await;
         return;
     }
-    let reply = render(request, &error);
+    let reply = render(request, down.head(), &error);
     if let Err(unsent) = send(request, down, reply).await {
         request.record.aborted = true;
         request
@@ -146,17 +149,19 @@ pub(crate) async fn fail(request: &mut Request, down: &mut Downstream, error: Ga
 }
 
 /// Writes down why the request failed. A status that is already out stays what it was.
-fn note(request: &mut Request, down: &Downstream, error: &GatewayError) {
+pub(crate) fn note(request: &mut Request, down: &Downstream, error: &GatewayError) {
     request.record.code = Some(error.code);
     request.record.detail.clone_from(&error.source);
+    grpc::failed(request, error);
     if down.answered() == Answered::Nothing {
         request.record.status = error.code.status();
     }
 }
 
 /// An error as its caller's dialect writes it.
-pub(crate) fn render(request: &Request, error: &GatewayError) -> Reply {
+pub(crate) fn render(request: &Request, head: &RequestHeader, error: &GatewayError) -> Reply {
     let body = match request.dialect {
+        Dialect::Grpc(wire) => return grpc::reply(request, head, wire, error),
         Dialect::Problem => problem_body(request, error),
         dialect => dialect::own(request, dialect, error),
     };
@@ -172,27 +177,29 @@ pub(crate) fn render(request: &Request, error: &GatewayError) -> Reply {
     reply
         .headers
         .push((WEIR_ERROR, HeaderValue::from_static(error.code.slug())));
+    reply.headers.push((PROXY_STATUS, proxy_status(error)));
     reply
         .headers
-        .push((PROXY_STATUS, text(proxy_status(error))));
-    if let Some(after) = error.retry_after {
-        // Rounded up: a caller that comes back too early is refused again.
-        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        reply
-            .headers
-            .push((RETRY_AFTER, HeaderValue::from(seconds.max(1))));
-    }
+        .extend(retry_after(error).map(|after| (RETRY_AFTER, after)));
     reply.headers.extend(error.headers.iter().cloned());
     reply
 }
 
+/// When to come back, in seconds.
+pub(super) fn retry_after(error: &GatewayError) -> Option<HeaderValue> {
+    let after = error.retry_after?;
+    // Rounded up: a caller that comes back too early is refused again.
+    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+    Some(HeaderValue::from(seconds.max(1)))
+}
+
 /// RFC 9209, with our slug as the details.
-fn proxy_status(error: &GatewayError) -> String {
-    format!(
+pub(super) fn proxy_status(error: &GatewayError) -> HeaderValue {
+    text(format!(
         "weir; error={}; details=\"{}\"",
         error.code.proxy_error(),
         error.code
-    )
+    ))
 }
 
 fn problem_body(request: &Request, error: &GatewayError) -> Bytes {
@@ -212,7 +219,7 @@ fn problem_body(request: &Request, error: &GatewayError) -> Bytes {
 }
 
 /// A header value of text we made ourselves.
-fn text(text: String) -> HeaderValue {
+pub(super) fn text(text: String) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("invalid"))
 }
 

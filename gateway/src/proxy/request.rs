@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue};
@@ -104,6 +105,8 @@ pub(crate) struct Request {
     pub(crate) topic_metrics: Option<Arc<metrics::Topic>>,
     /// Where the figures of a WebSocket connection go.
     pub(crate) websocket_metrics: Option<Arc<metrics::WebSocket>>,
+    /// Counts the messages of a call as they come from its caller.
+    pub(crate) messages: Option<Arc<AtomicU64>>,
     /// Counted as active on its route.
     pub(crate) active: Option<metrics::InFlight>,
 }

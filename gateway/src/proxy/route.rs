@@ -8,6 +8,7 @@ use http::{HeaderValue, Method};
 use weir_telemetry::Code;
 
 use super::downstream::Downstream;
+use super::grpc;
 use super::identify;
 use super::request::Request;
 use crate::error::GatewayError;
@@ -45,18 +46,29 @@ pub(super) fn route(
             request.record.route = Some(route.name.clone());
             request.record.team.clone_from(&route.team);
             request.record.action = route.action.kind();
-            request.dialect = route.action.dialect(&head.uri, &head.headers);
+            request.dialect = route.action.dialect(head);
+            request.record.rpc = route.action.call(head);
             request.captures = captures;
             request.active = Some(route.metrics.begin());
             request.route = Some(route.clone());
             Ok(route)
         }
-        Outcome::Refused(refused) => Err(bad_path(&refused)),
-        Outcome::MethodNotAllowed { allow } => Err(method_not_allowed(&allow)),
-        Outcome::NotFound => Err(GatewayError::public(
+        nothing => {
+            // Who calls by gRPC reads it also where nobody serves it.
+            request.dialect = grpc::dialect(head);
+            Err(no_route(&nothing))
+        }
+    }
+}
+
+fn no_route(outcome: &Outcome<'_>) -> GatewayError {
+    match outcome {
+        Outcome::Refused(refused) => bad_path(refused),
+        Outcome::MethodNotAllowed { allow } => method_not_allowed(allow),
+        Outcome::NotFound | Outcome::Found { .. } => GatewayError::public(
             Code::RouteNotFound,
             "No route matches this host and path. `weir route` shows why.",
-        )),
+        ),
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use weir_protocols::graphql::response::MediaType;
+use weir_protocols::grpc::content_type::Wire;
 use weir_telemetry::trace::Sampler;
 use weir_telemetry::{Metrics, metrics};
 
@@ -39,6 +40,8 @@ pub(crate) enum Dialect {
     Gemini,
     /// GraphQL's `errors`, in the media type that the caller accepts.
     Graphql(MediaType),
+    /// A status of gRPC's, on the wire of the call.
+    Grpc(Wire),
 }
 
 /// One route, ready to serve.

@@ -28,6 +28,8 @@ pub(crate) struct Failure {
     pub(crate) detail: String,
     /// Whether replaying is safe depends on this.
     pub(crate) sent: Sent,
+    /// Why the endpoint gave the stream up, if it did and said so (RFC 9113, 7).
+    pub(crate) reset: Option<u32>,
 }
 
 impl Failure {
@@ -37,6 +39,7 @@ impl Failure {
             code,
             detail: detail.into(),
             sent,
+            reset: None,
         }
     }
 
@@ -81,7 +84,10 @@ pub(crate) fn awaiting_head(error: &BError, any_byte: bool) -> Failure {
         _ if any_byte => Code::HttpResponseIncomplete,
         _ => Code::ConnectionTerminated,
     };
-    Failure::new(code, Sent::Some, describe(error))
+    Failure {
+        reset: reset(error),
+        ..Failure::new(code, Sent::Some, describe(error))
+    }
 }
 
 /// Names an error met amid the response body.
@@ -92,7 +98,10 @@ pub(crate) fn amid_body(error: &BError) -> Failure {
         _ if is_h2_protocol_fault(error) => Code::HttpProtocolError,
         _ => Code::HttpResponseIncomplete,
     };
-    Failure::new(code, Sent::Some, describe(error))
+    Failure {
+        reset: reset(error),
+        ..Failure::new(code, Sent::Some, describe(error))
+    }
 }
 
 /// Names an error met while the request body was written.
@@ -118,6 +127,12 @@ fn refused_stream(error: &BError) -> Option<Failure> {
             format!("the endpoint refused the stream: {h2}"),
         )
     })
+}
+
+/// Why the peer reset the stream, if it did.
+fn reset(error: &BError) -> Option<u32> {
+    let h2 = h2_cause(error).filter(|h2| h2.is_reset() && h2.is_remote())?;
+    h2.reason().map(u32::from)
 }
 
 /// Whether one side broke HTTP/2's rules. A stream that the endpoint gave up for reasons of its

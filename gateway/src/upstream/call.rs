@@ -79,6 +79,8 @@ pub(crate) struct Call {
     pub(crate) hash_key: Option<Vec<u8>>,
     /// The latest moment at which the whole exchange must be over.
     pub(crate) deadline: Instant,
+    /// Whether the caller chose it: then an endpoint that misses it has not failed.
+    pub(crate) hasty: bool,
 }
 
 /// An upstream's answer: the head, and the exchange its body is read from.
@@ -192,7 +194,9 @@ async fn attempt(
             )));
         }
         Err(_) => {
-            lease.failed();
+            if !call.hasty {
+                lease.failed();
+            }
             return Err(Stop::Upstream(too_late(Sent::Some)));
         }
     };
@@ -202,7 +206,7 @@ async fn attempt(
         facts,
         lease,
         request,
-        call.deadline,
+        (call.deadline, call.hasty),
     );
     if asked {
         exchange.hold();

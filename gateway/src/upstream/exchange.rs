@@ -12,7 +12,9 @@ use futures_util::FutureExt as _;
 use http::{HeaderMap, StatusCode};
 use pingora_error::BError;
 use pingora_http::ResponseHeader;
+use weir_protocols::grpc::status;
 use weir_telemetry::Code;
+use weir_telemetry::record::RpcStatus;
 
 use super::Lease;
 use super::attribute::{self, Failure, Sent};
@@ -47,7 +49,10 @@ pub(crate) enum Stop {
 
 impl From<Failure> for GatewayError {
     fn from(failure: Failure) -> Self {
-        GatewayError::new(failure.code).source(failure.detail)
+        GatewayError {
+            rpc: failure.reset.map(status::Code::from_reset),
+            ..GatewayError::new(failure.code).source(failure.detail)
+        }
     }
 }
 
@@ -68,6 +73,7 @@ pub(crate) struct Exchange {
     lease: Lease,
     attempt: usize,
     head_bytes: u64,
+    hasty: bool,
     clock: Clock,
     sent: Instant,
     head: Option<Instant>,
@@ -97,7 +103,7 @@ impl Exchange {
         facts: Facts,
         lease: Lease,
         request: &mut Request,
-        deadline: Instant,
+        (deadline, hasty): (Instant, bool),
     ) -> Self {
         let now = Instant::now();
         let attempt = request.record.attempts.len() - 1;
@@ -110,6 +116,7 @@ impl Exchange {
             lease,
             attempt,
             head_bytes: head_bytes as u64,
+            hasty,
             clock,
             sent: now,
             head: None,
@@ -289,8 +296,17 @@ impl Exchange {
     fn upload(&mut self, chunk: Option<Bytes>, body: &mut Body) {
         match chunk {
             Some(chunk) => {
-                if let Body::Stream { consumed, .. } = body {
-                    *consumed = true;
+                if let Body::Stream {
+                    first, consumed, ..
+                } = body
+                    && !chunk.is_empty()
+                {
+                    // What came first is kept: a call whose one message comes a little after its
+                    // head can be made again as well as one whose message came with it.
+                    match first {
+                        None if !*consumed => *first = Some(chunk.clone()),
+                        _ => *consumed = true,
+                    }
                 }
                 self.writer.push(chunk);
             }
@@ -342,7 +358,12 @@ impl Exchange {
                 attempt.first_byte = Some(now - self.sent);
                 attempt.status = Some(head.status.as_u16());
                 attempt.bytes_sent = self.head_bytes + self.writer.sent();
-                self.lease.answered(head.status);
+                // A call that failed at once: the breaker listens to the first word only.
+                let status = head.headers.get("grpc-status");
+                match status.and_then(|status| status::Code::parse(status.as_bytes())) {
+                    Some(status) if is_failure(status) => self.lease.failed(),
+                    _ => self.lease.answered(head.status),
+                }
                 Ok(Incoming::Head(head))
             }
             Ok(Incoming::End(trailers)) => {
@@ -367,7 +388,23 @@ impl Exchange {
         if code == Code::RequestBodyTimeout {
             return Stop::Client(GatewayError::new(code).source(detail));
         }
-        self.failed(request, Failure::new(code, Sent::Some, detail))
+        let failure = Failure::new(code, Sent::Some, detail);
+        // Who has no time to give cannot make endpoints look bad.
+        if self.hasty && code == Code::RequestDeadlineExceeded {
+            return Stop::Upstream(failure);
+        }
+        self.failed(request, failure)
+    }
+
+    /// Takes in how the upstream ended a call.
+    pub(crate) fn called(&mut self, request: &mut Request, status: status::Code) {
+        request.record.attempts[self.attempt].rpc = Some(RpcStatus {
+            number: status.number(),
+            name: status.name(),
+        });
+        if is_failure(status) {
+            self.lease.failed();
+        }
     }
 
     fn failed(&mut self, request: &mut Request, failure: Failure) -> Stop {
@@ -413,6 +450,14 @@ impl Exchange {
     pub(crate) fn bodiless(&mut self) -> bool {
         self.session.body_done().unwrap_or(false)
     }
+}
+
+/// Whether a call that ended so speaks against its endpoint as a 5xx does.
+const fn is_failure(status: status::Code) -> bool {
+    matches!(
+        status,
+        status::Code::Unavailable | status::Code::Internal | status::Code::Unknown
+    )
 }
 
 /// Reads what comes next; may be dropped while pending.

@@ -11,7 +11,7 @@ use pingora_http::RequestHeader;
 use tokio::task::AbortHandle;
 
 use super::dial::{Opened, Protocol};
-use super::probe::{self, Health, Transition};
+use super::probe::{self, Health, Transition, grpc};
 use super::session::Session;
 use super::slot::Slot;
 use super::{Endpoint, Upstream};
@@ -122,15 +122,25 @@ async fn probe_address(
     active: &Active,
     address: SocketAddr,
 ) -> Result<(), String> {
-    let Probe::Http { path, host } = &active.probe else {
-        return probe::tcp(address, active.timeout).await;
+    let within = active.timeout;
+    let (path, host) = match &active.probe {
+        Probe::Tcp => return probe::tcp(address, within).await,
+        Probe::Grpc { service, host } => {
+            let host = host.as_deref().unwrap_or(&endpoint.name);
+            let asked = async {
+                let session = open_http2(upstream, endpoint, address, within).await?;
+                grpc::ask(session, host, service, within).await
+            };
+            return in_time(within, asked).await;
+        }
+        Probe::Http { path, host } => (path, host.as_deref().unwrap_or(&endpoint.name)),
     };
-    let host = host.as_deref().unwrap_or(&endpoint.name);
     if upstream.dialer.protocol() == Protocol::Http2 {
-        let asked = ask_http2(upstream, endpoint, address, host, path, active.timeout);
-        return tokio::time::timeout(active.timeout, asked)
-            .await
-            .unwrap_or_else(|_| Err(format!("no answer within {:?}", active.timeout)));
+        let asked = async {
+            let session = open_http2(upstream, endpoint, address, within).await?;
+            ask_http2(session, host, path).await
+        };
+        return in_time(within, asked).await;
     }
     let connecting = upstream.dialer.stream(address, &endpoint.server_name);
     let stream = tokio::time::timeout(active.timeout, connecting)
@@ -140,15 +150,22 @@ async fn probe_address(
     probe::http_over(stream, host, path, probe::WELL, active.timeout).await
 }
 
-/// Asks in the protocol the endpoint speaks: a server for HTTP/2 alone answers nothing else.
-async fn ask_http2(
+async fn in_time(
+    within: Duration,
+    asked: impl Future<Output = Result<(), String>>,
+) -> Result<(), String> {
+    tokio::time::timeout(within, asked)
+        .await
+        .unwrap_or_else(|_| Err(format!("no answer within {within:?}")))
+}
+
+/// A stream on a connection of its own.
+async fn open_http2(
     upstream: &Upstream,
     endpoint: &Endpoint,
     address: SocketAddr,
-    host: &str,
-    path: &str,
     within: Duration,
-) -> Result<(), String> {
+) -> Result<Session, String> {
     let said = |error: pingora_error::BError| error.to_string();
     // A probe's connection is not one of those that calls are allowed.
     let slot = Slot::take(&Arc::default(), None).expect("there is no limit");
@@ -159,7 +176,12 @@ async fn ask_http2(
         return Err("the connection is not HTTP/2".to_owned());
     };
     let session = Session::http2(&connection).await.map_err(said)?;
-    let mut session = session.ok_or("a new connection takes no stream")?;
+    session.ok_or_else(|| "a new connection takes no stream".to_owned())
+}
+
+/// Asks in the protocol the endpoint speaks: a server for HTTP/2 alone answers nothing else.
+async fn ask_http2(mut session: Session, host: &str, path: &str) -> Result<(), String> {
+    let said = |error: pingora_error::BError| error.to_string();
     let mut head = RequestHeader::build("GET", path.as_bytes(), None).map_err(said)?;
     head.insert_header("host", host).map_err(said)?;
     head.insert_header("user-agent", probe::USER_AGENT)

@@ -3,6 +3,8 @@
 //! A probe opens a connection of its own, asks once and closes. It knows no TLS (the caller hands
 //! over an established stream), no schedule and no telemetry.
 
+pub(crate) mod grpc;
+
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};

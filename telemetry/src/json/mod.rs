@@ -11,8 +11,8 @@ mod parts;
 use crate::record::{Record, Revision, split_port};
 use crate::timestamp::Rfc3339;
 use parts::{
-    AttemptLine, GraphqlLine, KafkaLine, LlmLine, PolicyLine, QuotaLine, WebSocketLine, seconds,
-    span_hex,
+    AttemptLine, GraphqlLine, KafkaLine, LlmLine, PolicyLine, QuotaLine, RpcLine, WebSocketLine,
+    seconds, span_hex,
 };
 use serde::Serialize;
 use std::net::IpAddr;
@@ -106,6 +106,9 @@ pub(crate) struct Line<'a> {
     #[serde(rename = "gen_ai")]
     #[serde(skip_serializing_if = "Option::is_none")]
     llm: Option<LlmLine<'a>>,
+    #[serde(rename = "rpc")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rpc: Option<RpcLine<'a>>,
     #[serde(rename = "messaging")]
     #[serde(skip_serializing_if = "Option::is_none")]
     kafka: Option<KafkaLine<'a>>,
@@ -155,6 +158,7 @@ impl<'a> Line<'a> {
             policies: record.policies.iter().map(PolicyLine::of).collect(),
             quotas: record.quotas.iter().map(QuotaLine::of).collect(),
             llm: record.llm.as_deref().map(LlmLine::of),
+            rpc: record.rpc.map(|call| RpcLine::of(record, call)),
             kafka: record.kafka.as_deref().map(KafkaLine::of),
             websocket: record.websocket.as_deref().map(WebSocketLine::of),
             graphql: record.graphql.as_deref().map(GraphqlLine::of),

@@ -2,7 +2,7 @@
 //! model, Kafka record, GraphQL operation and WebSocket connection.
 
 use crate::record::websocket::{Closer, WebSocket};
-use crate::record::{Attempt, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Record, Target};
+use crate::record::{Attempt, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Record, Rpc, Target};
 use serde::{Serialize, Serializer};
 use std::time::Duration;
 
@@ -56,6 +56,8 @@ pub(super) struct AttemptLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    rpc_status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
@@ -96,6 +98,7 @@ impl<'a> AttemptLine<'a> {
             connection_age: attempt.connection_age,
             connection_idle: attempt.connection_idle,
             status: attempt.status,
+            rpc_status: attempt.rpc.map(|status| status.name),
             error: attempt.code.map(crate::Code::slug),
             detail: attempt.detail.as_deref(),
             bytes_sent: attempt.bytes_sent,
@@ -211,6 +214,32 @@ impl<'a> LlmLine<'a> {
             cost_dollars: llm.cost,
             first_chunk: llm.first_chunk,
             finish_reason: llm.finish_reason.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct RpcLine<'a> {
+    #[serde(rename = "system.name")]
+    system: &'static str,
+    method: &'a str,
+    #[serde(rename = "response.status_code")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    #[serde(rename = "request.messages")]
+    request_messages: u64,
+    #[serde(rename = "response.messages")]
+    response_messages: u64,
+}
+
+impl<'a> RpcLine<'a> {
+    pub(super) fn of(record: &'a Record, call: Rpc) -> Self {
+        Self {
+            system: "grpc",
+            method: record.rpc_method(),
+            status: call.status.map(|status| status.name),
+            request_messages: call.request_messages,
+            response_messages: call.response_messages,
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod model;
 mod process;
 pub mod quota;
 mod route;
+mod rpc;
 mod slots;
 pub mod standing;
 pub mod store;
@@ -150,6 +151,8 @@ struct Families {
     graphql_documents: Counters,
     target_set_aside: Gauges,
     messaging_duration: Histograms,
+    rpc_duration: Histograms,
+    rpc_messages: Counters,
     messaging_sent: Counters,
     reloads: Counters,
     reload_successful: IntGauge,
@@ -402,6 +405,8 @@ impl Families {
             graphql_documents: counters(&c::GRAPHQL_DOCUMENTS),
             target_set_aside: gauges(&c::LLM_TARGET_SET_ASIDE),
             messaging_duration: histograms(&c::MESSAGING_OPERATION_DURATION),
+            rpc_duration: histograms(&c::RPC_SERVER_CALL_DURATION),
+            rpc_messages: counters(&c::RPC_MESSAGES),
             messaging_sent: counters(&c::MESSAGING_SENT),
             reloads,
             reload_successful: gauges(&c::CONFIG_LAST_RELOAD_SUCCESSFUL).with(&[]),

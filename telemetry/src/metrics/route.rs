@@ -1,12 +1,13 @@
 //! What a route's requests add to: rate, errors, duration, and where the time
 //! went.
 
+use super::rpc::Calls;
 use super::slots::{PerCode, PerStatus};
 use super::{Families, InFlight};
 use crate::code::Fault;
 use crate::record::{ErrorType, Record};
 use prometheus::{Histogram, IntCounter, IntGauge};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The series of one route and team.
 pub struct Route {
@@ -20,6 +21,7 @@ pub struct Route {
     active: IntGauge,
     request_bytes: IntCounter,
     response_bytes: IntCounter,
+    calls: OnceLock<Calls>,
     policies: Box<[(&'static str, Histogram)]>,
 }
 
@@ -38,6 +40,7 @@ impl Route {
             active: families.requests_active.with(&[route]),
             request_bytes: families.request_bytes.with(&[route]),
             response_bytes: families.response_bytes.with(&[route]),
+            calls: OnceLock::new(),
             policies: policies
                 .iter()
                 .map(|kind| (*kind, families.policy_duration.with(&[route, kind])))
@@ -76,6 +79,11 @@ impl Route {
         if record.response_bytes > 0 {
             self.response_bytes.inc_by(record.response_bytes);
         }
+        if let Some(call) = record.rpc {
+            self.calls
+                .get_or_init(|| Calls::resolve(&self.families, &self.route))
+                .finished(&self.families, (&self.route, &self.team), record, call);
+        }
         for run in &record.policies {
             self.policy(run.kind, run.took.as_secs_f64());
         }
@@ -109,6 +117,7 @@ impl Route {
                 .inc(),
             // An upstream's own 5xx; rare enough to be looked up each time.
             ErrorType::Status(status) => series(&status.to_string(), Fault::Upstream).inc(),
+            ErrorType::Rpc(name) => series(name, Fault::Upstream).inc(),
         }
     }
 }

@@ -65,6 +65,12 @@ fn exercise(metrics: &Metrics) -> (Standing, Target) {
     drop((route.begin(), listener.opened()));
     listener.negotiated(Protocol::Http2);
     telemetry.finish(record, handles);
+    let calls = metrics.route("calls", "shop", &[]);
+    let of_calls = Handles {
+        route: Some(&calls),
+        ..Handles::of(&listener)
+    };
+    telemetry.finish(sample::called(), of_calls);
     telemetry.finish(
         Arc::unwrap_or_clone(sample::failed(Code::BreakerOpen)),
         handles,

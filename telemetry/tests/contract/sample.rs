@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use weir_telemetry::record::websocket::{Close, Closer, Messages, WebSocket};
-use weir_telemetry::record::{Graphql, Kafka, Llm, PolicyRun, QuotaUse, Sampling, Target, Tokens};
+use weir_telemetry::record::{
+    Graphql, Kafka, Llm, PolicyRun, QuotaUse, Rpc, RpcStatus, Sampling, Target, Tokens,
+};
 use weir_telemetry::trace::{Context, RequestId};
 use weir_telemetry::{Attempt, Code, Protocol, Record};
 
@@ -167,4 +169,26 @@ pub fn failed(code: Code) -> Arc<Record> {
     record.status = code.status();
     record.code = Some(code);
     Arc::new(record)
+}
+
+/// A gRPC call that its upstream ended with UNAVAILABLE.
+pub fn called() -> Record {
+    let status = Some(RpcStatus {
+        number: 14,
+        name: "UNAVAILABLE",
+    });
+    let mut attempt = Attempt::begin("calls".into(), "10.0.0.1:443".into(), ms(1));
+    attempt.status = Some(200);
+    attempt.rpc = status;
+    Record {
+        path: "/shop.Orders/Get".into(),
+        action: "grpc",
+        attempts: vec![attempt],
+        rpc: Some(Rpc {
+            status,
+            request_messages: 1,
+            response_messages: 0,
+        }),
+        ..plain()
+    }
 }

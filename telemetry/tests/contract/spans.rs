@@ -50,6 +50,26 @@ fn attempts_and_records_hang_below_the_request_and_it_below_its_caller() {
 }
 
 #[test]
+fn a_call_is_named_after_its_method_on_both_sides() {
+    let record = sample::called();
+    let made = spans(&record, Reason::Failed, None);
+    assert_eq!(made.len(), 2);
+    for span in &made {
+        assert_eq!(span.name, "shop.Orders/Get");
+        for (key, value) in [
+            ("rpc.system.name", "grpc"),
+            ("rpc.method", "shop.Orders/Get"),
+            ("rpc.response.status_code", "UNAVAILABLE"),
+            ("error.type", "UNAVAILABLE"),
+        ] {
+            assert_eq!(attribute(span, key).as_deref(), Some(value), "{key}");
+        }
+        assert_eq!(span.status, Status::error("UNAVAILABLE"));
+    }
+    assert!(should_export(&record, false, ms(1_000)).is_some());
+}
+
+#[test]
 fn attributes_follow_the_conventions() {
     let record = sample::full();
     let made = spans(&record, Reason::Sampled, None);

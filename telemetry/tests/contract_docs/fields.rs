@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_telemetry::record::{Graphql, Kafka, Llm, PolicyRun, QuotaUse, Target, Tokens};
+use weir_telemetry::record::{
+    Graphql, Kafka, Llm, PolicyRun, QuotaUse, Rpc, RpcStatus, Target, Tokens,
+};
 use weir_telemetry::trace::{Context, RequestId};
 use weir_telemetry::{AccessLog, Attempt, Code, Metrics, Record, Recorder};
 
@@ -22,6 +24,7 @@ fn record() -> Record {
     (attempt.connect, attempt.first_byte, attempt.body) = (some, some, some);
     (attempt.status, attempt.code) = (Some(200), Some(Code::ResponseStalled));
     (attempt.detail, attempt.retried) = (Some("silent".into()), Some("idempotent"));
+    attempt.rpc = attempt_status();
     let mut record = Record::begin(id, trace, "public".into(), client);
     record.peer = Some("192.0.2.1:4711".parse().expect("an address"));
     record.host = "shop.example.com:8080".into();
@@ -42,6 +45,11 @@ fn record() -> Record {
     }];
     record.quotas = vec![quota()];
     record.llm = Some(Box::new(llm()));
+    record.rpc = Some(Rpc {
+        status: attempt_status(),
+        request_messages: 1,
+        response_messages: 2,
+    });
     record.kafka = Some(Box::new(kafka()));
     record.graphql = Some(Box::new(Graphql {
         operation_type: "query",
@@ -50,6 +58,11 @@ fn record() -> Record {
         cost: 12,
     }));
     record
+}
+
+fn attempt_status() -> Option<RpcStatus> {
+    let (number, name) = (14, "UNAVAILABLE");
+    Some(RpcStatus { number, name })
 }
 
 fn quota() -> QuotaUse {

@@ -156,9 +156,12 @@ impl Graphql {
             body,
             hash_key: backend.hash_key(request, down),
             deadline: Instant::now() + backend.upstream.timeouts.total,
+            hasty: false,
         };
         let sending = Sending::request(length);
-        let calling = self.to.call(backend, request, down, &mut call, sending);
+        let calling = self
+            .to
+            .call(backend, request, down, &mut call, sending, |_| {});
         let answer = calling.await?;
         respond::stream(request, down, answer, &mut call.body).await
     }

@@ -64,6 +64,7 @@ impl Websocket {
             },
             hash_key: backend.hash_key(request, down),
             deadline: Instant::now() + backend.upstream.timeouts.total,
+            hasty: false,
         };
         let sending = Sending {
             length: Length::AsSaid,
@@ -72,7 +73,7 @@ impl Websocket {
         };
         let answer = self
             .to
-            .call(backend, request, down, &mut call, sending)
+            .call(backend, request, down, &mut call, sending, |_| {})
             .await?;
         let Answer {
             mut head,

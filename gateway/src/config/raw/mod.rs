@@ -11,6 +11,7 @@ use serde::Deserialize;
 pub mod cache;
 pub mod consumers;
 pub mod graphql;
+pub mod grpc;
 pub mod guardrails;
 pub mod kafka_clusters;
 pub mod listeners;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::Name;
 use super::graphql::Graphql;
+use super::grpc::Grpc;
 use super::llm::Llm;
 use super::policies::Policy;
 use super::prompt::Prompt;
@@ -41,6 +42,9 @@ pub struct Route {
     /// Action: passes GraphQL to an upstream, within limits.
     #[serde(default)]
     pub graphql: Option<Graphql>,
+    /// Action: passes gRPC calls to an upstream.
+    #[serde(default)]
+    pub grpc: Option<Grpc>,
     /// Action: answers LLM calls.
     #[serde(default)]
     pub llm: Option<Llm>,
@@ -67,6 +71,8 @@ pub struct Route {
 pub struct Match {
     /// The path; any, if not said.
     pub path: Option<Path>,
+    /// What a gRPC call calls, instead of a path.
+    pub rpc: Option<Rpc>,
     /// Methods; any, if not said.
     pub methods: Vec<String>,
     /// Header fields, all of them.
@@ -86,6 +92,17 @@ pub struct Path {
     pub prefix: Option<String>,
     /// A path with captures, as `/events/{topic}` or `/files/{*rest}`.
     pub template: Option<String>,
+}
+
+/// What a gRPC call calls: a service, a method, or both.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "RpcMatch")]
+pub struct Rpc {
+    /// The service with its package, as `helloworld.Greeter`; any, if not said.
+    pub service: Option<String>,
+    /// The method, as `SayHello`; any, if not said.
+    pub method: Option<String>,
 }
 
 /// A header field or query parameter: its name, and exactly one test.

@@ -184,6 +184,30 @@ pub enum Active {
         #[schemars(range(min = 1, max = 100))]
         unhealthy_after: u32,
     },
+    /// A gRPC call, `grpc.health.v1.Health/Check`, that has to be answered with SERVING. For
+    /// upstreams that speak `http2`.
+    Grpc {
+        /// The service asked about; the server as a whole, if not said.
+        #[serde(default)]
+        service: String,
+        /// The authority sent; the endpoint's, if not said.
+        #[serde(default)]
+        host: Option<String>,
+        /// Time between two checks of one endpoint.
+        #[serde(default = "probe::interval")]
+        interval: Duration,
+        /// How long one check may take.
+        #[serde(default = "probe::timeout")]
+        timeout: Duration,
+        /// Good checks in a row until an endpoint is used again.
+        #[serde(default = "probe::healthy_after")]
+        #[schemars(range(min = 1, max = 100))]
+        healthy_after: u32,
+        /// Bad checks in a row until an endpoint is left out.
+        #[serde(default = "probe::unhealthy_after")]
+        #[schemars(range(min = 1, max = 100))]
+        unhealthy_after: u32,
+    },
     /// A connection that has to be accepted.
     Tcp {
         /// Time between two checks of one endpoint.

@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::destination::Destination;
 use super::graphql::Graphql;
+use super::grpc::Grpc;
 use super::llm::Llm;
 use super::prompt::Prompt;
 use super::websocket::Websocket;
@@ -20,6 +21,8 @@ pub enum Action {
     Forward(Forward),
     /// Passes GraphQL to an upstream.
     Graphql(Box<Graphql>),
+    /// Passes gRPC calls to an upstream.
+    Grpc(Grpc),
     /// Answers an LLM call.
     Llm(Llm),
     /// Has a model answer a prompt.
@@ -40,6 +43,7 @@ impl Action {
         match self {
             Self::Forward(_) => "forward",
             Self::Graphql(_) => "graphql",
+            Self::Grpc(_) => "grpc",
             Self::Llm(_) => "llm",
             Self::Prompt(_) => "prompt",
             Self::Websocket(_) => "websocket",
@@ -57,6 +61,7 @@ impl Action {
             Self::Forward(_)
             | Self::Websocket(_)
             | Self::Graphql(_)
+            | Self::Grpc(_)
             | Self::Publish(_)
             | Self::Respond(_)
             | Self::Redirect(_) => &[],

@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode};
 use super::action::{Action, Forward, Publish, Redirect, Respond};
 use super::destination;
 use super::graphql;
+use super::grpc;
 use super::llm;
 use super::matches::Path;
 use super::prompt;
@@ -48,6 +49,7 @@ fn given(raw: &raw::Route) -> Vec<&'static str> {
     let given = [
         ("forward", raw.forward.is_some()),
         ("graphql", raw.graphql.is_some()),
+        ("grpc", raw.grpc.is_some()),
         ("llm", raw.llm.is_some()),
         ("prompt", raw.prompt.is_some()),
         ("websocket", raw.websocket.is_some()),
@@ -90,7 +92,7 @@ pub(super) fn check(
         cx.fault(
             at,
             message,
-            "give exactly one of forward, graphql, llm, prompt, websocket, publish, respond and redirect",
+            "give exactly one of forward, graphql, grpc, llm, prompt, websocket, publish, respond and redirect",
         );
         return None;
     }
@@ -102,6 +104,9 @@ pub(super) fn check(
     if let Some(graphql) = &raw.graphql {
         let checked = graphql::check(cx, &at.key("graphql"), graphql, around);
         return checked.map(|graphql| Action::Graphql(Box::new(graphql)));
+    }
+    if let Some(grpc) = &raw.grpc {
+        return grpc::check(cx, &at.key("grpc"), grpc, around).map(Action::Grpc);
     }
     if let Some(llm) = &raw.llm {
         return llm::check(cx, &at.key("llm"), llm, around).map(Action::Llm);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderName, Method};
+use weir_protocols::grpc::path as rpc;
 
 use crate::config::check::{At, Checker};
 use crate::config::raw::routes as raw;
@@ -68,9 +69,15 @@ pub(in crate::config) fn check(cx: &mut Checker<'_>, at: &At, raw: &[raw::Match]
     let mut matches = Vec::new();
     for (index, raw) in raw.iter().enumerate() {
         let at = at.index(index);
-        let path = match &raw.path {
-            Some(path) => check_path(cx, &at.key("path"), path),
-            None => Some(Path::Prefix("".into())),
+        let path = match (&raw.path, &raw.rpc) {
+            (Some(path), None) => check_path(cx, &at.key("path"), path),
+            (None, Some(rpc)) => check_rpc(cx, &at.key("rpc"), rpc),
+            (None, None) => Some(Path::Prefix("".into())),
+            (Some(_), Some(_)) => {
+                let message = "a call is matched by its path or by what it calls, not by both";
+                cx.fault(&at.key("rpc"), message, "leave out `path` or `rpc`");
+                None
+            }
         };
         matches.extend(check_one(cx, &at, raw, path.clone()));
         paths.push(path);
@@ -185,6 +192,36 @@ fn check_path(cx: &mut Checker<'_>, at: &At, raw: &raw::Path) -> Option<Path> {
         Ok(path) => Some(path),
         Err((message, hint)) => {
             cx.fault(&at.key(key), message, hint);
+            None
+        }
+    }
+}
+
+/// The path of calls of a service, of a method, or of both.
+fn check_rpc(cx: &mut Checker<'_>, at: &At, raw: &raw::Rpc) -> Option<Path> {
+    let mut name = |key: &str, text: &Option<String>| {
+        let Some(text) = text else {
+            return Some(());
+        };
+        if rpc::parse(&format!("/{text}/{text}")).is_ok() {
+            return Some(());
+        }
+        let hint = "write a service as helloworld.Greeter and a method as SayHello";
+        cx.fault(&at.key(key), format!("\"{text}\" is no name"), hint);
+        None
+    };
+    let (service, method) = (name("service", &raw.service), name("method", &raw.method));
+    service.and(method)?;
+    match (&raw.service, &raw.method) {
+        (Some(service), Some(method)) => Some(Path::Exact(format!("/{service}/{method}").into())),
+        (Some(service), None) => Some(Path::Prefix(format!("/{service}").into())),
+        (None, Some(method)) => {
+            let path = PathTemplate::parse(&format!("/{{service}}/{method}"));
+            path.ok().map(Path::Template)
+        }
+        (None, None) => {
+            let hint = "give a service, a method or both; leave `rpc` out to match every call";
+            cx.fault(at, "this says nothing of what is called", hint);
             None
         }
     }

@@ -13,6 +13,7 @@ mod actions;
 pub mod cache;
 pub mod destination;
 pub mod graphql;
+pub mod grpc;
 pub mod llm;
 pub mod matches;
 pub mod prompt;

@@ -9,6 +9,7 @@ mod examples;
 mod faults;
 mod files;
 mod graphql;
+mod grpc;
 mod guardrails;
 mod policies;
 mod prompt;

@@ -30,7 +30,7 @@ pub(in crate::config) fn check(
         .health
         .active
         .as_ref()
-        .map(|active| check_active(cx, &at.key("health").key("active"), active));
+        .map(|active| check_active(cx, &at.key("health").key("active"), active, raw.protocol));
     let breaker = check_breaker(cx, &at.key("breaker"), &raw.breaker);
     let passive = raw.health.passive.as_ref().map(|passive| Passive {
         failures: passive.failures,
@@ -200,21 +200,49 @@ fn check_http(cx: &mut Checker<'_>, at: &At, path: &str, host: Option<&str>) -> 
         cx.fault(&at.key("path"), message, "write it as /healthz");
         return None;
     }
-    if host.is_some_and(|host| host.parse::<http::uri::Authority>().is_err()) {
-        cx.fault(
-            &at.key("host"),
-            "this is no host",
-            "write it as orders.internal",
-        );
-        return None;
-    }
+    check_host(cx, at, host)?;
     Some(Probe::Http {
         path: path.into(),
         host: host.map(Into::into),
     })
 }
 
-fn check_active(cx: &mut Checker<'_>, at: &At, raw: &raw::Active) -> Option<Active> {
+/// Checks what a gRPC check asks for.
+fn check_grpc(
+    cx: &mut Checker<'_>,
+    at: &At,
+    service: &str,
+    host: Option<&str>,
+    protocol: raw::Protocol,
+) -> Option<Probe> {
+    if protocol == raw::Protocol::Http1 {
+        let hint = "give the upstream `protocol: http2`";
+        cx.fault(at, "gRPC is HTTP/2, and the upstream speaks http1", hint);
+        return None;
+    }
+    check_host(cx, at, host)?;
+    Some(Probe::Grpc {
+        service: service.into(),
+        host: host.map(Into::into),
+    })
+}
+
+/// Checks the host that a check names.
+fn check_host(cx: &mut Checker<'_>, at: &At, host: Option<&str>) -> Option<()> {
+    if host.is_some_and(|host| host.parse::<http::uri::Authority>().is_err()) {
+        let hint = "write it as orders.internal";
+        cx.fault(&at.key("host"), "this is no host", hint);
+        return None;
+    }
+    Some(())
+}
+
+fn check_active(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::Active,
+    protocol: raw::Protocol,
+) -> Option<Active> {
     let (probe, interval, timeout, healthy_after, unhealthy_after) = match raw {
         raw::Active::Http {
             path,
@@ -225,6 +253,17 @@ fn check_active(cx: &mut Checker<'_>, at: &At, raw: &raw::Active) -> Option<Acti
             unhealthy_after,
         } => {
             let probe = check_http(cx, at, path, host.as_deref())?;
+            (probe, interval, timeout, healthy_after, unhealthy_after)
+        }
+        raw::Active::Grpc {
+            service,
+            host,
+            interval,
+            timeout,
+            healthy_after,
+            unhealthy_after,
+        } => {
+            let probe = check_grpc(cx, at, service, host.as_deref(), protocol)?;
             (probe, interval, timeout, healthy_after, unhealthy_after)
         }
         raw::Active::Tcp {

@@ -63,6 +63,7 @@ impl ExternalGuard {
             body: Body::Whole(question),
             hash_key: None,
             deadline: Instant::now() + self.config.timeout,
+            hasty: false,
         };
         let head = |request: &crate::proxy::Request, _: &crate::proxy::Downstream, span| {
             let trace = request.record.trace.traceparent_of(span);

@@ -120,6 +120,19 @@ impl Code {
         }
     }
 
+    /// The code a caller gives to a call whose stream its server reset with this reason (RFC 9113,
+    /// 7; grpc/grpc, "gRPC over HTTP2", Errors).
+    pub const fn from_reset(reason: u32) -> Self {
+        match reason {
+            0..=4 | 6 | 9 | 10 => Self::Internal,
+            7 => Self::Unavailable,
+            8 => Self::Cancelled,
+            11 => Self::ResourceExhausted,
+            12 => Self::PermissionDenied,
+            _ => Self::Unknown,
+        }
+    }
+
     /// The HTTP status that says the same to who does not speak gRPC (google.rpc.Code). On gRPC's
     /// own wires the status is 200, whatever the code.
     pub const fn to_http(self) -> u16 {
@@ -187,6 +200,24 @@ mod tests {
         ] {
             assert_eq!(Code::from_http(status), code, "{status}");
         }
+    }
+
+    #[test]
+    fn a_stream_that_was_reset_has_a_code() {
+        let codes: Vec<_> = (0..=14).map(Code::from_reset).collect();
+        let mut expected = [Code::Internal; 15];
+        for (reason, code) in [
+            (5, Code::Unknown),
+            (7, Code::Unavailable),
+            (8, Code::Cancelled),
+            (11, Code::ResourceExhausted),
+            (12, Code::PermissionDenied),
+            (13, Code::Unknown),
+            (14, Code::Unknown),
+        ] {
+            expected[reason] = code;
+        }
+        assert_eq!(codes, expected);
     }
 
     #[test]

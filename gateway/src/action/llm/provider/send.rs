@@ -36,6 +36,7 @@ impl Provider {
             body: Body::Whole(outgoing.body.clone()),
             hash_key: None,
             deadline,
+            hasty: false,
         };
         let answer = upstream::call(
             &self.upstream,

@@ -132,6 +132,7 @@ impl Tokens {
             body: body.map_or(Body::None, Body::Whole),
             hash_key: None,
             deadline: Instant::now() + WAIT.min(self.upstream.timeouts.total),
+            hasty: false,
         };
         let answer = upstream::call(&self.upstream, request, down, &mut call, |_, _, _| {
             head.clone()
