@@ -247,7 +247,7 @@ async fn either_side_is_told_when_the_other_vanishes() {
 
 #[tokio::test]
 async fn silent_sides_are_asked_and_their_answers_go_no_further() {
-    let mut pair = connect(", ping: { after: 100ms, timeout: 30s }").await;
+    let mut pair = connect(", keep_alive: { kind: ping, after: 100ms, timeout: 30s }").await;
     let asked = pair.client.frame().await;
     assert_eq!(asked.0, PING);
     pair.client.send(PONG, &asked.1).await;
@@ -265,7 +265,7 @@ async fn silent_sides_are_asked_and_their_answers_go_no_further() {
 
 #[tokio::test]
 async fn a_side_that_does_not_answer_is_lost() {
-    let mut pair = connect(", ping: { after: 100ms, timeout: 100ms }").await;
+    let mut pair = connect(", keep_alive: { kind: ping, after: 100ms, timeout: 100ms }").await;
     // Neither answers: the first that was asked is found lost first.
     assert_eq!(pair.client.frame().await.0, PING);
     let line = pair.logged().await;
@@ -279,7 +279,7 @@ async fn a_side_that_does_not_answer_is_lost() {
 
 #[tokio::test]
 async fn a_connection_that_is_not_used_is_closed() {
-    let mut pair = connect(", idle: 300ms, ping: { after: 50ms }").await;
+    let mut pair = connect(", idle: 300ms, keep_alive: { kind: ping, after: 50ms }").await;
     let mut closed = pair.client.frame().await;
     while closed.0 == PING {
         pair.client.send(PONG, &closed.1).await;

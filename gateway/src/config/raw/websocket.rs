@@ -1,7 +1,7 @@
 //! `routes[].websocket` as written.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::routes::{Backend, Rewrite};
@@ -42,9 +42,9 @@ pub struct Websocket {
     /// Whether messages may be compressed (`permessage-deflate`).
     #[serde(default)]
     pub compression: Compression,
-    /// How silent sides are asked whether they are still there.
+    /// How sides are kept from being taken for dead, and found out if they are.
     #[serde(default)]
-    pub ping: Ping,
+    pub keep_alive: KeepAlive,
     /// How long a connection without messages is kept; pings of the gateway's are none.
     #[serde(default = "Websocket::default_idle")]
     pub idle: Duration,
@@ -107,21 +107,38 @@ pub enum Compression {
 }
 
 /// How silent sides are asked whether they are still there.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(rename = "WebsocketPing")]
-pub struct Ping {
-    /// After how much silence a side is sent a ping. 0 sends none.
-    pub after: Duration,
-    /// How long it has to say anything at all then.
-    pub timeout: Duration,
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(rename = "WebsocketKeepAlive")]
+pub enum KeepAlive {
+    /// By a ping.
+    Ping {
+        /// After how much silence.
+        #[serde(default = "KeepAlive::default_after")]
+        after: Duration,
+        /// How long a side has to say anything at all then, before it is lost.
+        #[serde(default = "KeepAlive::default_timeout")]
+        timeout: Duration,
+    },
+    /// Not at all.
+    None {},
 }
 
-impl Default for Ping {
+impl KeepAlive {
+    fn default_after() -> Duration {
+        Duration::from_secs(30)
+    }
+
+    fn default_timeout() -> Duration {
+        Duration::from_secs(15)
+    }
+}
+
+impl Default for KeepAlive {
     fn default() -> Self {
-        Self {
-            after: Duration::from_secs(30),
-            timeout: Duration::from_secs(15),
+        Self::Ping {
+            after: Self::default_after(),
+            timeout: Self::default_timeout(),
         }
     }
 }

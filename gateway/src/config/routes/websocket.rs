@@ -78,14 +78,13 @@ pub(super) fn check(
         Some(schema) => Some(check_schema(cx, at, schema, raw.compression)?),
         None => None,
     };
-    let rate = match &raw.rate {
-        Some(rate) => Some(check_rate(cx, &at.key("rate"), rate)?),
-        None => None,
+    let ping = match raw.keep_alive {
+        raw::KeepAlive::None {} => None,
+        raw::KeepAlive::Ping { after, timeout } => Some(Ping {
+            after: after.0,
+            timeout: timeout.0,
+        }),
     };
-    if raw.idle.0.is_zero() {
-        cx.fault(&at.key("idle"), "0 lets nothing pass", "give it more");
-    }
-    let ping = check_ping(cx, &at.key("ping"), &raw.ping);
     Some(Websocket {
         to: to?,
         origins,
@@ -93,7 +92,7 @@ pub(super) fn check(
         max_message: raw.max_message.0,
         text: raw.messages.contains(&raw::Kind::Text),
         binary: raw.messages.contains(&raw::Kind::Binary),
-        rate,
+        rate: raw.rate.as_ref().and_then(rate),
         schema,
         compression: raw.compression,
         ping,
@@ -142,27 +141,9 @@ fn check_schema(
     }
 }
 
-fn check_rate(cx: &mut Checker<'_>, at: &At, raw: &raw::Rate) -> Option<Rate> {
-    if raw.every.0.is_zero() {
-        cx.fault(&at.key("every"), "0 is no time", "write it as 1s");
-        return None;
-    }
+fn rate(raw: &raw::Rate) -> Option<Rate> {
     Some(Rate {
         messages: NonZeroU32::new(raw.messages)?,
         every: raw.every.0,
-    })
-}
-
-fn check_ping(cx: &mut Checker<'_>, at: &At, raw: &raw::Ping) -> Option<Ping> {
-    if raw.after.0.is_zero() {
-        return None;
-    }
-    if raw.timeout.0.is_zero() {
-        let hint = "write it as 15s; `after: 0s` sends no pings";
-        cx.fault(&at.key("timeout"), "nobody answers in no time", hint);
-    }
-    Some(Ping {
-        after: raw.after.0,
-        timeout: raw.timeout.0,
     })
 }
