@@ -11,9 +11,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::accept_async;
 use weir_tests::{Gateway, python};
 
-/// The kind of route connections are sent through.
-const ROUTE: &str = "forward";
-
 /// All but those of compression (12 and 13), which the server does not offer.
 const CASES: [&str; 9] = [
     "1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*",
@@ -58,7 +55,7 @@ metrics: {{ address: "127.0.0.1:0" }}
 server: {{ data_dir: "${{DATA_DIR}}" }}
 telemetry: {{ access_log: {{ output: "${{ACCESS_LOG}}" }} }}
 upstreams: [{{ name: up, endpoints: [{{ address: "{upstream}" }}] }}]
-routes: [{{ name: all, {ROUTE}: {{ backends: [{{ upstream: up }}] }} }}]
+routes: [{{ name: all, websocket: {{ backends: [{{ upstream: up }}], max_message: 64MiB }} }}]
 "#
     ))
     .await;

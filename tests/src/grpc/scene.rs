@@ -11,7 +11,7 @@ use crate::Gateway;
 use crate::tls::{Authority, Validity};
 
 /// The kind of route calls are sent through.
-pub const ROUTE: &str = "forward";
+pub const ROUTE: &str = "grpc";
 
 /// A server in the clear and one under TLS, and a gateway that reaches each by a listener of its own.
 #[derive(Debug)]

@@ -1,10 +1,11 @@
 //! `websocket`: connections of messages, passed to an upstream and judged on their way.
 //!
 //! [`handshake`] is the request and its answer, [`relay`] the connection that comes of it, [`way`]
-//! one of its two directions.
+//! one of its two directions, and [`parting`] its end.
 
 mod caller;
 mod handshake;
+mod parting;
 mod pulse;
 mod relay;
 mod way;

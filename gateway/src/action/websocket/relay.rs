@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use pingora_error::BError;
 use tokio::time::Sleep;
-use weir_protocols::websocket::{Close, Code as CloseCode, Opcode, frame};
-use weir_telemetry::record::websocket as record;
+use weir_protocols::websocket::{Code as CloseCode, Opcode, frame};
 use weir_telemetry::{Code, metrics};
 
 use super::Websocket;
 use super::caller::{Caller, Turn};
+use super::parting::key;
 use super::pulse::{Due, Pulse};
 use super::way::{Refusal, Step, Way};
 use crate::error::GatewayError;
@@ -26,21 +26,21 @@ use crate::upstream::Exchange;
 use crate::upstream::attribute::{self, Failure, Sent};
 
 /// How long a side has to answer a close.
-const CLOSING: Duration = Duration::from_secs(5);
+pub(super) const CLOSING: Duration = Duration::from_secs(5);
 /// How long one has that the other no longer waits for, or that is told why it was broken off.
-const PARTING: Duration = Duration::from_secs(1);
+pub(super) const PARTING: Duration = Duration::from_secs(1);
 
 /// One of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
     Caller,
     Upstream,
 }
 
 impl Side {
-    const BOTH: [Side; 2] = [Side::Caller, Side::Upstream];
+    pub(super) const BOTH: [Side; 2] = [Side::Caller, Side::Upstream];
 
-    const fn other(self) -> Self {
+    pub(super) const fn other(self) -> Self {
         match self {
             Side::Caller => Side::Upstream,
             Side::Upstream => Side::Caller,
@@ -49,14 +49,16 @@ impl Side {
 }
 
 /// How far a side is from being done with.
-struct End {
+pub(super) struct End {
     pulse: Pulse,
     /// It was sent a close; nothing may follow that.
-    told: bool,
+    pub(super) told: bool,
     /// It sent a close, or something after which it is not listened to.
-    done: bool,
+    pub(super) done: bool,
+    /// It has ended its direction.
+    pub(super) ended: bool,
     /// It can neither be heard nor told any more.
-    gone: bool,
+    pub(super) gone: bool,
 }
 
 impl End {
@@ -68,9 +70,9 @@ impl End {
 /// A connection in progress.
 pub(super) struct Relay<'a> {
     action: &'a Websocket,
-    request: &'a mut Request,
+    pub(super) request: &'a mut Request,
     caller: Caller<'a>,
-    exchange: &'a mut Exchange,
+    pub(super) exchange: &'a mut Exchange,
     /// Those that count callers' messages, if any.
     quotas: Option<Arc<Quotas>>,
     /// By who speaks.
@@ -79,8 +81,8 @@ pub(super) struct Relay<'a> {
     /// When something last passed that was more than a sign of life to the gateway.
     used: Instant,
     /// When it is over at the latest, once it is ending.
-    until: Option<Instant>,
-    failure: Option<GatewayError>,
+    pub(super) until: Option<Instant>,
+    pub(super) failure: Option<GatewayError>,
     alarm: Pin<Box<Sleep>>,
     _open: metrics::InFlight,
 }
@@ -108,6 +110,7 @@ impl<'a> Relay<'a> {
             pulse: Pulse::new(action.config.ping, now),
             told: false,
             done: false,
+            ended: false,
             gone: false,
         };
         Relay {
@@ -182,14 +185,15 @@ impl<'a> Relay<'a> {
 
     /// Whether a side is to be heard: not before the other has taken what it said last.
     fn is_heard(&mut self, side: Side) -> bool {
-        !self.end(side).gone && !self.is_taking(side.other())
+        let end = self.end(side);
+        !end.gone && !end.ended && !self.is_taking(side.other())
     }
 
-    fn end(&mut self, side: Side) -> &mut End {
+    pub(super) fn end(&mut self, side: Side) -> &mut End {
         &mut self.ends[side as usize]
     }
 
-    fn way_from(&mut self, side: Side) -> &mut Way {
+    pub(super) fn way_from(&mut self, side: Side) -> &mut Way {
         &mut self.ways[side as usize]
     }
 
@@ -238,11 +242,11 @@ impl<'a> Relay<'a> {
             return self.lost(side, error, now).await;
         };
         self.end(side).pulse.beat(now);
-        if self.end(side).done {
-            return;
+        if !self.end(side).done {
+            self.way_from(side).feed(bytes);
         }
-        self.way_from(side).feed(bytes);
-        loop {
+        // What follows a close is not looked at (RFC 6455, 1.4).
+        while !self.end(side).done {
             match self.way_from(side).step(now) {
                 Ok(None) => return,
                 Ok(Some(step)) => {
@@ -322,7 +326,7 @@ impl<'a> Relay<'a> {
         }
     }
 
-    async fn push(&mut self, to: Side, bytes: Bytes, now: Instant) {
+    pub(super) async fn push(&mut self, to: Side, bytes: Bytes, now: Instant) {
         if self.end(to).gone || bytes.is_empty() {
             return;
         }
@@ -351,102 +355,6 @@ impl<'a> Relay<'a> {
                 self.lost(side, Some(error), now).await;
             }
         }
-    }
-
-    /// What a side sent cannot pass: it is told why, and the other that it is over.
-    async fn refuse(&mut self, side: Side, refusal: Refusal, now: Instant) {
-        let Refusal { close, error } = refusal;
-        let reason = format!("{}: {}", error.code, error.public);
-        self.end(side).done = true;
-        self.note_close_by_gateway(close, now);
-        self.tell(side, close, &reason, now).await;
-        let (close, reason) = match side {
-            Side::Caller => (CloseCode::GOING_AWAY, error.code.slug()),
-            Side::Upstream => (CloseCode::BAD_GATEWAY, error.code.slug()),
-        };
-        self.tell(side.other(), close, reason, now).await;
-        let error = match side {
-            Side::Caller => error,
-            Side::Upstream => {
-                let detail = error.public.into_owned();
-                let failure = Failure::new(error.code, Sent::Some, detail);
-                self.exchange.broke(self.request, failure)
-            }
-        };
-        self.fail(error);
-        self.end_by(now + PARTING);
-    }
-
-    /// A side is not there any more: the other is told.
-    async fn lost(&mut self, side: Side, error: Option<GatewayError>, now: Instant) {
-        let other = side.other();
-        if let Some(code) = self.mark_lost(side, error, now) {
-            let close = match side {
-                Side::Caller => CloseCode::GOING_AWAY,
-                Side::Upstream => CloseCode::BAD_GATEWAY,
-            };
-            self.tell(other, close, code.slug(), now).await;
-        }
-    }
-
-    /// Writes down that a side is gone. `Some` if it left without a close, when nobody had told it to.
-    fn mark_lost(&mut self, side: Side, error: Option<GatewayError>, now: Instant) -> Option<Code> {
-        let end = self.end(side);
-        let expected = end.done || end.told;
-        end.gone = true;
-        self.end_by(now + PARTING);
-        if expected {
-            return None;
-        }
-        let error = error.unwrap_or_else(|| match side {
-            Side::Caller => GatewayError::new(Code::ClientDisconnected),
-            Side::Upstream => {
-                let detail = "the connection ended without a close frame";
-                let failure = Failure::new(Code::HttpResponseIncomplete, Sent::Some, detail);
-                self.exchange.broke(self.request, failure)
-            }
-        });
-        let code = error.code;
-        self.fail(error);
-        Some(code)
-    }
-
-    /// Sends a side a close, unless it was sent one. Amid a frame of the other's that cannot be: it
-    /// is cut off then.
-    async fn tell(&mut self, side: Side, code: CloseCode, reason: &str, now: Instant) {
-        let between = self.way_from(side.other()).is_between_frames();
-        let end = self.end(side);
-        if end.told || end.gone {
-            return;
-        }
-        end.told = true;
-        if !between {
-            end.gone = true;
-            return;
-        }
-        let mut out = Vec::new();
-        let code = Some(code);
-        Close { code, reason }.write(key(side), &mut out);
-        self.push(side, out.into(), now).await;
-    }
-
-    /// The process is going down.
-    async fn drain(&mut self, now: Instant) {
-        let error = GatewayError::new(Code::Draining)
-            .source("it had not ended when the drain timeout passed");
-        self.end_both(error.code.slug(), now).await;
-        self.fail(error);
-        // Who does not answer at once is not waited for.
-        self.end_by(now + PARTING / 4);
-    }
-
-    /// Closes both ways for a reason of the gateway's own.
-    async fn end_both(&mut self, reason: &str, now: Instant) {
-        self.note_close_by_gateway(CloseCode::GOING_AWAY, now);
-        for side in Side::BOTH {
-            self.tell(side, CloseCode::GOING_AWAY, reason, now).await;
-        }
-        self.end_by(now + CLOSING);
     }
 
     /// When something is to be done next, if nothing happens.
@@ -505,35 +413,6 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// The first failure is what the connection failed by.
-    fn fail(&mut self, error: GatewayError) {
-        self.failure.get_or_insert(error);
-    }
-
-    fn end_by(&mut self, latest: Instant) {
-        let until = self.until.map_or(latest, |until| until.min(latest));
-        self.until = Some(until);
-    }
-
-    fn note_close(&mut self, side: Side, code: Option<u16>, now: Instant) {
-        let by = match side {
-            Side::Caller => record::Closer::Client,
-            Side::Upstream => record::Closer::Upstream,
-        };
-        self.note(by, code, now);
-    }
-
-    fn note_close_by_gateway(&mut self, code: CloseCode, now: Instant) {
-        self.note(record::Closer::Gateway, Some(code.0), now);
-    }
-
-    fn note(&mut self, by: record::Closer, code: Option<u16>, now: Instant) {
-        let at = now - self.request.began;
-        if let Some(record) = &mut self.request.record.websocket {
-            record.close.get_or_insert(record::Close { by, code, at });
-        }
-    }
-
     /// Says on both connections that nothing follows.
     async fn finish(mut self) -> Result<(), GatewayError> {
         let told = self.ends[Side::Caller as usize].told && !self.ends[Side::Caller as usize].gone;
@@ -547,18 +426,5 @@ impl<'a> Relay<'a> {
             let _ = tokio::time::timeout(PARTING, writer.progress()).await;
         }
         self.failure.map_or(Ok(()), Err)
-    }
-}
-
-/// What a frame of the gateway's own is masked with: to an upstream it is the client.
-fn key(to: Side) -> Option<[u8; 4]> {
-    match to {
-        Side::Caller => None,
-        Side::Upstream => {
-            let mut key = [0; 4];
-            // A key that can be foreseen is no worse here: what it hides is the gateway's own text.
-            let _ = getrandom::fill(&mut key);
-            Some(key)
-        }
     }
 }

@@ -18,7 +18,7 @@ impl Downstream {
     /// Who takes it tells of the bytes it moves with [`passed`](Self::passed), and of the end with
     /// [`over`](Self::over).
     pub(crate) fn leave_http(&mut self) -> Result<Option<(Handle, Bytes)>, GatewayError> {
-        let Some(wire) = self.wire.clone() else {
+        let Some(wire) = self.wire.clone().filter(|_| !self.session.is_http2()) else {
             return Ok(None);
         };
         let mut early = BytesMut::new();
