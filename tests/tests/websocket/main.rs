@@ -735,3 +735,72 @@ routes:
         assert!(refused.head.starts_with(&start), "{}", refused.head);
     }
 }
+
+/// RFC 8441 to the upstream: what the caller asks by an upgrade goes up as an extended CONNECT.
+#[tokio::test]
+async fn an_upstream_may_be_asked_on_a_stream_of_http2() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = listener.local_addr().unwrap();
+    let gateway = Gateway::start(&format!(
+        r#"
+version: 1
+listeners: [{{ name: public, address: "127.0.0.1:0" }}]
+metrics: {{ address: "127.0.0.1:0" }}
+server: {{ data_dir: "${{DATA_DIR}}" }}
+telemetry: {{ access_log: {{ output: "${{ACCESS_LOG}}" }} }}
+upstreams: [{{ name: up, protocol: http2, endpoints: [{{ address: "{upstream}" }}] }}]
+routes: [{{ name: chat, websocket: {{ backends: [{{ upstream: up }}] }} }}]
+"#
+    ))
+    .await;
+    let public = gateway.addr("public");
+    let serving = tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::Builder::new()
+            .enable_connect_protocol()
+            .handshake::<_, bytes::Bytes>(tcp)
+            .await
+            .unwrap();
+        let (request, mut respond) = connection.accept().await.unwrap().unwrap();
+        tokio::spawn(async move { while connection.accept().await.is_some() {} });
+        let (head, mut up) = request.into_parts();
+        let answer = http::Response::builder().header("sec-websocket-protocol", "chat.v1");
+        let mut down = respond
+            .send_response(answer.body(()).unwrap(), false)
+            .unwrap();
+        let said = up.data().await.unwrap().unwrap();
+        down.send_data(bytes::Bytes::from_static(&[0x81, 2, b'H', b'o']), false)
+            .unwrap();
+        let bye = up.data().await.unwrap().unwrap();
+        down.send_data(bytes::Bytes::from_static(&[0x88, 0]), true)
+            .unwrap();
+        (head, said, bye)
+    });
+    let offers = ["Sec-WebSocket-Protocol: chat.v1"];
+    let mut client = Peer::ask(public, "/chat?room=1", &offers).await;
+    let head = client.head.to_ascii_lowercase();
+    assert!(head.starts_with("http/1.1 101 "), "{head}");
+    assert!(
+        head.contains("\r\nsec-websocket-protocol: chat.v1\r\n"),
+        "{head}"
+    );
+    assert!(head.contains(&"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".to_ascii_lowercase()));
+    client.send(TEXT, "Hi").await;
+    assert_eq!(client.frame().await, Frame(TEXT, b"Ho".to_vec()));
+    client.send(CLOSE, "").await;
+    assert_eq!(client.frame().await, Frame(CLOSE, Vec::new()));
+    client.end().await;
+    let (head, said, bye) = wait::for_end("the upstream", serving).await.unwrap();
+    assert_eq!(head.method, "CONNECT");
+    assert_eq!(head.uri.path_and_query().unwrap(), "/chat?room=1");
+    let protocol = head.extensions.get::<h2::ext::Protocol>();
+    assert_eq!(protocol.map(h2::ext::Protocol::as_str), Some("websocket"));
+    for absent in ["sec-websocket-key", "upgrade", "connection"] {
+        assert!(!head.headers.contains_key(absent), "{absent}");
+    }
+    assert_eq!((said[0], bye[0]), (TEXT, CLOSE));
+    let line = gateway
+        .wait_for_log(|line| line["weir.route"] == "chat")
+        .await;
+    assert_eq!(line["error.type"], Value::Null, "{line}");
+}
