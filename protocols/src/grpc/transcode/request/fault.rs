@@ -86,7 +86,8 @@ pub(super) fn shown(name: &str) -> String {
     if name.len() <= MOST_SHOWN {
         return name.to_owned();
     }
-    format!("{}…", &name[..name.floor_char_boundary(MOST_SHOWN)])
+    let end = (0..=MOST_SHOWN).rev().find(|at| name.is_char_boundary(*at));
+    format!("{}…", &name[..end.unwrap_or(0)])
 }
 
 impl fmt::Display for Fault {
