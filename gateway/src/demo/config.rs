@@ -6,11 +6,15 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::model;
+use super::shop::Shop;
 use crate::config::{self, Loaded, units};
 
 /// The key callers present. It opens nothing but a demo on the loopback address, so it may be
 /// known, and be the same every time: then commands can be pasted from a page.
 pub(super) const KEY: &str = "demo-key";
+
+/// The key of somebody in the group `staff`.
+pub(super) const STAFF_KEY: &str = "demo-staff-key";
 
 const YAML: &str = include_str!("demo.yaml");
 
@@ -18,6 +22,12 @@ const YAML: &str = include_str!("demo.yaml");
 pub(super) struct Parts<'p> {
     /// The echo's address.
     pub(super) echo: SocketAddr,
+    /// The greeter's address.
+    pub(super) greeter: SocketAddr,
+    /// The shop's address.
+    pub(super) shop: SocketAddr,
+    /// The chat's address.
+    pub(super) chat: SocketAddr,
     /// The model's address.
     pub(super) model: SocketAddr,
     /// The key the model asks for.
@@ -43,28 +53,35 @@ pub(super) fn load(parts: &Parts<'_>) -> Result<Loaded, String> {
 fn fill(yaml: &str, parts: &Parts<'_>) -> String {
     let values = [
         ("DEMO_ECHO", parts.echo.to_string()),
+        ("DEMO_GREETER", parts.greeter.to_string()),
+        ("DEMO_SHOP", parts.shop.to_string()),
+        ("DEMO_SHOP_SCHEMA", quotable(&Shop::definition())),
+        ("DEMO_CHAT", parts.chat.to_string()),
         ("DEMO_MODEL", parts.model.to_string()),
         ("DEMO_MODEL_KEY", parts.model_key.to_owned()),
         ("DEMO_MODEL_NAME", model::NAME.to_owned()),
         ("DEMO_BROKEN", parts.broken.to_string()),
         ("DEMO_BROKER", parts.bootstrap_servers.to_owned()),
-        (
-            "DEMO_KEY_SHA256",
-            units::Sha256(Sha256::digest(KEY).into()).to_string(),
-        ),
+        ("DEMO_KEY_SHA256", hash(KEY)),
+        ("DEMO_STAFF_KEY_SHA256", hash(STAFF_KEY)),
         // last, as nothing is put into what it may contain
-        ("DEMO_DATA_DIR", quotable(parts.data_dir)),
+        ("DEMO_DATA_DIR", quotable(&parts.data_dir.to_string_lossy())),
     ];
     values.iter().fold(yaml.to_owned(), |text, (name, value)| {
         text.replace(&format!("${{{name}}}"), value)
     })
 }
 
-/// A path as it stands between double quotes in YAML; `$` doubled, as `${` has a meaning.
-fn quotable(path: &Path) -> String {
-    path.to_string_lossy()
-        .replace('\\', r"\\")
+fn hash(key: &str) -> String {
+    units::Sha256(Sha256::digest(key).into()).to_string()
+}
+
+/// A text as it stands between double quotes in YAML; `$` doubled, as `${` has a meaning.
+fn quotable(text: &str) -> String {
+    text.replace('\\', r"\\")
         .replace('"', r#"\""#)
+        .replace('\n', r"\n")
+        .replace('\t', r"\t")
         .replace("${", "$${")
 }
 
@@ -78,6 +95,9 @@ mod tests {
             model: ([127, 0, 0, 1], 4002).into(),
             model_key: "the-model-key",
             broken: ([127, 0, 0, 1], 4003).into(),
+            greeter: ([127, 0, 0, 1], 4005).into(),
+            shop: ([127, 0, 0, 1], 4006).into(),
+            chat: ([127, 0, 0, 1], 4007).into(),
             bootstrap_servers: "127.0.0.1:4004",
             data_dir: Path::new(data_dir),
         };
@@ -100,6 +120,9 @@ mod tests {
         };
         assert_eq!(endpoint("echo"), "127.0.0.1:4001");
         assert_eq!(endpoint("broken"), "127.0.0.1:4003");
+        assert_eq!(endpoint("greeter"), "127.0.0.1:4005");
+        assert_eq!(endpoint("shop"), "127.0.0.1:4006");
+        assert_eq!(endpoint("chat"), "127.0.0.1:4007");
         let (model, down) = config.providers.split_at(3);
         for provider in model {
             assert_eq!(&*provider.authority, "127.0.0.1:4002");
@@ -109,7 +132,20 @@ mod tests {
         assert_eq!(config.kafka_clusters[0].bootstrap_servers, "127.0.0.1:4004");
         assert_eq!(config.server.data_dir, Path::new("/var/tmp/demo"));
         let routes: Vec<&str> = config.routes.iter().map(|route| &*route.name).collect();
-        assert_eq!(routes, ["echo", "chat", "summarise", "ingest", "broken"]);
+        assert_eq!(
+            routes,
+            [
+                "echo",
+                "chat",
+                "summarise",
+                "ingest",
+                "greeter",
+                "shop",
+                "rooms",
+                "rooms-page",
+                "broken"
+            ]
+        );
     }
 
     #[test]

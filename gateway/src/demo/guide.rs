@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use weir_telemetry::{Code, catalogue};
 
 use super::broker;
-use super::config::KEY;
+use super::config::{KEY, STAFF_KEY};
+use super::greeter::SERVICE;
 
 /// More numbers than the demo's quota has tokens, as a shell writes them: in one word.
 const MANY: &str = "$(seq -s, 9999)";
@@ -32,6 +33,7 @@ pub(super) fn write(bound: &[(String, SocketAddr)], bootstrap_servers: &str) -> 
          Any OpenAI client works: base_url http://{public}/v1, api_key {KEY}, model demo; Anthropic's\n\
          and Google's with base_url http://{public}. There are demo-anthropic, demo-gemini and\n\
          demo-fallback too.\n\
+         Any WebSocket client enters ws://{public}/rooms/lobby, and says {{\"say\":\"hello\"}}.\n\
          Any Kafka client reads topic {topic} at {bootstrap_servers}.\n\
          An error's page is named in it, as {page}, in the repository of Weir.\n\
          Ctrl-C ends the demo.\n\n",
@@ -42,7 +44,104 @@ pub(super) fn write(bound: &[(String, SocketAddr)], bootstrap_servers: &str) -> 
 }
 
 /// The commands, in the order to try them, and what each shows.
-fn commands(public: &str, metrics: &str, admin: &str) -> [(&'static str, String); 12] {
+fn commands(public: &str, metrics: &str, admin: &str) -> Vec<(&'static str, String)> {
+    let mut commands = models_and_records(public).to_vec();
+    commands.splice(1..1, protocols(public));
+    commands.extend([
+        (
+            "A route whose upstream refuses: the answer says so, and names the page that helps",
+            format!("curl -sSi http://{public}/broken"),
+        ),
+        (
+            "Metrics: requests by route and status, tokens by model",
+            format!(
+                "curl -sS http://{metrics}/metrics | grep -E '^({}_count|{})'",
+                catalogue::HTTP_SERVER_REQUEST_DURATION.name,
+                catalogue::LLM_TOKENS.name
+            ),
+        ),
+        (
+            "The configuration in force, without its secrets",
+            format!("curl -sS http://{admin}/config"),
+        ),
+    ]);
+    commands
+}
+
+/// Calls of gRPC, operations of GraphQL, and a WebSocket.
+fn protocols(public: &str) -> [(&'static str, String); 8] {
+    let ask = format!(
+        "curl -sS http://{public}/graphql -H 'content-type: application/json' -H 'x-api-key: {KEY}'"
+    );
+    [
+        (
+            "gRPC, as browsers speak it: a frame of five bytes and a message go there, a reply and how it ended come back",
+            format!(
+                r"printf '\000\000\000\000\006\012\004weir' | curl -sSN http://{public}/{SERVICE}/SayHello -H 'content-type: application/grpc-web' --data-binary @- | tr -dc '[:print:]\n'"
+            ),
+        ),
+        (
+            "gRPC, as programs speak it, if grpcurl is installed: replies that come one by one",
+            format!(
+                r#"grpcurl -plaintext -d '{{"name":"weir"}}' {public} {SERVICE}/LotsOfReplies"#
+            ),
+        ),
+        (
+            "GraphQL: a query within its limits",
+            format!(
+                r#"{ask} -d '{{"query":"{{ products(first: 2) {{ name price related {{ name }} }} }}"}}'"#
+            ),
+        ),
+        (
+            "GraphQL: a query that goes too deep is refused before the shop sees it",
+            format!(
+                r#"{ask} -d '{{"query":"{{ products {{ related {{ related {{ related {{ related {{ name }} }} }} }} }} }}"}}'"#
+            ),
+        ),
+        (
+            "GraphQL: a field that only staff may see",
+            format!(r#"{ask} -d '{{"query":"{{ products {{ name margin }} }}"}}'"#),
+        ),
+        (
+            "GraphQL: the same, asked by staff",
+            format!(
+                r#"{} -d '{{"query":"{{ products {{ name margin }} }}"}}'"#,
+                ask.replace(KEY, STAFF_KEY)
+            ),
+        ),
+        (
+            "WebSocket: a page for a chat; open it twice in a browser, at this address",
+            format!("curl -sS http://{public}/rooms"),
+        ),
+        (
+            "WebSocket: something is said in the room, by Python; what comes back is the handshake, what was said, and the close",
+            say(public),
+        ),
+    ]
+}
+
+/// Says something in a room of the chat, as two frames: a text and a close. A mask of zeros is one.
+fn say(public: &str) -> String {
+    format!(
+        r#"python3 -c '
+import socket
+to = socket.create_connection(("{host}", {port}), 30)
+to.sendall(b"GET /rooms/lobby HTTP/1.1\r\nHost: {public}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: d2hhdCBmbG93cyBvdmVyIQ==\r\n\r\n")
+text = b"{{\"from\": \"python\", \"say\": \"hello\"}}"
+frame = bytes([0x81, 0x80 + len(text), 0, 0, 0, 0]) + text
+to.sendall(frame)
+got = b""
+while b"hello" not in got: got += to.recv(4096) or exit(got)
+to.sendall(bytes([0x88, 0x80, 0, 0, 0, 0]))
+print((got + to.makefile("rb").read()).decode(errors="replace"))'"#,
+        host = public.rsplit_once(':').map_or(public, |(host, _)| host),
+        port = public.rsplit_once(':').map_or("", |(_, port)| port),
+    )
+}
+
+/// What the gateway does for models, and for Kafka.
+fn models_and_records(public: &str) -> [(&'static str, String); 9] {
     let chat = format!(
         "http://{public}/v1/chat/completions -H 'authorization: Bearer {KEY}' -H 'content-type: application/json'"
     );
@@ -100,22 +199,6 @@ fn commands(public: &str, metrics: &str, admin: &str) -> [(&'static str, String)
                 r#"curl -sS http://{public}/events/{topic} -H 'x-key: customer-7' -H 'content-type: application/json' -d '{{"item":"book","count":2}}'"#
             ),
         ),
-        (
-            "A route whose upstream refuses: the answer says so, and names the page that helps",
-            format!("curl -sSi http://{public}/broken"),
-        ),
-        (
-            "Metrics: requests by route and status, tokens by model",
-            format!(
-                "curl -sS http://{metrics}/metrics | grep -E '^({}_count|{})'",
-                catalogue::HTTP_SERVER_REQUEST_DURATION.name,
-                catalogue::LLM_TOKENS.name
-            ),
-        ),
-        (
-            "The configuration in force, without its secrets",
-            format!("curl -sS http://{admin}/config"),
-        ),
     ]
 }
 
@@ -148,7 +231,7 @@ mod tests {
             let command = command.replace(&format!("'{MANY}'"), "1,2,3");
             let body = command
                 .split_once("-d '")
-                .map(|(_, rest)| rest.trim_end_matches('\''));
+                .and_then(|(_, rest)| rest.split('\'').next());
             if let Some(body) = body.filter(|body| body.starts_with('{')) {
                 serde_json::from_str::<serde_json::Value>(body)
                     .unwrap_or_else(|e| panic!("{e}: {body}"));

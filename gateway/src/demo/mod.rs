@@ -1,16 +1,21 @@
 //! `weir demo`: the gateway with everything it calls, in one process.
 //!
-//! The upstreams are small but honest: an HTTP echo, a model that speaks as three providers do, a
-//! Kafka broker, and an address where nobody listens. The gateway in front of them is the one
+//! The upstreams are small but honest: an HTTP echo, a gRPC greeter, a shop that speaks GraphQL, a
+//! chat over WebSocket, a model that speaks as three providers do, a Kafka broker, and an address
+//! where nobody listens. The gateway in front of them is the one
 //! `weir run` serves, and does not know that they live next door.
 
 mod broker;
+mod chat;
 mod config;
 mod echo;
+mod greeter;
 mod guide;
 mod model;
 mod scratch;
 mod serve;
+mod shop;
+mod socket;
 mod upstreams;
 
 use std::io::{self, Write as _};
@@ -35,6 +40,9 @@ pub(crate) fn run() -> Result<(), String> {
     let bootstrap_servers = broker.bootstrap_servers();
     let parts = Parts {
         echo: upstreams.echo,
+        greeter: upstreams.greeter,
+        shop: upstreams.shop,
+        chat: upstreams.chat,
         model: upstreams.model,
         model_key: &upstreams.model_key,
         broken: upstreams.broken,

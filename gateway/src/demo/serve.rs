@@ -1,8 +1,10 @@
-//! HTTP/1.1 for the demo's upstreams: hyper does the protocol, here are bounds and answers.
+//! HTTP for the demo's upstreams, in either version: hyper does the protocol, here are bounds and
+//! answers.
 //!
 //! Not Pingora: an upstream made of the gateway's own parts would share its mistakes.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -10,14 +12,25 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 
 /// The body of an answer, whole or streamed.
 pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// A body that can be sent: [`Body`], or one of another library's.
+pub(super) trait Sent:
+    hyper::body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static
+{
+}
+
+impl<B> Sent for B where
+    B: hyper::body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static
+{
+}
 
 /// The largest request body read, in bytes.
 pub(super) const MAX_BODY: usize = 1 << 20;
@@ -30,10 +43,11 @@ const IDLE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts connections and has `answer` answer their requests, until it is dropped.
-pub(super) async fn serve<A, F>(listener: TcpListener, answer: A)
+pub(super) async fn serve<A, F, B>(listener: TcpListener, answer: A)
 where
     A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-    F: Future<Output = Response<Body>> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Sent,
 {
     loop {
         match listener.accept().await {
@@ -46,10 +60,11 @@ where
     }
 }
 
-async fn connection<A, F>(stream: TcpStream, answer: A)
+async fn connection<A, F, B>(stream: TcpStream, answer: A)
 where
     A: Fn(Request<Incoming>) -> F + Send + 'static,
-    F: Future<Output = Response<Body>> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Sent,
 {
     // Costs latency only, where it fails.
     let _ = stream.set_nodelay(true);
@@ -57,10 +72,12 @@ where
         let answered = answer(request);
         async move { Ok::<_, Infallible>(answered.await) }
     });
-    let served = http1::Builder::new()
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
-        .serve_connection(TokioIo::new(stream), service)
+        .header_read_timeout(IDLE);
+    let served = http
+        .serve_connection_with_upgrades(TokioIo::new(stream), service)
         .await;
     if let Err(error) = served {
         log::debug!("demo: a connection ended: {error}");

@@ -5,16 +5,26 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use http::{Request, Response};
+use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{self, Runtime};
 
+use super::chat::Chat;
 use super::model::Model;
-use super::{echo, serve};
+use super::shop::Shop;
+use super::{echo, greeter, serve};
 
 /// The upstreams, served until this is dropped.
 pub(super) struct Upstreams {
     /// Where the echo listens.
     pub(super) echo: SocketAddr,
+    /// Where the greeter listens.
+    pub(super) greeter: SocketAddr,
+    /// Where the shop listens.
+    pub(super) shop: SocketAddr,
+    /// Where the chat listens.
+    pub(super) chat: SocketAddr,
     /// Where the model listens.
     pub(super) model: SocketAddr,
     /// The key the model asks for; another one every time.
@@ -34,30 +44,36 @@ impl Upstreams {
             .enable_all()
             .build()?;
         let model_key = secret()?;
-        let answering = Arc::new(Model::new(&model_key));
-        let (echo_listener, model_listener) = runtime.block_on(async {
-            let free = (Ipv4Addr::LOCALHOST, 0);
-            io::Result::Ok((
-                TcpListener::bind(free).await?,
-                TcpListener::bind(free).await?,
-            ))
-        })?;
-        let (echo, model) = (echo_listener.local_addr()?, model_listener.local_addr()?);
-        runtime.spawn(serve::serve(echo_listener, echo::answer));
-        runtime.spawn(serve::serve(model_listener, move |request| {
-            answering.clone().answer(request)
-        }));
+        let model = Arc::new(Model::new(&model_key));
+        let (shop, chat) = (Arc::new(Shop::new()), Arc::new(Chat::default()));
+        let greeter = runtime.block_on(greeter::service());
         let refusing = refusing()?;
         let broken = refusing.local_addr()?;
         Ok(Upstreams {
-            echo,
-            model,
+            echo: serving(&runtime, echo::answer)?,
+            greeter: serving(&runtime, greeter)?,
+            shop: serving(&runtime, move |request| shop.clone().answer(request))?,
+            chat: serving(&runtime, move |request| chat.clone().answer(request))?,
+            model: serving(&runtime, move |request| model.clone().answer(request))?,
             model_key,
             broken,
             _refusing: refusing,
             _runtime: runtime,
         })
     }
+}
+
+/// A free port of the loopback address, where `answer` answers.
+fn serving<A, F, B>(runtime: &Runtime, answer: A) -> io::Result<SocketAddr>
+where
+    A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: serve::Sent,
+{
+    let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+    let address = listener.local_addr()?;
+    runtime.spawn(serve::serve(listener, answer));
+    Ok(address)
 }
 
 /// A socket that holds a port without listening on it: connections are refused for as long as it
@@ -84,8 +100,15 @@ mod tests {
     #[test]
     fn the_upstreams_accept_and_the_broken_one_refuses() {
         let upstreams = Upstreams::start().unwrap();
-        TcpStream::connect(upstreams.echo).unwrap();
-        TcpStream::connect(upstreams.model).unwrap();
+        for listening in [
+            upstreams.echo,
+            upstreams.greeter,
+            upstreams.shop,
+            upstreams.chat,
+            upstreams.model,
+        ] {
+            TcpStream::connect(listening).unwrap();
+        }
         let refused = TcpStream::connect(upstreams.broken).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     }
