@@ -54,7 +54,7 @@ enum Command {
     /// Prints the JSON Schema of the configuration
     Schema,
     /// Serves a demonstration, with everything it calls inside
-    Demo,
+    Demo(demo::Arguments),
 }
 
 /// Where a command writes.
@@ -114,7 +114,7 @@ fn dispatch(command: Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
         Command::Key(command) => key::run(&command, terminal),
         Command::Quota(command) => quota::run(&command, terminal),
         Command::Schema => schema::run(terminal),
-        Command::Demo => demo::run(),
+        Command::Demo(arguments) => demo::run(&arguments),
     }
 }
 

@@ -18,6 +18,15 @@ pub(super) const STAFF_KEY: &str = "demo-staff-key";
 
 const YAML: &str = include_str!("demo.yaml");
 
+/// Where the gateway listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ports {
+    /// On 8080, 9901 and 9902.
+    Known,
+    /// On whatever is free.
+    Free,
+}
+
 /// Where everything is.
 pub(super) struct Parts<'p> {
     /// The echo's address.
@@ -40,9 +49,18 @@ pub(super) struct Parts<'p> {
     pub(super) data_dir: &'p Path,
 }
 
+/// The ports the gateway listens on, unless it is told to take free ones.
+const PORTS: [&str; 3] = ["127.0.0.1:8080", "127.0.0.1:9901", "127.0.0.1:9902"];
+
 /// Checks the configuration with `parts` put in.
-pub(super) fn load(parts: &Parts<'_>) -> Result<Loaded, String> {
-    config::parse_str(&fill(YAML, parts))
+pub(super) fn load(parts: &Parts<'_>, ports: Ports) -> Result<Loaded, String> {
+    let yaml = match ports {
+        Ports::Known => YAML.to_owned(),
+        Ports::Free => PORTS.iter().fold(YAML.to_owned(), |yaml, address| {
+            yaml.replace(address, "127.0.0.1:0")
+        }),
+    };
+    config::parse_str(&fill(&yaml, parts))
         .map_err(|faults| format!("the demo's configuration is refused:\n{faults}"))
 }
 
@@ -90,6 +108,10 @@ mod tests {
     use super::*;
 
     fn load_in(data_dir: &str) -> Loaded {
+        load_at(data_dir, Ports::Known)
+    }
+
+    fn load_at(data_dir: &str, ports: Ports) -> Loaded {
         let parts = Parts {
             echo: ([127, 0, 0, 1], 4001).into(),
             model: ([127, 0, 0, 1], 4002).into(),
@@ -101,7 +123,7 @@ mod tests {
             bootstrap_servers: "127.0.0.1:4004",
             data_dir: Path::new(data_dir),
         };
-        load(&parts).unwrap_or_else(|told| panic!("{told}"))
+        load(&parts, ports).unwrap_or_else(|told| panic!("{told}"))
     }
 
     #[test]
@@ -154,6 +176,15 @@ mod tests {
         assert_eq!(config.listeners[0].address, ([127, 0, 0, 1], 8080).into());
         assert_eq!(config.metrics, Some(([127, 0, 0, 1], 9902).into()));
         assert_eq!(config.admin.unwrap().address, ([127, 0, 0, 1], 9901).into());
+    }
+
+    #[test]
+    fn free_ports_are_asked_for_everywhere() {
+        let config = load_at("/var/tmp/demo", Ports::Free).config;
+        let free = ([127, 0, 0, 1], 0).into();
+        assert_eq!(config.listeners[0].address, free);
+        assert_eq!(config.metrics, Some(free));
+        assert_eq!(config.admin.unwrap().address, free);
     }
 
     #[test]

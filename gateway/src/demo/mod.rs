@@ -23,6 +23,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use broker::Broker;
 use config::Parts;
+pub(crate) use config::Ports;
 use scratch::Scratch;
 use upstreams::Upstreams;
 
@@ -32,7 +33,7 @@ use crate::server::run::{self as server, Start};
 ///
 /// # Errors
 /// One line for a person: what could not be started, and how to mend it.
-pub(crate) fn run() -> Result<(), String> {
+pub(crate) fn run(ports: Ports) -> Result<(), String> {
     // Dropped in reverse: the upstreams outlive the gateway, and the directory outlives both.
     let scratch = Scratch::new().map_err(|e| format!("cannot make a temporary directory: {e}"))?;
     let upstreams = Upstreams::start().map_err(|e| format!("cannot start the upstreams: {e}"))?;
@@ -49,7 +50,7 @@ pub(crate) fn run() -> Result<(), String> {
         bootstrap_servers: &bootstrap_servers,
         data_dir: scratch.path(),
     };
-    let loaded = config::load(&parts)?;
+    let loaded = config::load(&parts, ports)?;
     for (name, address) in addresses(&loaded.config) {
         vacant(&name, address)?;
     }
@@ -85,7 +86,7 @@ fn vacant(name: &str, address: SocketAddr) -> Result<(), String> {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(format!(
             "{address}, the demo's {name} address, is taken by another program, perhaps another demo; \
-             `ss -ltnp 'sport = :{port}'` shows which: stop it and start again",
+             `ss -ltnp 'sport = :{port}'` shows which: stop it and start again, or `weir demo --free-ports`",
             port = address.port()
         )),
         Err(error) => Err(format!(
