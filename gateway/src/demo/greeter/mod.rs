@@ -46,6 +46,7 @@ pub(super) async fn service()
     let described = || {
         tonic_reflection::server::Builder::configure()
             .register_file_descriptor_set(messages::descriptors())
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let reflection = described().build_v1().expect("the description is whole");
     // what tools from before 2024 ask
