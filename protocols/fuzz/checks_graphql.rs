@@ -6,12 +6,14 @@ use weir_protocols::graphql::document::cost::Costs;
 use weir_protocols::graphql::document::{Document, Measure};
 use weir_protocols::graphql::limits::Limits;
 use weir_protocols::graphql::request::{Request, Requests, from_json, from_query};
+use weir_protocols::graphql::transport_ws::{self, Message, Session};
 use weir_protocols::graphql::{lex, response};
 
 /// Tokens are counted as by a lexer that keeps them, fragments change no measure, and what is read of a
 /// request is what a tree parser reads.
 pub fn graphql(data: &[u8]) {
     body(data);
+    message(data);
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
@@ -19,6 +21,40 @@ pub fn graphql(data: &[u8]) {
     document(text);
     query_string(text);
     answer(text);
+}
+
+/// What is read of a message is what a tree parser reads, written anew it is read as the same, and it
+/// begins one operation or none.
+fn message(data: &[u8]) {
+    let Ok(message) = transport_ws::read(data) else {
+        return;
+    };
+    // A tree is not read as deep.
+    let Ok(tree) = serde_json::from_slice::<Value>(data) else {
+        return;
+    };
+    if let Message::Subscribe { id, payload } = &message {
+        assert_eq!(
+            (tree["type"].as_str(), tree["id"].as_str()),
+            (Some("subscribe"), Some(&**id))
+        );
+        let inner: Value = serde_json::from_str(payload).expect("a payload is JSON");
+        assert_eq!(inner, tree["payload"]);
+        let written = transport_ws::subscribe(id, payload.as_bytes()).expect("it is JSON");
+        assert_eq!(transport_ws::read(&written).ok().as_ref(), Some(&message));
+    }
+    let mut session = Session::default();
+    session.heard(r#"{"type":"connection_ack"}"#);
+    let said = session.said(&message);
+    assert!(said.is_ok(), "{said:?}");
+    assert_eq!(
+        session.in_flight(),
+        usize::from(matches!(message, Message::Subscribe { .. }))
+    );
+    if let Ok(text) = std::str::from_utf8(data) {
+        session.heard(text);
+    }
+    assert!(session.in_flight() <= 1);
 }
 
 const UNBOUNDED: lex::Limits = lex::Limits {

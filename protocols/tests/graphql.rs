@@ -245,6 +245,16 @@ const DOCUMENT: &[&str] = &[
     "?",
 ];
 
+const OF_MESSAGES: &[&str] = &[
+    r#""type":"subscribe""#,
+    r#""type":"complete""#,
+    r#""id":"\u00e4\"1""#,
+    r#""id":7"#,
+    r#""payload":{"query" : "{a}","variables":{"n":[1]}}"#,
+    r#""Payload":{}"#,
+    r#""extra":{"type":"ping"}"#,
+];
+
 const MEMBERS: &[&str] = &[
     r#""query":"{a}""#,
     r#""query":"{\u0061(b:\"c\")}""#,
@@ -295,6 +305,11 @@ proptest! {
     fn what_is_nearly_a_document(pieces in vec(select(DOCUMENT), 0..24)) {
         checks::graphql(pieces.concat().as_bytes());
         checks::graphql(format!("{{{}}}", pieces.concat()).as_bytes());
+    }
+
+    #[test]
+    fn messages_in_any_order(members in subsequence(OF_MESSAGES, 0..7).prop_shuffle()) {
+        checks::graphql(format!(" {{{}}} ", members.join(", ")).as_bytes());
     }
 
     #[test]

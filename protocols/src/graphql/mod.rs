@@ -10,6 +10,7 @@
 //! | [`manifest`] | which documents a client runs | |
 //! | [`limits`] | | which measure is beyond its limit |
 //! | [`response`] | which media type is asked for | statuses, errors |
+//! | [`transport_ws`] | what is said on a WebSocket | operations, errors |
 
 pub mod document;
 mod fault;
@@ -20,6 +21,7 @@ pub mod manifest;
 pub mod request;
 pub mod response;
 pub mod schema;
+pub mod transport_ws;
 
 pub use crate::json::{Fault as RequestFault, FaultKind as RequestFaultKind};
 pub use crate::llm::Json;
