@@ -152,6 +152,8 @@ codes! {
         "The GraphQL document is not among those that the route runs.";
     GraphqlFieldDenied "graphql_field_denied" 403 Policy false "http_request_denied"
         "The GraphQL operation asks for a field that this caller may not see.";
+    GraphqlSubscriptionRefused "graphql_subscription_refused" 403 Policy false "http_request_denied"
+        "The route takes no GraphQL subscriptions.";
     GuardUnavailable "guard_unavailable" 503 Upstream true "destination_unavailable"
         "The guard that this route asks did not answer, and nothing passes unseen.";
     QuotaExhausted "quota_exhausted" 429 Policy true "http_request_denied"

@@ -119,7 +119,8 @@ pub(crate) async fn run(
     request: &mut Request,
     down: &mut Downstream,
 ) -> Result<(), GatewayError> {
-    if request.extended_connect && !matches!(route.action, Action::Websocket(_)) {
+    let opens = matches!(route.action, Action::Websocket(_) | Action::Graphql(_));
+    if request.extended_connect && !opens {
         // To any other answer, a success would be a tunnel that nobody is at the end of.
         let message = "This route opens no WebSocket connections.";
         return Err(GatewayError::public(Code::MethodRefused, message));

@@ -14,8 +14,17 @@ use crate::runtime::Dialect;
 
 /// An error of our own.
 pub(super) fn own(request: &Request, dialect: Dialect, error: &GatewayError) -> Bytes {
-    if let Dialect::Graphql(_) = dialect {
-        return in_graphql(request, error);
+    if let Dialect::Graphql(media) = dialect {
+        return in_graphql(request, error, |error| {
+            let mut out = Vec::new();
+            match media {
+                MediaType::EventStream => graphql::response::write_events(&mut out, &[error]),
+                MediaType::GraphqlResponse | MediaType::Json => {
+                    graphql::response::write(&mut out, &[error]);
+                }
+            }
+            out.into()
+        });
     }
     let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_GATEWAY);
     let extra = error.member.as_deref().map(|(name, value)| (*name, value));
@@ -45,7 +54,8 @@ pub(crate) fn error(
 }
 
 /// The status of an error of our own. Readers of GraphQL in plain JSON take a body for GraphQL's only if
-/// the status is 200 (GraphQL over HTTP, draft), so that what is wrong with a document is told in such.
+/// the status is 200 (GraphQL over HTTP, draft), and pages see events only then, so that what is wrong
+/// with a document is told in such.
 pub(super) fn status(dialect: Dialect, error: &GatewayError) -> StatusCode {
     let of_document = matches!(
         error.code,
@@ -53,10 +63,11 @@ pub(super) fn status(dialect: Dialect, error: &GatewayError) -> StatusCode {
             | Code::GraphqlLimitExceeded
             | Code::GraphqlDocumentNotTrusted
             | Code::GraphqlFieldDenied
+            | Code::GraphqlSubscriptionRefused
     );
     let status = match dialect {
-        Dialect::Graphql(MediaType::Json) if of_document => {
-            MediaType::Json.status(Refusal::Document)
+        Dialect::Graphql(media @ (MediaType::Json | MediaType::EventStream)) if of_document => {
+            media.status(Refusal::Document)
         }
         _ => error.code.status(),
     };
@@ -74,7 +85,12 @@ pub(super) const fn content_type(dialect: Dialect) -> &'static str {
     }
 }
 
-fn in_graphql(request: &Request, error: &GatewayError) -> Bytes {
+/// An error of our own as GraphQL tells it, written by `write`.
+pub(crate) fn in_graphql<T>(
+    request: &Request,
+    error: &GatewayError,
+    write: impl FnOnce(graphql::response::Error<'_>) -> T,
+) -> T {
     let trace = request.record.trace.trace_id_hex();
     let mut extra = vec![
         ("request_id", request.record.request_id.as_str().into()),
@@ -82,15 +98,12 @@ fn in_graphql(request: &Request, error: &GatewayError) -> Bytes {
         ("type", request.gateway.runbook_url(error.code).into()),
     ];
     extra.extend(error.member.as_deref().cloned());
-    let mut out = Vec::new();
-    let error = graphql::response::Error {
+    write(graphql::response::Error {
         message: &error.public,
         place: None,
         code: error.code.slug(),
         extra: &extra,
-    };
-    graphql::response::write(&mut out, &[error]);
-    out.into()
+    })
 }
 
 /// An error of our own as every dialect can tell it.

@@ -165,7 +165,8 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::AddressDenied
         | Slug::OriginDenied
         | Slug::GraphqlDocumentNotTrusted
-        | Slug::GraphqlFieldDenied => Code::PermissionDenied,
+        | Slug::GraphqlFieldDenied
+        | Slug::GraphqlSubscriptionRefused => Code::PermissionDenied,
         Slug::RequestHeadTooLarge
         | Slug::RequestTooLarge
         | Slug::MessageTooLarge

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fault::Place;
+use crate::sse::{Outgoing, write_event};
 
 /// The media types of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +15,9 @@ pub enum MediaType {
     /// `application/json`, from before there was one of GraphQL's own: clients take its body for
     /// GraphQL's only if the status is 200.
     Json,
+    /// `text/event-stream`: results as events (GraphQL over Server-Sent Events, distinct connections
+    /// mode). What a page's `EventSource` is told with another status than 200, it does not see.
+    EventStream,
 }
 
 /// What became of a request that nobody ran.
@@ -33,13 +37,14 @@ impl MediaType {
         match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
             Self::Json => "application/json; charset=utf-8",
+            Self::EventStream => "text/event-stream",
         }
     }
 
     /// The status of a refusal.
     pub const fn status(self, refusal: Refusal) -> u16 {
         match (refusal, self) {
-            (Refusal::Document, Self::Json) => 200,
+            (Refusal::Document, Self::Json | Self::EventStream) => 200,
             (Refusal::Document | Refusal::NotWellFormed, _) => 400,
             (Refusal::Method, _) => 405,
         }
@@ -49,12 +54,17 @@ impl MediaType {
 /// The media type to answer in, given the values of `Accept`, joined by commas; `None` if neither is
 /// accepted. GraphQL's own is taken where nothing is said, and where both are accepted alike; but a
 /// caller who says `*/*`, as HTTP libraries do for those who said nothing, gets what all of them read.
+/// Events are for who would rather have them than either.
 pub fn negotiate(accept: Option<&str>) -> Option<MediaType> {
     let Some(accept) = accept.filter(|accept| !accept.trim().is_empty()) else {
         return Some(MediaType::GraphqlResponse);
     };
-    let own = Preference::of(accept, "graphql-response+json");
-    let json = Preference::of(accept, "json");
+    let own = Preference::of(accept, "application", "graphql-response+json");
+    let json = Preference::of(accept, "application", "json");
+    let events = Preference::of(accept, "text", "event-stream");
+    if events.precision == NAMED && events.weight > own.weight.max(json.weight) {
+        return Some(MediaType::EventStream);
+    }
     match (own.weight, json.weight) {
         (0, 0) => None,
         (own, json) if own != json => Some(match own > json {
@@ -81,8 +91,8 @@ struct Preference {
 const NAMED: u8 = 3;
 
 impl Preference {
-    /// Of `application/` and `subtype`.
-    fn of(accept: &str, subtype: &str) -> Self {
+    /// Of a media type.
+    fn of(accept: &str, sort: &str, subtype: &str) -> Self {
         let mut best = Self::default();
         for range in accept.split(',') {
             let mut parts = range.split(';').map(str::trim);
@@ -90,11 +100,11 @@ impl Preference {
                 .next()
                 .and_then(|range| range.split_once('/'))
                 .unwrap_or_default();
-            let application = kind.eq_ignore_ascii_case("application");
+            let of_sort = kind.eq_ignore_ascii_case(sort);
             let precision = match of_kind {
                 "*" if kind == "*" => 1,
-                "*" if application => 2,
-                _ if application && of_kind.eq_ignore_ascii_case(subtype) => NAMED,
+                "*" if of_sort => 2,
+                _ if of_sort && of_kind.eq_ignore_ascii_case(subtype) => NAMED,
                 _ => continue,
             };
             let weight = parts.find_map(weight).unwrap_or(1000);
@@ -145,6 +155,22 @@ pub fn write(out: &mut Vec<u8>, errors: &[Error<'_>]) {
         .expect("strings and JSON values always serialise into a Vec");
 }
 
+/// Appends the same result as an event, and that nothing follows (GraphQL over Server-Sent Events,
+/// distinct connections mode).
+pub fn write_events(out: &mut Vec<u8>, errors: &[Error<'_>]) {
+    let mut result = Vec::new();
+    write(&mut result, errors);
+    // An event without data would not be seen by a page's `EventSource`, unless its field stands there.
+    for (name, data) in [("next", &result[..]), ("complete", b"")] {
+        let event = Outgoing {
+            name: Some(name),
+            data,
+            ..Outgoing::default()
+        };
+        write_event(out, &event).expect("constants hold no line break");
+    }
+}
+
 impl Serialize for Error<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -190,13 +216,17 @@ impl Serialize for Extensions<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::MediaType::{GraphqlResponse, Json};
+    use super::MediaType::{EventStream, GraphqlResponse, Json};
     use super::*;
 
     #[test]
     fn the_media_type_is_the_one_that_is_wanted_most() {
         for (accept, expected) in [
             (None, Some(GraphqlResponse)),
+            (Some("text/event-stream"), Some(EventStream)),
+            (Some("text/event-stream, */*;q=0.1"), Some(EventStream)),
+            (Some("text/event-stream, application/json"), Some(Json)),
+            (Some("text/*, */*"), Some(Json)),
             (Some(""), Some(GraphqlResponse)),
             (Some("*/*"), Some(Json)),
             (Some("application/*"), Some(Json)),

@@ -59,6 +59,7 @@ impl Graphql {
         let requests = match received {
             Received::Query(query) => from_query(query).map(Requests::One),
             Received::Body(body) => from_json(body, self.max_batch),
+            Received::Socket(payload) => from_json(payload, 0),
         };
         let requests = requests.map_err(|wrong| fault::malformed(&wrong))?;
         let by_get = matches!(received, Received::Query(_));
@@ -101,8 +102,11 @@ impl Graphql {
             name: operation.name().map(str::to_owned),
             cost: 0,
         });
-        if by_get && operation.ty() != Type::Query {
+        if by_get && operation.ty() == Type::Mutation {
             return Err(fault::not_by_get().into());
+        }
+        if operation.ty() == Type::Subscription && self.sockets.is_none() {
+            return Err(fault::no_subscriptions().into());
         }
         let measured = operation.measure(&self.rules.costs, request.variables.as_ref());
         let measure = measured.map_err(|wrong| fault::document(&wrong))?;

@@ -38,9 +38,17 @@ pub(super) fn exceeded(exceeded: &Exceeded) -> GatewayError {
 
 /// It came by GET, and does more than read.
 pub(super) fn not_by_get() -> GatewayError {
-    let public = "By GET only queries are run; send this operation by POST.";
+    let public = "By GET nothing is changed; send this mutation by POST.";
     let error = GatewayError::public(Code::MethodNotAllowed, public);
     error.header(ALLOW, HeaderValue::from_static("POST"))
+}
+
+/// It is a subscription, or would open a connection for such, and the route has none.
+pub(super) fn no_subscriptions() -> GatewayError {
+    GatewayError::public(
+        Code::GraphqlSubscriptionRefused,
+        "This route takes no subscriptions; ask for what is there now by a query.",
+    )
 }
 
 /// The route does not run its document.
@@ -71,30 +79,24 @@ pub(super) fn closed() -> GatewayError {
 
 /// The answer to a document that was named and is not known, in the words that clients know it by.
 pub(super) fn unknown(request: &Request, unknown: Unknown) -> Reply {
-    let (message, code) = match unknown.kept {
-        true => ("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND"),
-        false => (
-            "PersistedQueryNotSupported",
-            "PERSISTED_QUERY_NOT_SUPPORTED",
-        ),
-    };
     let media = match request.dialect {
         Dialect::Graphql(media) => media,
         _ => MediaType::Json,
     };
-    let mut one = Vec::new();
-    let id = [("request_id", request.record.request_id.as_str().into())];
-    let error = response::Error {
-        message,
-        place: None,
-        code,
-        extra: &id,
-    };
-    response::write(&mut one, &[error]);
+    let one = unknown_error(request, unknown, |error| {
+        let mut one = Vec::new();
+        match media {
+            MediaType::EventStream => response::write_events(&mut one, &[error]),
+            MediaType::GraphqlResponse | MediaType::Json => response::write(&mut one, &[error]),
+        }
+        one
+    });
     let body = match unknown.batch {
-        None => one,
-        // A client looks for as many answers as it sent requests.
-        Some(requests) => [&b"["[..], &vec![one; requests].join(&b','), b"]"].concat(),
+        Some(requests) if media != MediaType::EventStream => {
+            // A client looks for as many answers as it sent requests.
+            [&b"["[..], &vec![one; requests].join(&b','), b"]"].concat()
+        }
+        _ => one,
     };
     let status = StatusCode::from_u16(media.status(Refusal::Document));
     Reply {
@@ -106,4 +108,26 @@ pub(super) fn unknown(request: &Request, unknown: Unknown) -> Reply {
         ],
         body: body.into(),
     }
+}
+
+/// The same as `write` tells it.
+pub(super) fn unknown_error(
+    request: &Request,
+    unknown: Unknown,
+    write: impl FnOnce(response::Error<'_>) -> Vec<u8>,
+) -> Vec<u8> {
+    let (message, code) = match unknown.kept {
+        true => ("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND"),
+        false => (
+            "PersistedQueryNotSupported",
+            "PERSISTED_QUERY_NOT_SUPPORTED",
+        ),
+    };
+    let id = [("request_id", request.record.request_id.as_str().into())];
+    write(response::Error {
+        message,
+        place: None,
+        code,
+        extra: &id,
+    })
 }

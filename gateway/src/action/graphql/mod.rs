@@ -1,4 +1,4 @@
-//! `graphql`: passes GraphQL over HTTP to an upstream, once each operation is known to be within the
+//! `graphql`: passes GraphQL over HTTP, and on WebSockets, to an upstream, once each operation is known to be within the
 //! limits of the route.
 //!
 //! A document is parsed once: its tokens are counted before, its measures taken after, and what passed
@@ -8,6 +8,7 @@
 //! | Module | Knows |
 //! |---|---|
 //! | `receive` | how a request comes over HTTP: methods, media types, where its bytes are |
+//! | `socket` | the operations of a WebSocket |
 //! | `examine` | what is allowed of an operation: limits, introspection, fields |
 //! | `documents` | which document is meant, and where it is found |
 //! | `shelf` | documents kept within a number of bytes |
@@ -20,18 +21,22 @@ mod fault;
 mod receive;
 mod rewrite;
 mod shelf;
+mod socket;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method};
+use weir_protocols::graphql::document::Type;
 use weir_protocols::graphql::request::strip_query;
 use weir_protocols::graphql::response;
+use weir_protocols::graphql::transport_ws::Session;
 use weir_telemetry::{metrics, record};
 
 use crate::action::destination::{Destination, Sending};
+use crate::action::websocket::Websocket;
 use crate::config::routes::graphql as config;
 use crate::error::GatewayError;
 use crate::large;
@@ -58,8 +63,18 @@ pub(crate) struct Graphql {
     rules: config::Rules,
     /// Where documents are found.
     documents: Documents,
+    /// Connections for subscriptions; without, there are no subscriptions at all.
+    sockets: Option<Sockets>,
     /// Where figures go.
     metrics: Arc<metrics::Graphql>,
+}
+
+/// Connections on which operations come.
+struct Sockets {
+    /// What passes their messages on.
+    websocket: Websocket,
+    /// The most operations in flight on one.
+    max_in_flight: usize,
 }
 
 impl Graphql {
@@ -73,7 +88,19 @@ impl Graphql {
             config::Documents::AllowList(trusted) => trusted.operations(),
             config::Documents::Any | config::Documents::Automatic(_) => Vec::new(),
         };
+        let sockets = match &said.subscriptions {
+            Some(said) => Some(Sockets {
+                websocket: Websocket {
+                    to: Destination::build(&said.websocket.to, parts)?,
+                    config: said.websocket.clone(),
+                    metrics: parts.metrics.websocket(route),
+                },
+                max_in_flight: said.max_in_flight,
+            }),
+            None => None,
+        };
         Ok(Self {
+            sockets,
             to: Destination::build(&said.to, parts)?,
             max_body: said.max_body,
             max_batch: said.max_batch,
@@ -89,6 +116,9 @@ impl Graphql {
         request: &mut Request,
         down: &mut Downstream,
     ) -> Result<(), GatewayError> {
+        if request.extended_connect || wants_websocket(down) {
+            return self.connect(request, down).await;
+        }
         let received = receive::receive(down, self.max_body).await?;
         let mut operations = Vec::new();
         let caller = request.consumer.clone();
@@ -96,6 +126,8 @@ impl Graphql {
             self.examine(&received, caller.as_deref(), &mut operations)
         });
         note(request, &operations);
+        let lasts = |operation: &Operation| operation.ty == Type::Subscription;
+        request.record.long_lived = operations.iter().any(lasts);
         let rewritten = match examined {
             Ok(rewritten) => rewritten,
             Err(Refused::Error(error)) => return Err(*error),
@@ -108,6 +140,28 @@ impl Graphql {
         self.charge(request, &down.head().headers, &operations)
             .await?;
         self.forward(request, down, received, rewritten).await
+    }
+
+    /// Opens a connection on which operations come.
+    async fn connect(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+    ) -> Result<(), GatewayError> {
+        let Some(sockets) = &self.sockets else {
+            return Err(fault::no_subscriptions());
+        };
+        let quotas = request.deferred_quotas.clone();
+        let mut operations = socket::Operations {
+            graphql: self,
+            max_in_flight: sockets.max_in_flight,
+            quotas: quotas.filter(|quotas| quotas.count(Unit::GraphqlCost)),
+            session: Session::default(),
+        };
+        let running = sockets
+            .websocket
+            .run_with(request, down, Some(&mut operations));
+        running.await
     }
 
     /// Charges what the operations cost. They are charged in full: what an upstream does of one that
@@ -148,7 +202,7 @@ impl Graphql {
                 }
                 (Body::Whole(body.clone().into()), Length::Known(body.len()))
             }
-            (None, Received::Body(body)) => whole(body),
+            (None, Received::Body(body) | Received::Socket(body)) => whole(body),
             (None, Received::Query(_)) => (Body::None, Length::AsSaid),
         };
         let backend = self.to.pick();
@@ -193,6 +247,11 @@ fn into_post(down: &mut Downstream, query: &str) {
         .expect("a typed header is valid");
 }
 
+fn wants_websocket(down: &Downstream) -> bool {
+    let to = down.head().headers.get(UPGRADE);
+    to.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
 /// What the operations cost together.
 fn cost(operations: &[Operation]) -> u64 {
     let each = operations.iter().map(|operation| operation.cost);
@@ -212,6 +271,17 @@ fn note(request: &mut Request, operations: &[Operation]) {
         operations: operations.len() as u64,
         cost: cost(operations),
     }));
+}
+
+/// The same of what came later on a connection.
+fn note_more(request: &mut Request, operations: &[Operation]) {
+    match &mut request.record.graphql {
+        Some(known) => {
+            known.operations += operations.len() as u64;
+            known.cost = known.cost.saturating_add(cost(operations));
+        }
+        None => note(request, operations),
+    }
 }
 
 /// The most that is written down of an operation's name, in characters.

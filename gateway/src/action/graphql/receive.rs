@@ -18,6 +18,8 @@ pub(super) enum Received {
     Query(String),
     /// In the body.
     Body(Bytes),
+    /// In a message, as it would in a body.
+    Socket(Bytes),
 }
 
 impl Received {
@@ -25,7 +27,7 @@ impl Received {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Query(query) => query.len(),
-            Self::Body(body) => body.len(),
+            Self::Body(body) | Self::Socket(body) => body.len(),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! `websocket`: connections of messages, passed to an upstream and judged on their way.
 //!
 //! [`handshake`] is the request and its answer, [`relay`] the connection that comes of it, [`way`]
-//! one of its two directions, and [`parting`] its end.
+//! one of its two directions. [`inspect`] is for an action that understands what is said on one.
 
 mod caller;
 mod handshake;
-mod parting;
+pub(crate) mod inspect;
 mod pulse;
 mod relay;
 mod way;
@@ -27,6 +27,7 @@ use crate::quota::Unit;
 use crate::upstream::{Answer, Body, Call, Exchange};
 use caller::Caller;
 use handshake::Agreed;
+use inspect::Inspect;
 use relay::Relay;
 use way::Way;
 
@@ -46,6 +47,16 @@ impl Websocket {
         &self,
         request: &mut Request,
         down: &mut Downstream,
+    ) -> Result<(), GatewayError> {
+        self.run_with(request, down, None).await
+    }
+
+    /// The same, where somebody looks into the text messages.
+    pub(crate) async fn run_with(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+        inspector: Option<&mut dyn Inspect>,
     ) -> Result<(), GatewayError> {
         let asked = handshake::ask(&self.config, request, down)?;
         let quotas = request.deferred_quotas.clone();
@@ -103,7 +114,7 @@ impl Websocket {
             return reply::send(request, down, reply).await;
         }
         match self
-            .connected(request, down, &mut exchange, (agreed, quotas))
+            .connected(request, down, &mut exchange, (agreed, quotas, inspector))
             .await
         {
             Ok(()) => {
@@ -122,7 +133,7 @@ impl Websocket {
         request: &mut Request,
         down: &mut Downstream,
         exchange: &mut Exchange,
-        (agreed, quotas): (Agreed, Option<Arc<Quotas>>),
+        (agreed, quotas, inspector): (Agreed, Option<Arc<Quotas>>, Option<&mut dyn Inspect>),
     ) -> Result<(), GatewayError> {
         let config = &self.config;
         let allowed = Allowed {
@@ -140,12 +151,18 @@ impl Websocket {
         }));
         request.websocket_metrics = Some(self.metrics.clone());
         let caller = Caller::new(down)?;
+        // Borrowed anew, for as long as the others.
+        let inspector: Option<&mut dyn Inspect> = match inspector {
+            Some(inspector) => Some(&mut *inspector),
+            None => None,
+        };
         let relay = Relay::new(
             self,
             request,
             caller,
             exchange,
             quotas,
+            inspector,
             (up, Way::down(allowed)),
         );
         relay.run().await

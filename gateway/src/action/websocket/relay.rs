@@ -3,6 +3,8 @@
 //! Each direction is judged by its [`Way`]; here is decided when silence is too long, and what both
 //! sides are told when a connection cannot go on.
 
+mod ending;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +17,7 @@ use weir_telemetry::{Code, metrics};
 
 use super::Websocket;
 use super::caller::{Caller, Turn};
-use super::parting::key;
+use super::inspect::{Inspect, Verdict};
 use super::pulse::{Due, Pulse};
 use super::way::{Refusal, Step, Way};
 use crate::error::GatewayError;
@@ -26,21 +28,21 @@ use crate::upstream::Exchange;
 use crate::upstream::attribute::{self, Failure, Sent};
 
 /// How long a side has to answer a close.
-pub(super) const CLOSING: Duration = Duration::from_secs(5);
+const CLOSING: Duration = Duration::from_secs(5);
 /// How long one has that the other no longer waits for, or that is told why it was broken off.
-pub(super) const PARTING: Duration = Duration::from_secs(1);
+const PARTING: Duration = Duration::from_secs(1);
 
 /// One of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+enum Side {
     Caller,
     Upstream,
 }
 
 impl Side {
-    pub(super) const BOTH: [Side; 2] = [Side::Caller, Side::Upstream];
+    const BOTH: [Side; 2] = [Side::Caller, Side::Upstream];
 
-    pub(super) const fn other(self) -> Self {
+    const fn other(self) -> Self {
         match self {
             Side::Caller => Side::Upstream,
             Side::Upstream => Side::Caller,
@@ -49,16 +51,16 @@ impl Side {
 }
 
 /// How far a side is from being done with.
-pub(super) struct End {
+struct End {
     pulse: Pulse,
     /// It was sent a close; nothing may follow that.
-    pub(super) told: bool,
+    told: bool,
     /// It sent a close, or something after which it is not listened to.
-    pub(super) done: bool,
+    done: bool,
     /// It has ended its direction.
-    pub(super) ended: bool,
+    ended: bool,
     /// It can neither be heard nor told any more.
-    pub(super) gone: bool,
+    gone: bool,
 }
 
 impl End {
@@ -70,19 +72,23 @@ impl End {
 /// A connection in progress.
 pub(super) struct Relay<'a> {
     action: &'a Websocket,
-    pub(super) request: &'a mut Request,
+    request: &'a mut Request,
     caller: Caller<'a>,
-    pub(super) exchange: &'a mut Exchange,
+    exchange: &'a mut Exchange,
     /// Those that count callers' messages, if any.
     quotas: Option<Arc<Quotas>>,
+    /// Who looks into text messages, if anybody does.
+    inspector: Option<&'a mut dyn Inspect>,
     /// By who speaks.
     ways: [Way; 2],
     ends: [End; 2],
+    /// Whether what waits for the caller answers it by the gateway's own word.
+    answering: bool,
     /// When something last passed that was more than a sign of life to the gateway.
     used: Instant,
     /// When it is over at the latest, once it is ending.
-    pub(super) until: Option<Instant>,
-    pub(super) failure: Option<GatewayError>,
+    until: Option<Instant>,
+    failure: Option<GatewayError>,
     alarm: Pin<Box<Sleep>>,
     _open: metrics::InFlight,
 }
@@ -103,8 +109,13 @@ impl<'a> Relay<'a> {
         caller: Caller<'a>,
         exchange: &'a mut Exchange,
         quotas: Option<Arc<Quotas>>,
+        inspector: Option<&'a mut dyn Inspect>,
         (up, down): (Way, Way),
     ) -> Self {
+        let (up, down) = match &inspector {
+            Some(_) => (up.whole(), down.whole()),
+            None => (up, down),
+        };
         let now = Instant::now();
         let end = || End {
             pulse: Pulse::new(action.config.ping, now),
@@ -126,6 +137,8 @@ impl<'a> Relay<'a> {
             caller,
             exchange,
             quotas,
+            inspector,
+            answering: false,
         }
     }
 
@@ -184,16 +197,20 @@ impl<'a> Relay<'a> {
     }
 
     /// Whether a side is to be heard: not before the other has taken what it said last.
+    /// Nor is a caller that does not take what it is answered, which would pile up.
     fn is_heard(&mut self, side: Side) -> bool {
+        self.answering = self.answering && self.is_taking(Side::Caller);
+        let awaited = side == Side::Caller && self.answering;
         let end = self.end(side);
-        !end.gone && !end.ended && !self.is_taking(side.other())
+        let speaks = !end.gone && !end.ended;
+        speaks && !self.is_taking(side.other()) && !awaited
     }
 
-    pub(super) fn end(&mut self, side: Side) -> &mut End {
+    fn end(&mut self, side: Side) -> &mut End {
         &mut self.ends[side as usize]
     }
 
-    pub(super) fn way_from(&mut self, side: Side) -> &mut Way {
+    fn way_from(&mut self, side: Side) -> &mut Way {
         &mut self.ways[side as usize]
     }
 
@@ -274,6 +291,17 @@ impl<'a> Relay<'a> {
                     self.push(to, raw, now).await;
                 }
             }
+            Step::Text { raw, text, begins } => {
+                self.used = now;
+                if begins && from == Side::Caller {
+                    self.charge().await?;
+                }
+                self.count(from, text.len() as u64);
+                let raw = self.inspect(from, raw, &text, now).await?;
+                if !self.end(to).told {
+                    self.push(to, raw, now).await;
+                }
+            }
             Step::Beat { raw, pong } => {
                 let pulse = &self.end(from).pulse;
                 if pong.is_some_and(|pong| pulse.is_answered_by(&pong)) {
@@ -297,13 +325,46 @@ impl<'a> Relay<'a> {
         Ok(())
     }
 
+    /// What goes on of a message.
+    async fn inspect(
+        &mut self,
+        from: Side,
+        raw: Bytes,
+        text: &[u8],
+        now: Instant,
+    ) -> Result<Bytes, Refusal> {
+        let Some(inspector) = &mut self.inspector else {
+            return Ok(raw);
+        };
+        if from == Side::Upstream {
+            inspector.upstream(text);
+            return Ok(raw);
+        }
+        let headers = self.caller.headers();
+        let (to, text) = match inspector.caller(self.request, headers, text).await? {
+            Verdict::Pass => return Ok(raw),
+            Verdict::Instead(text) => (Side::Upstream, text),
+            Verdict::Answer(text) => (Side::Caller, text),
+        };
+        let mut out = Vec::with_capacity(text.len() + 16);
+        frame::write(true, Opcode::Text, &text, key(to), &mut out);
+        if to == Side::Upstream {
+            return Ok(out.into());
+        }
+        if !self.end(to).told {
+            self.answering = true;
+            self.push(to, out.into(), now).await;
+        }
+        Ok(Bytes::new())
+    }
+
     /// Charges a message to the quotas that count them.
     async fn charge(&mut self) -> Result<(), Refusal> {
         let Some(quotas) = &self.quotas else {
             return Ok(());
         };
         let headers = self.caller.headers();
-        let spent = quotas.spend(self.request, headers, Unit::WebsocketMessages);
+        let spent = quotas.spend(self.request, headers, Unit::WebsocketMessages, 1);
         spent
             .await
             .map_err(|error| Refusal::new(CloseCode::POLICY_VIOLATION, error))
@@ -326,7 +387,7 @@ impl<'a> Relay<'a> {
         }
     }
 
-    pub(super) async fn push(&mut self, to: Side, bytes: Bytes, now: Instant) {
+    async fn push(&mut self, to: Side, bytes: Bytes, now: Instant) {
         if self.end(to).gone || bytes.is_empty() {
             return;
         }
@@ -426,5 +487,18 @@ impl<'a> Relay<'a> {
             let _ = tokio::time::timeout(PARTING, writer.progress()).await;
         }
         self.failure.map_or(Ok(()), Err)
+    }
+}
+
+/// What a frame of the gateway's own is masked with: to an upstream it is the client.
+fn key(to: Side) -> Option<[u8; 4]> {
+    match to {
+        Side::Caller => None,
+        Side::Upstream => {
+            let mut key = [0; 4];
+            // A key that can be foreseen is no worse here: what it hides is the gateway's own text.
+            let _ = getrandom::fill(&mut key);
+            Some(key)
+        }
     }
 }

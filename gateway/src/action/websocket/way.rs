@@ -29,6 +29,15 @@ pub(super) enum Step {
         /// How long the message was that ends, in bytes.
         ended: Option<u64>,
     },
+    /// A text message whole, to be looked into before it is passed on.
+    Text {
+        /// As it came.
+        raw: Bytes,
+        /// What it says.
+        text: Vec<u8>,
+        /// Whether nothing of it was given out before.
+        begins: bool,
+    },
     /// A ping or a pong.
     Beat {
         /// As it came.
@@ -47,16 +56,16 @@ pub(super) enum Step {
 
 /// Why a connection cannot go on.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// What whoever sent it is told.
-    pub(super) close: CloseCode,
+    pub(crate) close: CloseCode,
     /// What it is called.
-    pub(super) error: GatewayError,
+    pub(crate) error: GatewayError,
 }
 
 impl Refusal {
     /// A refusal that callers are told of in so many words.
-    pub(super) fn new(close: CloseCode, error: GatewayError) -> Self {
+    pub(crate) fn new(close: CloseCode, error: GatewayError) -> Self {
         Refusal { close, error }
     }
 }
@@ -69,6 +78,8 @@ pub(super) struct Way {
     length: u64,
     rate: Option<Pace>,
     judge: Option<Judge>,
+    /// Where text messages are held that somebody looks into.
+    held: Option<Message>,
     /// What passed.
     pub(super) messages: Messages,
 }
@@ -105,8 +116,15 @@ impl Way {
             length: 0,
             rate: None,
             judge: None,
+            held: None,
             messages: Messages::default(),
         }
+    }
+
+    /// Has each text message given out whole, as a [`Step::Text`].
+    pub(super) fn whole(mut self) -> Self {
+        self.held = Some(Message::default());
+        self
     }
 
     /// Takes in a chunk, of which [`step`](Self::step) gives the parts.
@@ -160,6 +178,19 @@ impl Way {
             self.messages.bytes += length;
         }
         let begins = piece.begins;
+        if let Some(held) = &mut self.held
+            && piece.kind == Kind::Text
+        {
+            held.add(&piece);
+            if !piece.ends {
+                let raw = Bytes::new();
+                let ended = None;
+                return Ok(Step::Data { raw, begins, ended });
+            }
+            let text = held.payload().to_vec();
+            let raw = held.release().concat().into();
+            return Ok(Step::Text { raw, text, begins });
+        }
         let raw = match &mut self.judge {
             Some(judge) if piece.kind == Kind::Text => judge.hold(&piece)?,
             _ => {
@@ -313,9 +344,35 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_message_that_is_looked_into_is_given_out_whole() {
+        let mut way = Way::up(ALLOWED, None, None).whole();
+        let mut out = Vec::new();
+        frame::write(false, Opcode::Text, b"to ", Some([1, 2, 3, 4]), &mut out);
+        frame::write(true, Opcode::Continuation, b"all", Some([9; 4]), &mut out);
+        let message = Bytes::from(out);
+        for cut in 1..message.len() {
+            let before = all(&mut way, message.slice(..cut)).expect("no fault");
+            assert_eq!(
+                before.iter().map(passed).sum::<usize>(),
+                0,
+                "of {cut} bytes"
+            );
+            assert!(way.is_between_frames());
+            let steps = all(&mut way, message.slice(cut..)).expect("no fault");
+            let Some(Step::Text { raw, text, .. }) = steps.last() else {
+                panic!("no message: {steps:?}");
+            };
+            assert_eq!((&raw[..], &text[..]), (&message[..], &b"to all"[..]));
+        }
+    }
+
     fn passed(step: &Step) -> usize {
         match step {
-            Step::Data { raw, .. } | Step::Beat { raw, .. } | Step::Close { raw, .. } => raw.len(),
+            Step::Data { raw, .. }
+            | Step::Text { raw, .. }
+            | Step::Beat { raw, .. }
+            | Step::Close { raw, .. } => raw.len(),
         }
     }
 

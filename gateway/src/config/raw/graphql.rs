@@ -9,7 +9,7 @@ use super::Name;
 use super::routes::{Backend, Rewrite};
 use crate::config::units::Size;
 
-/// Passes GraphQL over HTTP to an upstream, once each operation is known to be within the limits.
+/// Passes GraphQL to an upstream, over HTTP and on WebSockets, once each operation is known to be within the limits.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Graphql {
@@ -56,6 +56,9 @@ pub struct Graphql {
     /// Whether several operations may come in one request.
     #[serde(default)]
     pub batching: Batching,
+    /// Whether callers may subscribe.
+    #[serde(default)]
+    pub subscriptions: Subscriptions,
     /// Documents that go by a name. Any document runs and none has a name, if not said.
     #[serde(default)]
     pub documents: Option<Documents>,
@@ -157,6 +160,43 @@ pub enum Batching {
 impl Batching {
     const fn default_max() -> usize {
         10
+    }
+}
+
+/// Whether callers may subscribe.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(rename = "GraphqlSubscriptions")]
+pub enum Subscriptions {
+    /// No: they are refused, and so are WebSocket connections.
+    #[default]
+    Refuse,
+    /// Yes: over HTTP, as the upstream streams them (`text/event-stream`), and on WebSocket connections
+    /// of the subprotocol `graphql-transport-ws`, on which each operation is held to the limits as over
+    /// HTTP.
+    Pass {
+        /// The most operations in flight on a connection; one more is refused.
+        #[serde(default = "Subscriptions::default_max_in_flight")]
+        #[schemars(range(min = 1, max = 10000))]
+        max_in_flight: usize,
+        /// The largest message on a connection, either way.
+        #[serde(default = "Subscriptions::default_max_message")]
+        max_message: Size,
+        /// Origins whose pages may open connections: `https://shop.example.com`,
+        /// `https://*.example.com` or `*`. If not said, those of the host that is asked for. Who is no
+        /// browser sends none, and is let in.
+        #[serde(default)]
+        origins: Option<Vec<String>>,
+    },
+}
+
+impl Subscriptions {
+    const fn default_max_in_flight() -> usize {
+        100
+    }
+
+    const fn default_max_message() -> Size {
+        Size::kib(1024)
     }
 }
 

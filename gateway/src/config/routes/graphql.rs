@@ -9,11 +9,14 @@ use weir_protocols::graphql::document::cost::Costs;
 use weir_protocols::graphql::field::{Field, Table};
 use weir_protocols::graphql::limits::Limits;
 use weir_protocols::graphql::schema::Schema;
+use weir_protocols::graphql::transport_ws::SUBPROTOCOL;
 
 use super::actions::Around;
 use super::destination::{self, Destination};
+use super::websocket::Websocket;
 use crate::config::check::{At, Checker};
 use crate::config::fault::suggest;
+use crate::config::policies::cors::check_origins;
 use crate::config::policies::{Attached, PolicyConfig};
 use crate::config::raw::Name;
 use crate::config::raw::graphql as raw;
@@ -31,6 +34,17 @@ pub struct Graphql {
     pub rules: Rules,
     /// Which documents go by a name, and whether others run.
     pub documents: Documents,
+    /// How callers subscribe, if they may.
+    pub subscriptions: Option<Subscriptions>,
+}
+
+/// How callers subscribe.
+#[derive(Debug, Clone)]
+pub struct Subscriptions {
+    /// What connections they may open.
+    pub websocket: Websocket,
+    /// The most operations in flight on a connection.
+    pub max_in_flight: usize,
 }
 
 /// What is allowed of an operation.
@@ -89,8 +103,10 @@ pub(super) fn check(
     };
     let authorization = check_fields(cx, &at.key("authorization"), raw, known.as_ref(), around);
     let documents = documents::check(cx, &at.key("documents"), raw);
+    let to = to?;
     Some(Graphql {
-        to: to?,
+        subscriptions: check_subscriptions(cx, &at.key("subscriptions"), &raw.subscriptions, &to),
+        to,
         max_body: raw.max_body.0,
         max_batch: match raw.batching {
             raw::Batching::None => 0,
@@ -113,6 +129,30 @@ pub(super) fn check(
             authorization,
         },
         documents: documents?,
+    })
+}
+
+fn check_subscriptions(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::Subscriptions,
+    to: &Destination,
+) -> Option<Subscriptions> {
+    let raw::Subscriptions::Pass {
+        max_in_flight,
+        max_message,
+        origins,
+    } = raw
+    else {
+        return None;
+    };
+    let origins = origins
+        .as_ref()
+        .map(|origins| check_origins(cx, &at.key("origins"), origins));
+    let websocket = Websocket::speaking(SUBPROTOCOL, to.clone(), origins, max_message.0);
+    Some(Subscriptions {
+        websocket,
+        max_in_flight: *max_in_flight,
     })
 }
 

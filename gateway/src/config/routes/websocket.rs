@@ -43,6 +43,34 @@ pub struct Websocket {
     pub idle: Duration,
 }
 
+impl Websocket {
+    /// Connections of one subprotocol, whose messages are text that the gateway reads.
+    pub(super) fn speaking(
+        subprotocol: &str,
+        to: Destination,
+        origins: Option<Vec<Origin>>,
+        max_message: u64,
+    ) -> Self {
+        Self {
+            to,
+            origins,
+            subprotocols: vec![subprotocol.into()],
+            max_message,
+            text: true,
+            binary: false,
+            rate: None,
+            schema: None,
+            compression: Compression::Refuse,
+            // As on other routes of WebSockets that do not say so.
+            ping: Some(Ping {
+                after: Duration::from_secs(30),
+                timeout: Duration::from_secs(15),
+            }),
+            idle: Duration::from_secs(3600),
+        }
+    }
+}
+
 /// How fast messages may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {

@@ -59,6 +59,29 @@ fn groups_need_somebody_who_finds_out_who_calls() {
 }
 
 #[test]
+fn subscriptions_are_refused_unless_it_is_said_from_where_they_may_come() {
+    let said = |options: &str| {
+        let loaded = good(&format!("{BEFORE}{}", route("{ kind: key_auth }", options)));
+        match &loaded.config.routes[0].action {
+            Action::Graphql(graphql) => graphql.subscriptions.clone(),
+            _ => panic!("another action"),
+        }
+    };
+    assert!(said("").is_none());
+    let passed = said(", subscriptions: { kind: pass }").expect("they pass");
+    assert_eq!(passed.max_in_flight, 100);
+    assert_eq!(&*passed.websocket.subprotocols[0], "graphql-transport-ws");
+    let origins = ", subscriptions: { kind: pass, origins: [shop] }";
+    expect_after(
+        BEFORE,
+        &[(
+            &route("{ kind: key_auth }", origins),
+            "routes[0].graphql.subscriptions.origins[0]: \"shop\" is no origin; write it as https://shop.example.com, https://*.example.com or *",
+        )],
+    );
+}
+
+#[test]
 fn manifests_are_read_when_the_configuration_is() {
     let list = |manifest: &str| {
         let options = format!(

@@ -15,16 +15,17 @@ impl Quotas {
         self.0.iter().any(|metered| metered.quota.unit == unit)
     }
 
-    /// Charges one of `unit` to every quota that counts it, or to none. It is used with that: nothing
+    /// Charges so much of `unit` to every quota that counts it, or to none. It is used with that: nothing
     /// of it is held or comes back.
     pub(crate) async fn spend(
         &self,
         request: &mut Request,
         headers: &HeaderMap,
         unit: Unit,
+        amount: u64,
     ) -> Result<(), GatewayError> {
         let bound = Bound {
-            amounts: Amounts::default().with(unit, 1),
+            amounts: Amounts::default().with(unit, amount),
             ..Bound::default()
         };
         let taking = self.take(request, headers, bound, |quota| quota.unit == unit);

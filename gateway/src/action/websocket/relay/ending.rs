@@ -1,4 +1,5 @@
-//! How a connection ends: what either side is told, and what it is called.
+//! How a connection ends: whom is told what, when one side is gone, sent what cannot pass, or the
+//! process goes down.
 
 use std::time::Instant;
 
@@ -6,8 +7,8 @@ use weir_protocols::websocket::{Close, Code as CloseCode};
 use weir_telemetry::Code;
 use weir_telemetry::record::websocket as record;
 
-use super::relay::{CLOSING, PARTING, Relay, Side};
-use super::way::Refusal;
+use super::{CLOSING, PARTING, Relay, Side, key};
+use crate::action::websocket::way::Refusal;
 use crate::error::GatewayError;
 use crate::upstream::attribute::{Failure, Sent};
 
@@ -136,27 +137,14 @@ impl Relay<'_> {
         self.note(by, code, now);
     }
 
-    fn note_close_by_gateway(&mut self, code: CloseCode, now: Instant) {
+    pub(super) fn note_close_by_gateway(&mut self, code: CloseCode, now: Instant) {
         self.note(record::Closer::Gateway, Some(code.0), now);
     }
 
-    fn note(&mut self, by: record::Closer, code: Option<u16>, now: Instant) {
+    pub(super) fn note(&mut self, by: record::Closer, code: Option<u16>, now: Instant) {
         let at = now - self.request.began;
         if let Some(record) = &mut self.request.record.websocket {
             record.close.get_or_insert(record::Close { by, code, at });
-        }
-    }
-}
-
-/// What a frame of the gateway's own is masked with: to an upstream it is the client.
-pub(super) fn key(to: Side) -> Option<[u8; 4]> {
-    match to {
-        Side::Caller => None,
-        Side::Upstream => {
-            let mut key = [0; 4];
-            // A key that can be foreseen is no worse here: what it hides is the gateway's own text.
-            let _ = getrandom::fill(&mut key);
-            Some(key)
         }
     }
 }

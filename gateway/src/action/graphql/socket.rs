@@ -1,0 +1,133 @@
+//! Operations that come on a WebSocket (`graphql-transport-ws`): each is examined as the body of a POST
+//! would be, and one that is refused is answered here while the connection goes on.
+//!
+//! It knows neither frames nor how messages get to the upstream.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::HeaderMap;
+use serde_json::json;
+use weir_protocols::graphql::transport_ws::{self, Message, Session, Violation};
+use weir_protocols::websocket::Code as CloseCode;
+use weir_telemetry::Code;
+
+use super::examine::{Operation, Refused};
+use super::receive::Received;
+use super::{Graphql, fault, note_more};
+use crate::action::websocket::inspect::{Inspect, Refusal, Verdict};
+use crate::error::GatewayError;
+use crate::large;
+use crate::policy::quota::Quotas;
+use crate::proxy::{Request, dialect};
+use crate::quota::Unit;
+
+/// The operations of one connection.
+pub(super) struct Operations<'a> {
+    pub(super) graphql: &'a Graphql,
+    /// The most that may be in flight.
+    pub(super) max_in_flight: usize,
+    /// Those that count what operations cost, if any.
+    pub(super) quotas: Option<Arc<Quotas>>,
+    pub(super) session: Session,
+}
+
+#[async_trait]
+impl Inspect for Operations<'_> {
+    async fn caller(
+        &mut self,
+        request: &mut Request,
+        headers: &HeaderMap,
+        text: &[u8],
+    ) -> Result<Verdict, Refusal> {
+        let message = transport_ws::read(text).map_err(Violation::Invalid);
+        let message = message.map_err(|wrong| closing(&wrong))?;
+        self.session
+            .said(&message)
+            .map_err(|wrong| closing(&wrong))?;
+        let Message::Subscribe { id, payload } = message else {
+            return Ok(Verdict::Pass);
+        };
+        let told = match self.judge(request, headers, payload).await {
+            Ok(None) => return Ok(Verdict::Pass),
+            Ok(Some(instead)) => match transport_ws::subscribe(&id, &instead) {
+                Ok(instead) => return Ok(Verdict::Instead(instead)),
+                Err(error) => {
+                    let error = GatewayError::new(Code::InternalError).source(error);
+                    refusal(request, &id, &error)
+                }
+            },
+            Err(Refused::Error(error)) => refusal(request, &id, &error),
+            Err(Refused::Unknown(unknown)) => {
+                fault::unknown_error(request, unknown, |error| transport_ws::error(&id, &[error]))
+            }
+        };
+        self.session.over(&id);
+        Ok(Verdict::Answer(told))
+    }
+
+    fn upstream(&mut self, text: &[u8]) {
+        // A reader of frames has made sure that it is text.
+        if let Ok(text) = std::str::from_utf8(text) {
+            self.session.heard(text);
+        }
+    }
+}
+
+impl Operations<'_> {
+    /// Whether an operation may run, and what is to be asked instead, if that is not what came.
+    async fn judge(
+        &self,
+        request: &mut Request,
+        headers: &HeaderMap,
+        payload: &str,
+    ) -> Result<Option<Vec<u8>>, Refused> {
+        if self.session.in_flight() > self.max_in_flight {
+            return Err(self.too_many().into());
+        }
+        let received = Received::Socket(Bytes::copy_from_slice(payload.as_bytes()));
+        let mut operations: Vec<Operation> = Vec::new();
+        let caller = request.consumer.clone();
+        let examined = large::work(received.len(), || {
+            self.graphql
+                .examine(&received, caller.as_deref(), &mut operations)
+        });
+        note_more(request, &operations);
+        let instead = examined?;
+        for Operation { ty, name, cost } in &operations {
+            if let Some(quotas) = &self.quotas {
+                let spent = quotas.spend(request, headers, Unit::GraphqlCost, *cost);
+                spent.await?;
+            }
+            let metrics = &self.graphql.metrics;
+            metrics.operation(ty.name(), name.as_deref(), *cost);
+        }
+        Ok(instead)
+    }
+
+    fn too_many(&self) -> GatewayError {
+        let (max, found) = (self.max_in_flight, self.session.in_flight());
+        let public = format!(
+            "The limit of operations in flight is {max}, this would be one more; complete one, or open \
+             another connection."
+        );
+        let mut error = GatewayError::public(Code::GraphqlLimitExceeded, public);
+        let figures = json!({ "name": "in_flight", "max": max, "found": found });
+        error.member = Some(Box::new(("limit", figures)));
+        error
+    }
+}
+
+/// What a caller is told of an operation that does not run. The first is what the log tells of the
+/// connection.
+fn refusal(request: &mut Request, id: &str, error: &GatewayError) -> Vec<u8> {
+    let detail = || format!("an operation was refused: {error}");
+    request.record.detail.get_or_insert_with(detail);
+    dialect::in_graphql(request, error, |error| transport_ws::error(id, &[error]))
+}
+
+fn closing(wrong: &Violation) -> Refusal {
+    let error = GatewayError::public(Code::WebsocketMessageInvalid, wrong.to_string());
+    Refusal::new(CloseCode(wrong.code()), error)
+}
