@@ -140,6 +140,11 @@ impl Route {
         &self.rule
     }
 
+    /// Whether a body of its requests is JSON.
+    pub fn takes_json(&self) -> bool {
+        matches!(self.body, Payload::Json(_))
+    }
+
     /// The method of its requests, or `*` for any.
     pub fn http_method(&self) -> &str {
         &self.rule.http_method

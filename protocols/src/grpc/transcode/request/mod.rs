@@ -38,7 +38,7 @@ pub struct Reader {
 impl Match<'_, '_> {
     /// Begins to read the request that led here. Its query is as it came, without the question mark;
     /// its content type goes into `google.api.HttpBody`, if that is what the method takes. No message
-    /// may be longer than `max_message` bytes, as sent.
+    /// may be longer than `max_message` bytes, neither as sent nor as made of that.
     ///
     /// # Errors
     /// If the path or the query has a value that is none for its field, or names no field.
@@ -131,6 +131,11 @@ impl Reader {
         self.keep(read)
     }
 
+    /// How many messages were written so far.
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+
     fn sound(&self) -> Result<(), Fault> {
         self.fault.clone().map_or(Ok(()), Err)
     }
@@ -214,7 +219,14 @@ impl Reader {
         for (path, value) in &self.values {
             path.set(&mut message, value.clone());
         }
-        let length = u32::try_from(message.encoded_len()).map_err(|_| {
+        // A number may be shorter as text than it is packed. What stands around raw bytes is not counted.
+        let most = match &self.route.body {
+            Payload::Raw(_) => u32::MAX,
+            Payload::Nothing | Payload::Json(_) => self.max_message,
+        };
+        let length = u32::try_from(message.encoded_len()).ok();
+        let length = length.filter(|length| *length <= most);
+        let length = length.ok_or_else(|| {
             let max = self.max_message;
             self.body(What::TooLong { max })
         })?;

@@ -57,6 +57,14 @@ struct Json<'a> {
 const DETAILS: u32 = 3;
 
 impl Failure {
+    /// The answer for a status that has to do with no method: of details only those that everybody
+    /// knows are in it.
+    pub fn of(status: &Status<'_>) -> Self {
+        let known = builtin::message("google.protobuf.Any");
+        let types = known.map(|any| any.parent_pool().clone());
+        Self::new(status, &types.unwrap_or_default(), Options::default())
+    }
+
     /// The answer for a status; `types` are those of the method that was called.
     pub(super) fn new(status: &Status<'_>, types: &DescriptorPool, options: Options) -> Self {
         let (mut details, mut left_out) = (Vec::new(), Vec::new());

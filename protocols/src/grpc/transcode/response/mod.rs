@@ -133,6 +133,11 @@ impl Writer {
         read
     }
 
+    /// How many messages have come, of those that are whole.
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+
     /// The media type of the answer. `None` where the first message says it, and there is none yet.
     pub fn content_type(&self) -> Option<&str> {
         if self.route.answer.is_raw {
