@@ -206,6 +206,8 @@ codes! {
         "A message of the upstream's answer is larger than this route lets through.";
     GrpcStatusMissing "grpc_status_missing" 502 Upstream true "http_response_incomplete"
         "The upstream's answer does not say how the call ended.";
+    GrpcMessageInvalid "grpc_message_invalid" 502 Upstream false "http_protocol_error"
+        "A message of the upstream's answer is not what the route's descriptors say.";
     ProviderRateLimited "provider_rate_limited" 429 Upstream true "http_request_denied"
         "The model's provider is limiting the rate of this account.";
     ProviderOverloaded "provider_overloaded" 503 Upstream true "destination_unavailable"

@@ -105,6 +105,8 @@ pub struct Record {
     pub llm: Option<Box<Llm>>,
     /// What is known of the remote procedure call that it was.
     pub rpc: Option<Rpc>,
+    /// What that calls, as in `/package.Service/Method`, where the path does not say it.
+    pub called: Option<Arc<str>>,
     /// What was written to Kafka.
     pub kafka: Option<Box<Kafka>>,
     /// The connection it became.
@@ -285,6 +287,7 @@ impl Record {
             quotas: Vec::new(),
             llm: None,
             rpc: None,
+            called: None,
             kafka: None,
             websocket: None,
             graphql: None,
@@ -310,7 +313,8 @@ impl Record {
 
     /// What a remote procedure call calls, as in `package.Service/Method`.
     pub fn rpc_method(&self) -> &str {
-        self.path.strip_prefix('/').unwrap_or(&self.path)
+        let path = self.called.as_deref().unwrap_or(&self.path);
+        path.strip_prefix('/').unwrap_or(path)
     }
 
     /// How a remote procedure call failed at its server.

@@ -23,6 +23,10 @@ use tonic::codegen::Service;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 
+/// Services of `tests/proto/shop.proto`, whose methods do what [`Server`] does, as a
+/// `google.protobuf.FileDescriptorSet`.
+pub const SHOP: &[u8] = tonic::include_file_descriptor_set!("shop");
+
 /// Messages are bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Raw;

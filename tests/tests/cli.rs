@@ -231,10 +231,13 @@ async fn every_example_is_good_and_boots() {
     let certificate = authority.issue(&["api.example.com", "localhost"], Validity::Current);
     let (cert, key) = certificate.write(dir.path(), "server");
     let ca = authority.write(dir.path(), "ca");
+    let services = dir.path().join("orders.binpb");
+    std::fs::write(&services, weir_tests::rpc::SHOP).unwrap();
     let address = upstream.addr().to_string();
     let url = upstream.url("/v1");
     let environment = [
         ("ORDERS", &*address),
+        ("ORDERS_BINPB", services.to_str().unwrap()),
         ("SHOP", &address),
         ("ART", &address),
         ("KAFKA", &address),

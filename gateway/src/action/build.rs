@@ -5,6 +5,7 @@ use super::destination::Destination;
 use super::forward::Forward;
 use super::graphql::Graphql;
 use super::grpc::Grpc;
+use super::grpc::transcode::Transcoding;
 use super::llm;
 use super::publish::Publish;
 use super::redirect::Redirect;
@@ -30,6 +31,11 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
             max_request: action.max_request,
             max_response: action.max_response,
             retry_on: action.retry_on.clone(),
+            transcoding: action.transcoding.as_ref().map(|said| Transcoding {
+                table: said.table.clone(),
+                stream: said.stream,
+                options: said.options,
+            }),
         }),
         config::Action::Llm(action) => Action::Llm(llm::build::build(&route.name, action, parts)),
         config::Action::Prompt(action) => Action::Prompt(llm::build::prompt(action, parts)),

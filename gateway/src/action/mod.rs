@@ -16,11 +16,11 @@ use std::sync::Arc;
 
 use pingora_http::RequestHeader;
 use weir_telemetry::Code;
-use weir_telemetry::record::Rpc;
 
+use self::grpc::Told;
 use crate::error::GatewayError;
 use crate::policy::quota::{self, Bound};
-use crate::proxy::{self, Downstream, Request};
+use crate::proxy::{Downstream, Request};
 use crate::runtime::{Dialect, Route};
 
 /// What a route does, ready to run.
@@ -90,21 +90,20 @@ impl Action {
         }
     }
 
-    /// The dialect in which a caller of this address reads errors.
-    pub(crate) fn dialect(&self, head: &RequestHeader) -> Dialect {
+    /// What is told of a request to this path before anything is done with it.
+    pub(crate) fn told(&self, head: &RequestHeader, path: &str) -> Told {
         match self {
-            Action::Graphql(_) => graphql::dialect(&head.headers),
-            Action::Grpc(_) => proxy::grpc::dialect(head),
-            Action::Llm(_) => llm::api_of(&head.uri, &head.headers).dialect(),
-            _ => Dialect::Problem,
+            Action::Grpc(action) => action.told(head, path),
+            _ => Told::of(self.dialect(head)),
         }
     }
 
-    /// What is told of a remote procedure call, if this is one.
-    pub(crate) fn call(&self, head: &RequestHeader) -> Option<Rpc> {
+    /// The dialect in which a caller of this address reads errors.
+    fn dialect(&self, head: &RequestHeader) -> Dialect {
         match self {
-            Action::Grpc(_) => grpc::told(head),
-            _ => None,
+            Action::Graphql(_) => graphql::dialect(&head.headers),
+            Action::Llm(_) => llm::api_of(&head.uri, &head.headers).dialect(),
+            _ => Dialect::Problem,
         }
     }
 }

@@ -42,7 +42,11 @@ pub(crate) fn error(
     let mut out = Vec::new();
     let id = request.record.request_id.as_str();
     match dialect {
-        Dialect::OpenAi | Dialect::Problem | Dialect::Graphql(_) | Dialect::Grpc(_) => {
+        Dialect::OpenAi
+        | Dialect::Problem
+        | Dialect::Graphql(_)
+        | Dialect::Grpc(_)
+        | Dialect::Rpc => {
             openai::error::write_canonical(&mut out, error, extra);
         }
         Dialect::Anthropic => {
@@ -78,7 +82,7 @@ pub(super) fn status(dialect: Dialect, error: &GatewayError) -> StatusCode {
 pub(super) const fn content_type(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Problem => "application/problem+json",
-        Dialect::OpenAi | Dialect::Anthropic | Dialect::Gemini => "application/json",
+        Dialect::OpenAi | Dialect::Anthropic | Dialect::Gemini | Dialect::Rpc => "application/json",
         Dialect::Graphql(media) => media.content_type(),
         // A status is told in the head: see `grpc`.
         Dialect::Grpc(_) => "application/grpc",

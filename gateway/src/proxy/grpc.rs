@@ -1,11 +1,13 @@
 //! Errors as callers by gRPC read them: a status in the head where nothing else was sent, and else
 //! in trailers. What the call is for is not known here.
 
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use pingora_http::RequestHeader;
 use weir_protocols::grpc::content_type::{ContentType, Wire};
 use weir_protocols::grpc::status::{Code, details, message};
+use weir_protocols::grpc::transcode::response::{Failure, Status};
 use weir_telemetry::Code as Slug;
 use weir_telemetry::record::RpcStatus;
 
@@ -17,7 +19,7 @@ use crate::runtime::Dialect;
 /// How a call ended.
 pub(crate) const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+pub(crate) const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
 /// What a request's body is, if it is gRPC's.
 pub(crate) fn content_type(headers: &HeaderMap) -> Option<ContentType<'_>> {
@@ -55,7 +57,7 @@ pub(super) fn reply(
     Reply {
         status: StatusCode::OK,
         headers,
-        body: bytes::Bytes::new(),
+        body: Bytes::new(),
     }
 }
 
@@ -91,6 +93,39 @@ pub(crate) fn fields(request: &Request, error: &GatewayError) -> [(HeaderName, H
             HeaderValue::from_static(error.code.slug()),
         ),
     ]
+}
+
+/// An error as what ends a call.
+pub(crate) struct Own<'a> {
+    code: Code,
+    message: &'a str,
+    details: HeaderValue,
+}
+
+impl<'a> Own<'a> {
+    /// As its fields would say it.
+    pub(crate) fn of(request: &Request, error: &'a GatewayError) -> Self {
+        let [_, _, (_, details), _] = fields(request, error);
+        Self {
+            code: code(error),
+            message: &error.public,
+            details,
+        }
+    }
+
+    /// As who writes JSON of it takes it.
+    pub(crate) fn status(&self) -> Status<'_> {
+        Status {
+            code: self.code,
+            message: self.message,
+            details: self.details.as_bytes(),
+        }
+    }
+}
+
+/// An error as a google.rpc.Status in JSON, for who calls by that.
+pub(super) fn json(request: &Request, error: &GatewayError) -> Bytes {
+    Failure::of(&Own::of(request, error).status()).json
 }
 
 /// A status as the record holds it.
@@ -192,7 +227,8 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::ProviderError
         | Slug::ProviderResponseInvalid
         | Slug::ModelOutputInvalid
-        | Slug::WebsocketUpstreamInvalid => Code::Internal,
+        | Slug::WebsocketUpstreamInvalid
+        | Slug::GrpcMessageInvalid => Code::Internal,
         Slug::GuardUnavailable
         | Slug::QuotaStoreUnavailable
         | Slug::ConnectionLimit

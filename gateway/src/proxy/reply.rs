@@ -162,6 +162,7 @@ pub(crate) fn note(request: &mut Request, down: &Downstream, error: &GatewayErro
 pub(crate) fn render(request: &Request, head: &RequestHeader, error: &GatewayError) -> Reply {
     let body = match request.dialect {
         Dialect::Grpc(wire) => return grpc::reply(request, head, wire, error),
+        Dialect::Rpc => grpc::json(request, error),
         Dialect::Problem => problem_body(request, error),
         dialect => dialect::own(request, dialect, error),
     };

@@ -46,8 +46,10 @@ pub(super) fn route(
             request.record.route = Some(route.name.clone());
             request.record.team.clone_from(&route.team);
             request.record.action = route.action.kind();
-            request.dialect = route.action.dialect(head);
-            request.record.rpc = route.action.call(head);
+            let told = route.action.told(head, path);
+            request.dialect = told.dialect;
+            request.record.rpc = told.rpc;
+            request.record.called = told.called;
             request.captures = captures;
             request.active = Some(route.metrics.begin());
             request.route = Some(route.clone());

@@ -42,6 +42,8 @@ pub(crate) enum Dialect {
     Graphql(MediaType),
     /// A status of gRPC's, on the wire of the call.
     Grpc(Wire),
+    /// A `google.rpc.Status` in JSON, for who calls gRPC by that.
+    Rpc,
 }
 
 /// One route, ready to serve.

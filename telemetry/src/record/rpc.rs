@@ -1,4 +1,4 @@
-//! What a record holds of a remote procedure call. Its method is in the record's path, and
+//! What a record holds of a remote procedure call. Its method is in the record, and
 //! which protocols number and name statuses so is not known here.
 
 /// A remote procedure call.

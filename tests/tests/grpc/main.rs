@@ -9,6 +9,7 @@ mod health;
 mod limits;
 mod retries;
 mod telemetry;
+mod transcoding;
 mod web;
 
 use std::net::SocketAddr;

@@ -18,9 +18,10 @@ const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
 /// The head of an answer to a call.
 pub(super) struct Answer {
-    head: Box<ResponseHeader>,
+    pub(super) head: Box<ResponseHeader>,
     pub(super) exchange: Exchange,
-    bodiless: bool,
+    /// Whether nothing follows the head, which then has the status.
+    pub(super) bodiless: bool,
     status: Option<Status>,
 }
 
@@ -58,8 +59,20 @@ impl Answer {
         Some(Duration::from_millis(said.to_str().ok()?.parse().ok()?))
     }
 
-    /// Whether this is an answer to a call at all; what is not is made one, by its HTTP status.
-    fn check(&self) -> Result<(), GatewayError> {
+    /// Gives up what is no answer to a call at all.
+    pub(super) fn check(mut self, request: &mut Request) -> Result<Self, GatewayError> {
+        let Err(error) = self.sound() else {
+            return Ok(self);
+        };
+        if let Some(status) = error.rpc {
+            ended(request, &mut self.exchange, status);
+        }
+        self.exchange.abandon(request, &error);
+        Err(error)
+    }
+
+    /// Whether this is an answer to a call; what is not is made one, by its HTTP status.
+    fn sound(&self) -> Result<(), GatewayError> {
         let http = self.head.status;
         let is_grpc =
             grpc::content_type(&self.head.headers).is_some_and(|media| media.wire == Wire::Native);
@@ -77,13 +90,13 @@ impl Answer {
 }
 
 /// The status that fields say; one that is none is UNKNOWN, as callers take it.
-fn said(headers: &HeaderMap) -> Option<Status> {
+pub(super) fn said(headers: &HeaderMap) -> Option<Status> {
     let value = headers.get(grpc::STATUS)?;
     Some(Status::parse(value.as_bytes()).unwrap_or(Status::Unknown))
 }
 
 /// Writes down how an upstream ended the call. Some statuses speak against the endpoint.
-fn ended(request: &mut Request, exchange: &mut Exchange, status: Status) {
+pub(super) fn ended(request: &mut Request, exchange: &mut Exchange, status: Status) {
     exchange.called(request, status);
     if let Some(call) = &mut request.record.rpc {
         call.status = Some(grpc::record(status));
@@ -97,20 +110,12 @@ pub(super) async fn pass(
     answer: Answer,
     (call, mut outflow): (&mut Call, Outflow),
 ) -> Result<(), GatewayError> {
-    let checked = answer.check();
     let Answer {
         mut head,
         mut exchange,
         bodiless,
         ..
-    } = answer;
-    if let Err(error) = checked {
-        if let Some(status) = error.rpc {
-            ended(request, &mut exchange, status);
-        }
-        exchange.abandon(request, &error);
-        return Err(error);
-    }
+    } = answer.check(request)?;
     if outflow.wire() != Wire::Native {
         to_web(&mut head, outflow.wire());
     }

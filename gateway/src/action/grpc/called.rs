@@ -1,5 +1,7 @@
 //! What a request has to look like to be a call.
 
+use std::sync::Arc;
+
 use http::header::{ALLOW, HeaderValue};
 use http::{Method, Version};
 use pingora_http::RequestHeader;
@@ -12,11 +14,36 @@ use crate::error::GatewayError;
 use crate::proxy::grpc;
 use crate::runtime::Dialect;
 
-/// What is told of a call, if this is one.
-pub(crate) fn told(head: &RequestHeader) -> Option<Rpc> {
-    let named = path::parse(head.uri.path()).is_ok();
-    let called = named && matches!(grpc::dialect(head), Dialect::Grpc(_));
-    called.then(Rpc::default)
+/// What is told of a request before anything is done with it.
+pub(crate) struct Told {
+    /// The language its caller reads errors in.
+    pub(crate) dialect: Dialect,
+    /// What is told of the call, if it is one.
+    pub(crate) rpc: Option<Rpc>,
+    /// What it calls, where its path does not say that.
+    pub(crate) called: Option<Arc<str>>,
+}
+
+impl Told {
+    /// Of what is no call.
+    pub(crate) fn of(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            rpc: None,
+            called: None,
+        }
+    }
+}
+
+/// What is told of a request that is a call, if it is one, in words of gRPC.
+pub(super) fn told(head: &RequestHeader) -> Told {
+    let dialect = grpc::dialect(head);
+    let is_named = path::parse(head.uri.path()).is_ok();
+    let is_call = is_named && matches!(dialect, Dialect::Grpc(_));
+    Told {
+        rpc: is_call.then(Rpc::default),
+        ..Told::of(dialect)
+    }
 }
 
 /// The wire of a call, or why this is none.

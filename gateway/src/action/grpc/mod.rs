@@ -1,37 +1,48 @@
-//! `grpc`: passes gRPC calls to an upstream, and those of gRPC-Web as such.
+//! `grpc`: passes gRPC calls to an upstream, those of gRPC-Web as such, and those that come as HTTP and
+//! JSON.
 //!
-//! Messages pass untouched and are only counted; what is in them is not known here.
+//! Messages pass untouched and are only counted; what is in them is known to [`transcode`] alone.
 
 mod answer;
 mod called;
 mod deadline;
 mod inflow;
 mod outflow;
+pub(super) mod transcode;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use http::HeaderName;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{HeaderValue, TE};
+use http::uri::Uri;
+use http::{HeaderName, Method};
 use pingora_http::RequestHeader;
 use weir_protocols::grpc::content_type::{ContentType, Wire};
 use weir_protocols::grpc::status::Code as Status;
 use weir_protocols::grpc::timeout;
 
 use self::answer::Answer;
-pub(super) use self::called::told;
+pub(super) use self::called::Told;
 use self::deadline::Deadline;
 use self::inflow::Inflow;
 use self::outflow::Outflow;
+use self::transcode::Transcoding;
 use super::destination::{Backend, Destination, Sending};
 use crate::error::GatewayError;
-use crate::proxy::head::Length;
-use crate::proxy::{Downstream, Request};
+use crate::proxy::head::{DIGESTS, Length};
+use crate::proxy::{Downstream, Request, grpc};
 use crate::upstream::{Body, Call};
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const X_GRPC_WEB: HeaderName = HeaderName::from_static("x-grpc-web");
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const ACCEPTED: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+
+/// The longest message of an upstream that is made JSON where the route says nothing: what clients of
+/// gRPC have for one, in bytes.
+const MOST_JSON: u32 = 4 << 20;
 
 /// The action.
 pub(crate) struct Grpc {
@@ -45,15 +56,58 @@ pub(crate) struct Grpc {
     pub(crate) max_response: u32,
     /// Statuses after which a call is tried again.
     pub(crate) retry_on: Vec<Status>,
+    /// What is known of the methods, where they are called by HTTP and JSON as well.
+    pub(crate) transcoding: Option<Transcoding>,
+}
+
+/// What goes up besides what the caller says.
+struct Upward {
+    deadline: Option<Deadline>,
+    length: Length,
+    turn: Turn,
+}
+
+/// What the caller's head is turned into.
+enum Turn {
+    /// The same, with this for its content type if that is another.
+    Native(Option<HeaderValue>),
+    /// The head of a call to this method.
+    Transcoded(Uri),
 }
 
 impl Grpc {
+    /// What is told of a request.
+    pub(super) fn told(&self, head: &RequestHeader, path: &str) -> Told {
+        match self.transcodes(head) {
+            Some(transcoding) => transcoding.told(head, path),
+            None => called::told(head),
+        }
+    }
+
+    /// What turns a request into a call, if it has to be.
+    fn transcodes(&self, head: &RequestHeader) -> Option<&Transcoding> {
+        let is_native = grpc::content_type(&head.headers).is_some();
+        self.transcoding.as_ref().filter(|_| !is_native)
+    }
+
+    /// The longest message that is made JSON, which is held whole.
+    fn max_json(&self) -> u32 {
+        match self.max_response {
+            u32::MAX => MOST_JSON,
+            said => said,
+        }
+    }
+
     /// Makes the call and passes on how it is answered.
     pub(crate) async fn run(
         &self,
         request: &mut Request,
         down: &mut Downstream,
     ) -> Result<(), GatewayError> {
+        if let Some(transcoding) = self.transcodes(down.head()) {
+            // On the heap, so that native calls do not carry it about.
+            return Box::pin(transcode::run(self, transcoding, request, down)).await;
+        }
         let wire = called::check(down.head())?;
         let backend = self.to.pick();
         let timeouts = backend.upstream.timeouts;
@@ -71,7 +125,12 @@ impl Grpc {
             deadline: deadline.map_or_else(deadline::none, |deadline| deadline.at),
             hasty: deadline.is_some_and(|deadline| deadline.callers),
         };
-        let answer = self.call(backend, request, down, (&mut call, deadline), wire);
+        let upward = Upward {
+            deadline,
+            length: length(&call, down.head(), wire),
+            turn: Turn::Native(content_type(down.head(), wire)),
+        };
+        let answer = self.call(backend, request, down, &mut call, &upward);
         let answer = answer.await.map_err(|error| deadline::name(error, &call))?;
         let outflow = Outflow::new(wire, self.max_response);
         answer::pass(request, down, answer, (&mut call, outflow)).await
@@ -83,19 +142,13 @@ impl Grpc {
         backend: &Backend,
         request: &mut Request,
         down: &mut Downstream,
-        (call, deadline): (&mut Call, Option<Deadline>),
-        wire: Wire,
+        call: &mut Call,
+        upward: &Upward,
     ) -> Result<Answer, GatewayError> {
-        let said = down.head().headers.contains_key(CONTENT_LENGTH) && wire != Wire::WebText;
-        let length = match call.body {
-            Body::Stream { .. } if !said => Length::Unknown,
-            _ => Length::AsSaid,
-        };
-        let native = content_type(down.head(), wire);
         loop {
-            let edit = |head: &mut RequestHeader| edit(head, deadline, native.as_ref());
+            let edit = |head: &mut RequestHeader| upward.edit(head);
             let to = &self.to;
-            let sending = Sending::request(length);
+            let sending = Sending::request(upward.length);
             let answer = to.call(backend, request, down, call, sending, edit);
             let mut answer = Answer::read(answer.await?);
             answer.note(request);
@@ -148,19 +201,55 @@ fn content_type(head: &RequestHeader, wire: Wire) -> Option<HeaderValue> {
     HeaderValue::try_from(ContentType::parse(sent)?.on(Wire::Native)).ok()
 }
 
-/// What is said to an endpoint besides what the caller says.
-fn edit(head: &mut RequestHeader, deadline: Option<Deadline>, native: Option<&HeaderValue>) {
-    let mut put = |name: HeaderName, value: HeaderValue| {
-        head.insert_header(name, value)
-            .expect("a typed header is valid");
-    };
-    put(TE, HeaderValue::from_static("trailers"));
-    let left = deadline.map(|deadline| deadline.at.saturating_duration_since(Instant::now()));
-    if let Some(left) = left.and_then(|left| HeaderValue::try_from(timeout::write(left)).ok()) {
-        put(GRPC_TIMEOUT, left);
+/// How long the body is that goes up.
+fn length(call: &Call, head: &RequestHeader, wire: Wire) -> Length {
+    let said = head.headers.contains_key(CONTENT_LENGTH) && wire != Wire::WebText;
+    match call.body {
+        Body::Stream { .. } if !said => Length::Unknown,
+        _ => Length::AsSaid,
     }
-    if let Some(native) = native {
-        put(CONTENT_TYPE, native.clone());
-        head.remove_header(&X_GRPC_WEB);
+}
+
+impl Upward {
+    /// Says to an endpoint what the caller does not.
+    fn edit(&self, head: &mut RequestHeader) {
+        match &self.turn {
+            Turn::Native(None) => {}
+            Turn::Native(Some(native)) => {
+                put(head, CONTENT_TYPE, native.clone());
+                head.remove_header(&X_GRPC_WEB);
+            }
+            Turn::Transcoded(method) => turn(head, method),
+        }
+        put(head, TE, HeaderValue::from_static("trailers"));
+        let deadline = self.deadline;
+        let left = deadline.map(|deadline| deadline.at.saturating_duration_since(Instant::now()));
+        if let Some(left) = left.and_then(|left| HeaderValue::try_from(timeout::write(left)).ok()) {
+            put(head, GRPC_TIMEOUT, left);
+        }
     }
+}
+
+/// Makes any request's head that of a call: what is said of its body is of another one.
+fn turn(head: &mut RequestHeader, method: &Uri) {
+    head.set_method(Method::POST);
+    head.set_uri(method.clone());
+    for name in [ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, ENCODING] {
+        head.remove_header(&name);
+    }
+    for name in &DIGESTS {
+        head.remove_header(name);
+    }
+    put(
+        head,
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/grpc"),
+    );
+    // What is compressed cannot be read here.
+    put(head, ACCEPTED, HeaderValue::from_static("identity"));
+}
+
+fn put(head: &mut RequestHeader, name: HeaderName, value: HeaderValue) {
+    head.insert_header(name, value)
+        .expect("a typed header is valid");
 }

@@ -88,7 +88,7 @@ impl Outflow {
     }
 }
 
-fn error(fault: &Fault) -> GatewayError {
+pub(super) fn error(fault: &Fault) -> GatewayError {
     let code = match fault.what {
         What::TooLong { .. } => Code::ResponseMessageTooLarge,
         What::Flag(_) => Code::HttpProtocolError,

@@ -26,6 +26,52 @@ pub struct Grpc {
     /// When a call is tried again besides where that is provably safe.
     #[serde(default)]
     pub retries: Retries,
+    /// Calls by HTTP and JSON as well, if said.
+    #[serde(default)]
+    pub transcoding: Option<Transcoding>,
+}
+
+/// Calls by HTTP and JSON: by the `google.api.http` rules of methods, or by their names.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Transcoding {
+    /// The file with the services and their messages, as
+    /// `protoc --include_imports --descriptor_set_out=FILE` or `buf build -o FILE` writes it.
+    pub descriptors: String,
+    /// Whether each method is also a POST of JSON to `/package.Service/Method`.
+    #[serde(default)]
+    pub plain: bool,
+    /// How answers of many messages are sent to callers whose `Accept` does not say.
+    #[serde(default)]
+    pub stream: Stream,
+    /// How messages are written as JSON.
+    #[serde(default)]
+    pub json: Json,
+}
+
+/// How an answer of many messages is sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "TranscodedStream")]
+pub enum Stream {
+    /// A JSON text on each line (`application/x-ndjson`).
+    #[default]
+    Ndjson,
+    /// A server-sent event for each (`text/event-stream`).
+    Sse,
+}
+
+/// How messages are written as JSON. They are read in any of these ways.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "TranscodedJson")]
+pub struct Json {
+    /// Whether fields are also written that have the value they have when nobody sets them.
+    pub defaults: bool,
+    /// Whether fields have their names as defined, `page_size`, and not `pageSize`.
+    pub proto_names: bool,
+    /// Whether values of enumerations are numbers.
+    pub enum_numbers: bool,
 }
 
 /// What changes on the way to an upstream.
@@ -43,7 +89,7 @@ pub struct Rewrite {
 pub struct MaxMessage {
     /// Of callers.
     pub request: Size,
-    /// Of upstreams; any, if not said.
+    /// Of upstreams; any, if not said, but at most 4MiB of those that are made JSON.
     pub response: Option<Size>,
 }
 

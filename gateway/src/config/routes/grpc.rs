@@ -1,8 +1,13 @@
 //! `routes[].grpc`, checked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use weir_protocols::grpc::descriptor::{Limits, Pool};
 use weir_protocols::grpc::status::Code;
+use weir_protocols::grpc::transcode::response::{Options, Stream};
+use weir_protocols::grpc::transcode::route::Fault;
+use weir_protocols::grpc::transcode::{Route, Table};
 
 use super::actions::Around;
 use super::destination::{self, Destination};
@@ -25,6 +30,19 @@ pub struct Grpc {
     pub max_response: u32,
     /// Statuses after which a call is tried again.
     pub retry_on: Vec<Code>,
+    /// What is known of the methods, where they are called by HTTP and JSON as well.
+    pub transcoding: Option<Transcoding>,
+}
+
+/// Calls by HTTP and JSON.
+#[derive(Debug, Clone)]
+pub struct Transcoding {
+    /// Which requests are for which methods.
+    pub table: Arc<Table>,
+    /// How answers of many messages are sent to callers who do not say.
+    pub stream: Stream,
+    /// How messages become JSON.
+    pub options: Options,
 }
 
 /// Checks what a `grpc` action says.
@@ -61,13 +79,69 @@ pub(super) fn check(
         }
         retry_on.push(code);
     }
+    let transcoding = match &raw.transcoding {
+        Some(raw) => check_transcoding(cx, &at.key("transcoding"), raw).map(Some),
+        None => Some(None),
+    };
     Some(Grpc {
         to: to?,
         timeout: raw.timeout.map(|timeout| timeout.0),
         max_request: bytes(max.request),
         max_response: max.response.map_or(u32::MAX, bytes),
         retry_on,
+        transcoding: transcoding?,
     })
+}
+
+fn check_transcoding(cx: &mut Checker<'_>, at: &At, raw: &raw::Transcoding) -> Option<Transcoding> {
+    let at = at.key("descriptors");
+    let set = cx.read(&at, &raw.descriptors)?;
+    let file = &raw.descriptors;
+    let table = match Pool::read(&set, Limits::default()) {
+        Ok(pool) => table(&pool, raw.plain).map_err(|fault| (fault.to_string(), "mend the rule")),
+        Err(fault) => {
+            let hint =
+                "write it with `protoc --include_imports --descriptor_set_out` or `buf build`";
+            Err((fault.to_string(), hint))
+        }
+    };
+    let table = match table {
+        Ok(table) => table,
+        Err((fault, hint)) => {
+            cx.fault(&at, format!("\"{file}\" cannot be used: {fault}"), hint);
+            return None;
+        }
+    };
+    if table.routes().is_empty() {
+        let message = format!("no method in \"{file}\" has a rule of google.api.http");
+        let hint = "add rules, or say `plain: true` to call methods by their names";
+        cx.fault(&at, message, hint);
+        return None;
+    }
+    Some(Transcoding {
+        table: Arc::new(table),
+        stream: match raw.stream {
+            raw::Stream::Ndjson => Stream::Lines,
+            raw::Stream::Sse => Stream::Events,
+        },
+        options: Options {
+            always_print_defaults: raw.json.defaults,
+            preserve_field_names: raw.json.proto_names,
+            enums_as_numbers: raw.json.enum_numbers,
+        },
+    })
+}
+
+/// All ways by which the methods of a set are called.
+fn table(pool: &Pool, plain: bool) -> Result<Table, Fault> {
+    let mut routes = Vec::new();
+    for method in pool.methods() {
+        routes.extend(Route::of(method)?);
+        if plain {
+            routes.push(Route::plain(method)?);
+        }
+    }
+    Table::build(routes)
 }
 
 /// A message's length is said in 32 bits: more than those hold is no limit.

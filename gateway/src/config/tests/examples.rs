@@ -16,6 +16,7 @@ fn every_example_is_good_and_warns_of_nothing() {
         path
     };
     let (cert, key) = (pem("cert", cert), pem("key", key));
+    let services = pem("services", super::grpc::SERVICES.to_vec());
     let environment = |name: &str| match name {
         "ORDERS" | "SHOP" | "ART" | "KAFKA" => Some("127.0.0.1:9001".to_owned()),
         "OPENAI_BASE_URL" => Some("http://127.0.0.1:9001/v1".to_owned()),
@@ -24,6 +25,7 @@ fn every_example_is_good_and_warns_of_nothing() {
             Some("sk-example".to_owned())
         }
         "TLS_CERT" | "TLS_CA" => Some(cert.display().to_string()),
+        "ORDERS_BINPB" => Some(services.display().to_string()),
         "TLS_KEY" => Some(key.display().to_string()),
         _ => None,
     };
@@ -37,7 +39,7 @@ fn every_example_is_good_and_warns_of_nothing() {
         seen.push(path);
     }
     assert!(seen.len() >= 5, "{seen:?}");
-    for path in [cert, key] {
+    for path in [cert, key, services] {
         std::fs::remove_file(path).expect("the file is ours");
     }
 }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use crate::config::{Loaded, diff, load};
 
 /// A directory that is gone when the test ends.
-struct Directory(PathBuf);
+pub(super) struct Directory(PathBuf);
 
 impl Directory {
-    fn new(name: &str, files: &[(&str, &str)]) -> Self {
+    pub(super) fn new(name: &str, files: &[(&str, &str)]) -> Self {
         let path = std::env::temp_dir().join(format!("weir-config-{name}-{}", std::process::id()));
         fs::create_dir_all(&path).expect("a directory");
         let directory = Self(path);
@@ -19,16 +19,16 @@ impl Directory {
         directory
     }
 
-    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub(super) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         fs::write(self.0.join(name), text).expect("a file");
     }
 
-    fn load(&self) -> Loaded {
+    pub(super) fn load(&self) -> Loaded {
         load(&self.0).unwrap_or_else(|faults| panic!("{faults}"))
     }
 
     /// The faults, without the directory's path.
-    fn faults(&self) -> Vec<String> {
+    pub(super) fn faults(&self) -> Vec<String> {
         let faults = load(&self.0).expect_err("faults");
         let prefix = format!("{}/", self.0.display());
         faults
