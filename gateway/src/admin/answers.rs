@@ -66,8 +66,8 @@ fn targets(gateway: &Gateway) -> String {
 /// What there is, for who asks for something else.
 pub(super) fn index(admin: bool) -> &'static str {
     if admin {
-        "there are /metrics /healthz /readyz /config /routes /upstreams /targets /requests \
-         /requests/{id} /quotas /quotas/{name} /quotas/{name}/{key}, and for POST \
+        "there are /metrics /healthz /readyz /config /routes /upstreams /upstreams/{name}/methods \
+         /targets /requests /requests/{id} /quotas /quotas/{name} /quotas/{name}/{key}, and for POST \
          /quotas/{name}/{key}/grant \
          /quotas/{name}/{key}/reset /stores/{name}/rebuild\n"
     } else {

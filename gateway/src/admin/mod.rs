@@ -8,6 +8,7 @@ mod answers;
 mod audit;
 mod body;
 mod figures;
+mod methods;
 mod problem;
 mod quotas;
 mod ready;
@@ -141,6 +142,9 @@ impl App {
         }
         if self.admin {
             if let Some(answer) = answers::admin(&self.gateway, path) {
+                return answer;
+            }
+            if let Some(answer) = methods::show(&self.gateway, path).await {
                 return answer;
             }
             if let Some(answer) = quotas::show(&self.gateway, uri).await {

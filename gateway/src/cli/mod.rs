@@ -16,6 +16,7 @@ mod admin;
 mod check;
 mod demo;
 mod diff;
+mod grpc;
 mod key;
 mod quota;
 mod route;
@@ -51,6 +52,9 @@ enum Command {
     /// Shows and changes how quotas stand in a running gateway
     #[command(subcommand)]
     Quota(quota::Command),
+    /// Tells what can be called by gRPC at the upstreams of a running gateway
+    #[command(subcommand)]
+    Grpc(grpc::Command),
     /// Prints the JSON Schema of the configuration
     Schema,
     /// Serves a demonstration, with everything it calls inside
@@ -113,6 +117,7 @@ fn dispatch(command: Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
         Command::Diff(arguments) => diff::run(&arguments, terminal),
         Command::Key(command) => key::run(&command, terminal),
         Command::Quota(command) => quota::run(&command, terminal),
+        Command::Grpc(command) => grpc::run(&command, terminal),
         Command::Schema => schema::run(terminal),
         Command::Demo(arguments) => demo::run(&arguments),
     }

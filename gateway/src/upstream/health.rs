@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use pingora_core::connectors::http::v2::ConnectionRef;
 use pingora_http::RequestHeader;
 use tokio::task::AbortHandle;
 
@@ -166,17 +167,29 @@ async fn open_http2(
     address: SocketAddr,
     within: Duration,
 ) -> Result<Session, String> {
+    let connection = connect_http2(upstream, endpoint, address, within).await?;
+    let session = Session::http2(&connection).await;
+    let session = session.map_err(|error| error.to_string())?;
+    session.ok_or_else(|| "a new connection takes no stream".to_owned())
+}
+
+/// A connection beside those for calls.
+pub(super) async fn connect_http2(
+    upstream: &Upstream,
+    endpoint: &Endpoint,
+    address: SocketAddr,
+    within: Duration,
+) -> Result<ConnectionRef, String> {
     let said = |error: pingora_error::BError| error.to_string();
     // A probe's connection is not one of those that calls are allowed.
     let slot = Slot::take(&Arc::default(), None).expect("there is no limit");
     let opening = upstream
         .dialer
         .open(address, &endpoint.server_name, Arc::new(slot), within);
-    let Opened::Http2(connection) = opening.await.map_err(said)?.0 else {
-        return Err("the connection is not HTTP/2".to_owned());
-    };
-    let session = Session::http2(&connection).await.map_err(said)?;
-    session.ok_or_else(|| "a new connection takes no stream".to_owned())
+    match opening.await.map_err(said)?.0 {
+        Opened::Http2(connection) => Ok(connection),
+        Opened::Http1(_) => Err("the connection is not HTTP/2".to_owned()),
+    }
 }
 
 /// Asks in the protocol the endpoint speaks: a server for HTTP/2 alone answers nothing else.

@@ -14,6 +14,7 @@ mod clock;
 mod dial;
 mod exchange;
 mod health;
+mod methods;
 mod outlier;
 mod pool;
 mod probe;

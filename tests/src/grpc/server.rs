@@ -35,7 +35,18 @@ impl Server {
     /// # Panics
     /// If no port can be bound.
     pub async fn start() -> Server {
-        let (routes, record) = routes().await;
+        let (routes, record) = routes(Reflection::V1).await;
+        let (address, incoming) = listen().await;
+        let router = Builder::builder().add_routes(routes);
+        Server::run(address, record, router.serve_with_incoming(incoming))
+    }
+
+    /// Starts one that has the server reflection of before its first version.
+    ///
+    /// # Panics
+    /// If no port can be bound.
+    pub async fn start_v1alpha() -> Server {
+        let (routes, record) = routes(Reflection::V1alpha).await;
         let (address, incoming) = listen().await;
         let router = Builder::builder().add_routes(routes);
         Server::run(address, record, router.serve_with_incoming(incoming))
@@ -46,7 +57,7 @@ impl Server {
     /// # Panics
     /// If no port can be bound, or the certificate is unusable.
     pub async fn start_tls(certificate: &Certificate) -> Server {
-        let (routes, record) = routes().await;
+        let (routes, record) = routes(Reflection::V1).await;
         let (address, incoming) = listen().await;
         let identity = Identity::from_pem(&certificate.certificate, &certificate.key);
         let router = Builder::builder()
@@ -61,7 +72,7 @@ impl Server {
     /// # Panics
     /// If no port can be bound.
     pub async fn start_web() -> Server {
-        let (routes, record) = routes().await;
+        let (routes, record) = routes(Reflection::V1).await;
         let (address, incoming) = listen().await;
         let router = Builder::builder()
             .accept_http1(true)
@@ -109,20 +120,27 @@ async fn listen() -> (SocketAddr, TcpListenerStream) {
     (address, TcpListenerStream::new(listener))
 }
 
-async fn routes() -> (Routes, Record) {
+/// Which version a server has.
+enum Reflection {
+    V1,
+    V1alpha,
+}
+
+async fn routes(version: Reflection) -> (Routes, Record) {
     let record = Record::default();
     let test = TestServiceServer::new(Service {
         record: record.clone(),
     });
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<TestServiceServer<Service>>().await;
+    let routes = Routes::new(Echo(test)).add_service(health);
     let reflection = reflection::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .expect("the descriptions are whole");
-    let routes = Routes::new(Echo(test))
-        .add_service(health)
-        .add_service(reflection);
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+    let whole = "the descriptions are whole";
+    let routes = match version {
+        Reflection::V1 => routes.add_service(reflection.build_v1().expect(whole)),
+        Reflection::V1alpha => routes.add_service(reflection.build_v1alpha().expect(whole)),
+    };
     (routes, record)
 }

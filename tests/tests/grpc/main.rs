@@ -7,6 +7,7 @@ mod deadlines;
 mod errors;
 mod health;
 mod limits;
+mod methods;
 mod retries;
 mod telemetry;
 mod transcoding;

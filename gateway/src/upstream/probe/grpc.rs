@@ -1,13 +1,14 @@
-//! Active health by gRPC: `grpc.health.v1.Health/Check` (grpc/grpc, "GRPC Health Checking Protocol").
+//! Calls of the gateway's own by gRPC, and active health by them: `grpc.health.v1.Health/Check`
+//! (grpc/grpc, "GRPC Health Checking Protocol").
 //!
-//! Its two messages have one field each and are written and read by hand.
+//! The two messages of that have one field each and are written and read by hand.
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use pingora_error::BError;
 use pingora_http::RequestHeader;
-use weir_protocols::grpc::frame::{Head, Piece, Splitter, write_head};
+use weir_protocols::grpc::frame::{HEAD, Head, Piece, Splitter, write_head};
 use weir_protocols::grpc::status::Code;
 use weir_protocols::grpc::timeout;
 
@@ -16,16 +17,46 @@ use crate::upstream::session::Session;
 /// The longest answer that is read, in bytes: it is two.
 const MAX_ANSWER: u32 = 1024;
 
+/// Why a call of the gateway's own has no answer.
+#[derive(Debug)]
+pub(in crate::upstream) struct Failed {
+    /// How the server ended it, if it did.
+    pub(in crate::upstream) code: Option<Code>,
+    /// The same in words.
+    pub(in crate::upstream) why: String,
+}
+
+impl<S: Into<String>> From<S> for Failed {
+    fn from(why: S) -> Self {
+        let (code, why) = (None, why.into());
+        Self { code, why }
+    }
+}
+
 /// Well if the server says SERVING of `service`; of itself as a whole, if that is empty.
 pub(crate) async fn ask(
-    mut session: Session,
+    session: Session,
     host: &str,
     service: &str,
     within: Duration,
 ) -> Result<(), String> {
+    let to = (host, "/grpc.health.v1.Health/Check");
+    match call(session, to, request(service), (within, MAX_ANSWER)).await {
+        Ok(message) => judge(&message),
+        Err(failed) => Err(failed.why),
+    }
+}
+
+/// Sends one message, in its frame, to a method, and gives the one that is answered. It is told how
+/// long it has; whoever asks holds it to that.
+pub(in crate::upstream) async fn call(
+    mut session: Session,
+    (host, path): (&str, &str),
+    message: Bytes,
+    (within, max): (Duration, u32),
+) -> Result<Bytes, Failed> {
     let said = |error: BError| error.to_string();
-    let mut head =
-        RequestHeader::build("POST", b"/grpc.health.v1.Health/Check", None).map_err(said)?;
+    let mut head = RequestHeader::build("POST", path.as_bytes(), None).map_err(said)?;
     let within = timeout::write(within);
     for (name, value) in [
         ("host", host),
@@ -37,7 +68,7 @@ pub(crate) async fn ask(
         head.insert_header(name, value).map_err(said)?;
     }
     let (mut writer, _) = session
-        .send(Box::new(head), Some(request(service)), true)
+        .send(Box::new(head), Some(message), true)
         .await
         .map_err(said)?;
     while writer.pending() {
@@ -45,14 +76,14 @@ pub(crate) async fn ask(
     }
     let answer = session.read_head().await.map_err(said)?;
     if answer.status != http::StatusCode::OK {
-        return Err(format!("answered HTTP {}", answer.status));
+        return Err(format!("answered HTTP {}", answer.status).into());
     }
     let mut body = Vec::new();
     while !session.body_done().map_err(said)?
         && let Some(chunk) = session.read_chunk().await.map_err(said)?
     {
-        if body.len() + chunk.len() > MAX_ANSWER as usize {
-            return Err(format!("answered more than {MAX_ANSWER} bytes"));
+        if body.len() + chunk.len() > max as usize + HEAD {
+            return Err(format!("answered more than {max} bytes").into());
         }
         body.extend_from_slice(&chunk);
     }
@@ -62,9 +93,12 @@ pub(crate) async fn ask(
         .and_then(|trailers| trailers.get("grpc-status"))
         .or_else(|| answer.headers.get("grpc-status"));
     match status.map(|status| Code::parse(status.as_bytes())) {
-        Some(Some(Code::Ok)) => judge(body.into()),
-        Some(Some(code)) => Err(format!("answered {code}")),
-        _ => Err("answered without a grpc-status".to_owned()),
+        Some(Some(Code::Ok)) => Ok(unframed(body.into(), max)?),
+        Some(Some(code)) => Err(Failed {
+            code: Some(code),
+            why: format!("answered {code}"),
+        }),
+        _ => Err("answered without a grpc-status".into()),
     }
 }
 
@@ -88,12 +122,10 @@ fn request(service: &str) -> Bytes {
     [&write_head(head)[..], &message].concat().into()
 }
 
-/// Reads a HealthCheckResponse: field 1 is a number, and 1 is SERVING.
-fn judge(mut body: Bytes) -> Result<(), String> {
-    const STATUS: u8 = 1 << 3;
-    const SERVING: u8 = 1;
-    let mut splitter = Splitter::new(MAX_ANSWER);
-    let mut message = Vec::new();
+/// The one message of a body.
+fn unframed(mut body: Bytes, max: u32) -> Result<Bytes, String> {
+    let mut splitter = Splitter::new(max);
+    let mut message = BytesMut::new();
     while let Some(piece) = splitter
         .next_piece(&mut body)
         .map_err(|fault| fault.to_string())?
@@ -106,7 +138,14 @@ fn judge(mut body: Bytes) -> Result<(), String> {
             Piece::Head(_) | Piece::End => {}
         }
     }
-    match message.as_slice() {
+    Ok(message.freeze())
+}
+
+/// Reads a HealthCheckResponse: field 1 is a number, and 1 is SERVING.
+fn judge(message: &[u8]) -> Result<(), String> {
+    const STATUS: u8 = 1 << 3;
+    const SERVING: u8 = 1;
+    match message {
         [STATUS, SERVING] => Ok(()),
         [STATUS, 2] => Err("answered NOT_SERVING".to_owned()),
         [STATUS, 3] => Err("answered SERVICE_UNKNOWN".to_owned()),
@@ -120,7 +159,10 @@ mod tests {
 
     #[test]
     fn only_serving_is_well() {
-        assert_eq!(judge(Bytes::from_static(b"\0\0\0\0\x02\x08\x01")), Ok(()));
+        let read = |body: &'static [u8]| {
+            unframed(Bytes::from_static(body), MAX_ANSWER).and_then(|message| judge(&message))
+        };
+        assert_eq!(read(b"\0\0\0\0\x02\x08\x01"), Ok(()));
         for (body, expected) in [
             (&b"\0\0\0\0\x02\x08\x02"[..], "NOT_SERVING"),
             (b"\0\0\0\0\x02\x08\x03", "SERVICE_UNKNOWN"),
@@ -130,7 +172,7 @@ mod tests {
             (b"\x01\0\0\0\x02\x08\x01", "compressed"),
             (b"<html>", "0x3c"),
         ] {
-            let error = judge(Bytes::from_static(body)).expect_err("not well");
+            let error = read(body).expect_err("not well");
             assert!(error.contains(expected), "{error}");
         }
     }
