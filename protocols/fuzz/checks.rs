@@ -21,6 +21,8 @@ mod mould;
 mod responses;
 #[path = "checks_texts.rs"]
 mod texts;
+#[path = "checks_transcode.rs"]
+mod transcode;
 #[path = "checks_websocket.rs"]
 mod websocket;
 
@@ -34,6 +36,7 @@ pub use grpc::grpc;
 pub use mould::mould;
 pub use responses::responses;
 pub use texts::texts;
+pub use transcode::{template, transcode};
 pub use websocket::websocket;
 
 use bytes::Bytes;

@@ -100,3 +100,13 @@ fn frames() {
 fn graphqls_requests() {
     replay("graphql", checks::graphql);
 }
+
+#[test]
+fn templates_of_paths() {
+    replay("template", checks::template);
+}
+
+#[test]
+fn transcoded_requests_and_answers() {
+    replay("transcode", checks::transcode);
+}

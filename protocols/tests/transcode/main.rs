@@ -4,6 +4,7 @@ mod answers;
 mod descriptors;
 mod failures;
 mod fixture;
+mod properties;
 mod reflection;
 mod requests;
 mod routes;
