@@ -250,5 +250,7 @@ proptest! {
         checks::chat(&data);
         checks::usage(&data);
         checks::image(&data);
+        checks::template(&data);
+        checks::transcode(&data);
     }
 }
