@@ -3,11 +3,13 @@
 //! It counts, limits and filters what passes, and names what goes wrong with the caller. It knows
 //! no route and no upstream.
 
+mod aside;
 mod tunnel;
 
 use std::pin::pin;
 use std::time::Duration;
 
+pub(crate) use aside::Aside;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::header::CONTENT_LENGTH;
@@ -319,7 +321,7 @@ impl Downstream {
     ) -> Result<(), GatewayError> {
         let carried = !self.session.is_http2() && self.head().version == Version::HTTP_11;
         // Who reads the body says it.
-        if !carried || head.status == StatusCode::CONTINUE {
+        if self.left || !carried || head.status == StatusCode::CONTINUE {
             return Ok(());
         }
         let kept = self.kept();

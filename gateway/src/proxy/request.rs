@@ -116,4 +116,54 @@ impl Request {
     pub(crate) fn client(&self) -> IpAddr {
         self.record.client
     }
+
+    /// The same request for a call of an upstream that is made beside others: its attempts are its own
+    /// until they are [taken in](Self::take_in).
+    pub(crate) fn aside(&self) -> Box<Request> {
+        let of = &self.record;
+        let mut record = Record::begin(
+            of.request_id.clone(),
+            of.trace.clone(),
+            of.listener.clone(),
+            of.client,
+        );
+        record.route.clone_from(&of.route);
+        Box::new(Request {
+            gateway: self.gateway.clone(),
+            snapshot: self.snapshot.clone(),
+            connection: self.connection.clone(),
+            extended_connect: false,
+            began: self.began,
+            record,
+            waits: Waits::default(),
+            route: self.route.clone(),
+            dialect: self.dialect,
+            captures: Captures::default(),
+            normal_path: None,
+            consumer: self.consumer.clone(),
+            from_trusted_proxy: self.from_trusted_proxy,
+            max_body: self.max_body,
+            deferred_quotas: None,
+            held: None,
+            price: None,
+            usage: None,
+            answer_headers: Vec::new(),
+            compressor: None,
+            upstream_metrics: Vec::new(),
+            model_metrics: Vec::new(),
+            pace: None,
+            content: None,
+            topic_metrics: None,
+            websocket_metrics: None,
+            messages: None,
+            active: None,
+        })
+    }
+
+    /// Takes in the attempts of a call that was made [aside](Self::aside). Who waited for several at
+    /// once knows for how long.
+    pub(crate) fn take_in(&mut self, aside: Request) {
+        self.record.attempts.extend(aside.record.attempts);
+        self.upstream_metrics.extend(aside.upstream_metrics);
+    }
 }

@@ -74,9 +74,8 @@ impl Graphql {
         }
         // An upstream need not know of names that are agreed upon here.
         let named = |request: &Request<'_>| request.query.is_none() || request.persisted.is_some();
-        let rewritten = requests
-            .iter()
-            .any(named)
+        let as_body = by_get && self.runs_here();
+        let rewritten = (as_body || requests.iter().any(named))
             .then(|| rewrite::rewrite(requests, &found, batch.is_some()));
         for found in found {
             self.documents.keep(found);

@@ -1,5 +1,5 @@
-//! `graphql`: passes GraphQL over HTTP, and on WebSockets, to an upstream, once each operation is known to be within the
-//! limits of the route.
+//! `graphql`: passes GraphQL over HTTP, and on WebSockets, to an upstream, once each operation is known
+//! to be within the limits of the route; or runs it on a graph composed of several sources.
 //!
 //! A document is parsed once: its tokens are counted before, its measures taken after, and what passed
 //! is kept with its parse, so that it is not parsed again. The upstream's answer passes untouched; what
@@ -14,7 +14,9 @@
 //! | `shelf` | documents kept within a number of bytes |
 //! | `rewrite` | what goes upstream where that is not what came |
 //! | `fault` | what callers are told |
+//! | `compose` | graphs that are run here |
 
+mod compose;
 mod documents;
 mod examine;
 mod fault;
@@ -47,14 +49,15 @@ use crate::quota::{Amounts, Provenance, Unit};
 use crate::runtime::{Dialect, Parts};
 use crate::upstream::{Body, Call};
 
+use compose::Composed;
 use documents::Documents;
 use examine::{Operation, Refused};
 use receive::Received;
 
 /// The action.
 pub(crate) struct Graphql {
-    /// Where requests go.
-    to: Destination,
+    /// Who answers.
+    by: By,
     /// The largest body, in bytes.
     max_body: u64,
     /// The most requests in a batch; 0 refuses batches.
@@ -75,6 +78,14 @@ struct Sockets {
     websocket: Websocket,
     /// The most operations in flight on one.
     max_in_flight: usize,
+}
+
+/// Who answers an operation.
+enum By {
+    /// An upstream.
+    Upstream(Destination),
+    /// The gateway, of what its sources say.
+    Composed(Composed),
 }
 
 impl Graphql {
@@ -99,9 +110,14 @@ impl Graphql {
             }),
             None => None,
         };
+        let shown = said.rules.introspection == config::Introspection::Everybody;
+        let by = match &said.by {
+            config::By::Upstream(to) => By::Upstream(Destination::build(to, parts)?),
+            config::By::Composed(graph) => By::Composed(Composed::build(graph, shown, parts)?),
+        };
         Ok(Self {
+            by,
             sockets,
-            to: Destination::build(&said.to, parts)?,
             max_body: said.max_body,
             max_batch: said.max_batch,
             rules: said.rules.clone(),
@@ -139,7 +155,19 @@ impl Graphql {
         };
         self.charge(request, &down.head().headers, &operations)
             .await?;
-        self.forward(request, down, received, rewritten).await
+        match &self.by {
+            By::Upstream(to) => forward(to, request, down, received, rewritten).await,
+            By::Composed(graph) => {
+                let asked = rewritten.map_or_else(|| received.into_bytes(), Bytes::from);
+                let told = graph.run(request, down, &asked).await?;
+                reply::answer(request, down, told).await
+            }
+        }
+    }
+
+    /// Whether a request by GET is needed as a body would say it.
+    const fn runs_here(&self) -> bool {
+        matches!(self.by, By::Composed(_))
     }
 
     /// Opens a connection on which operations come.
@@ -187,38 +215,36 @@ impl Graphql {
         }
         Ok(())
     }
+}
 
-    async fn forward(
-        &self,
-        request: &mut Request,
-        down: &mut Downstream,
-        received: Received,
-        rewritten: Option<Vec<u8>>,
-    ) -> Result<(), GatewayError> {
-        let (body, length) = match (rewritten, received) {
-            (Some(body), received) => {
-                if let Received::Query(query) = received {
-                    into_post(down, &query);
-                }
-                (Body::Whole(body.clone().into()), Length::Known(body.len()))
+async fn forward(
+    to: &Destination,
+    request: &mut Request,
+    down: &mut Downstream,
+    received: Received,
+    rewritten: Option<Vec<u8>>,
+) -> Result<(), GatewayError> {
+    let (body, length) = match (rewritten, received) {
+        (Some(body), received) => {
+            if let Received::Query(query) = received {
+                into_post(down, &query);
             }
-            (None, Received::Body(body) | Received::Socket(body)) => whole(body),
-            (None, Received::Query(_)) => (Body::None, Length::AsSaid),
-        };
-        let backend = self.to.pick();
-        let mut call = Call {
-            body,
-            hash_key: backend.hash_key(request, down),
-            deadline: Instant::now() + backend.upstream.timeouts.total,
-            hasty: false,
-        };
-        let sending = Sending::request(length);
-        let calling = self
-            .to
-            .call(backend, request, down, &mut call, sending, |_| {});
-        let answer = calling.await?;
-        respond::stream(request, down, answer, &mut call.body).await
-    }
+            (Body::Whole(body.clone().into()), Length::Known(body.len()))
+        }
+        (None, Received::Body(body) | Received::Socket(body)) => whole(body),
+        (None, Received::Query(_)) => (Body::None, Length::AsSaid),
+    };
+    let backend = to.pick();
+    let mut call = Call {
+        body,
+        hash_key: backend.hash_key(request, down),
+        deadline: Instant::now() + backend.upstream.timeouts.total,
+        hasty: false,
+    };
+    let sending = Sending::request(length);
+    let calling = to.call(backend, request, down, &mut call, sending, |_| {});
+    let answer = calling.await?;
+    respond::stream(request, down, answer, &mut call.body).await
 }
 
 fn whole(body: Bytes) -> (Body, Length) {

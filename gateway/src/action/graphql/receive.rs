@@ -23,6 +23,14 @@ pub(super) enum Received {
 }
 
 impl Received {
+    /// Its bytes.
+    pub(super) fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Query(query) => query.into(),
+            Self::Body(body) | Self::Socket(body) => body,
+        }
+    }
+
     /// How long it is, in bytes.
     pub(super) fn len(&self) -> usize {
         match self {

@@ -6,16 +6,21 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Name;
+use super::compose::Compose;
 use super::routes::{Backend, Rewrite};
 use crate::config::units::Size;
 
-/// Passes GraphQL to an upstream, over HTTP and on WebSockets, once each operation is known to be within the limits.
+/// Passes GraphQL to an upstream, over HTTP and on WebSockets, once each operation is known to be
+/// within the limits; or runs it on a graph composed of other APIs. Exactly one of `backends` and `compose`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Graphql {
     /// Upstreams, picked by weight.
-    #[schemars(length(min = 1))]
+    #[serde(default)]
     pub backends: Vec<Backend>,
+    /// One graph from many sources, instead of `backends`.
+    #[serde(default)]
+    pub compose: Option<Compose>,
     /// What changes on the way.
     #[serde(default)]
     pub rewrite: Option<Rewrite>,

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub mod cache;
+pub mod compose;
 pub mod consumers;
 pub mod graphql;
 pub mod grpc;

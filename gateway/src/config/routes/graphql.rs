@@ -1,9 +1,11 @@
 //! `routes[].graphql`, checked.
 
+pub mod compose;
 mod documents;
 
 use std::sync::Arc;
 
+use compose::Composed;
 pub use documents::{Documents, Known, Trusted};
 use weir_protocols::graphql::document::cost::Costs;
 use weir_protocols::graphql::field::{Field, Table};
@@ -21,11 +23,11 @@ use crate::config::policies::{Attached, PolicyConfig};
 use crate::config::raw::Name;
 use crate::config::raw::graphql as raw;
 
-/// Passes GraphQL to an upstream.
+/// Passes GraphQL to an upstream, or runs it.
 #[derive(Debug, Clone)]
 pub struct Graphql {
-    /// Where to.
-    pub to: Destination,
+    /// Who answers.
+    pub by: By,
     /// The largest body, in bytes.
     pub max_body: u64,
     /// The most requests in a batch; 0 refuses batches.
@@ -45,6 +47,15 @@ pub struct Subscriptions {
     pub websocket: Websocket,
     /// The most operations in flight on a connection.
     pub max_in_flight: usize,
+}
+
+/// Who answers an operation.
+#[derive(Debug, Clone)]
+pub enum By {
+    /// An upstream.
+    Upstream(Destination),
+    /// The gateway, of what its sources say.
+    Composed(Box<Composed>),
 }
 
 /// What is allowed of an operation.
@@ -85,11 +96,7 @@ pub(super) fn check(
     raw: &raw::Graphql,
     around: &Around<'_>,
 ) -> Option<Graphql> {
-    let to = destination::check(cx, at, &raw.backends, raw.rewrite.as_ref(), around);
-    let schema = match &raw.schema {
-        Some(text) => check_schema(cx, &at.key("schema"), text).map(Some),
-        None => Some(None),
-    };
+    let (by, schema) = check_by(cx, at, raw, around);
     // Where the schema is faulty, nothing is said of fields that it may define.
     let known = schema.clone().flatten();
     let costs = check_costs(cx, &at.key("costs"), &raw.costs, known.as_ref());
@@ -103,10 +110,10 @@ pub(super) fn check(
     };
     let authorization = check_fields(cx, &at.key("authorization"), raw, known.as_ref(), around);
     let documents = documents::check(cx, &at.key("documents"), raw);
-    let to = to?;
+    let by = by?;
     Some(Graphql {
-        subscriptions: check_subscriptions(cx, &at.key("subscriptions"), &raw.subscriptions, &to),
-        to,
+        subscriptions: check_subscriptions(cx, &at.key("subscriptions"), &raw.subscriptions, &by),
+        by,
         max_body: raw.max_body.0,
         max_batch: match raw.batching {
             raw::Batching::None => 0,
@@ -136,7 +143,7 @@ fn check_subscriptions(
     cx: &mut Checker<'_>,
     at: &At,
     raw: &raw::Subscriptions,
-    to: &Destination,
+    by: &By,
 ) -> Option<Subscriptions> {
     let raw::Subscriptions::Pass {
         max_in_flight,
@@ -144,6 +151,11 @@ fn check_subscriptions(
         origins,
     } = raw
     else {
+        return None;
+    };
+    let By::Upstream(to) = by else {
+        let hint = "leave it out: a composed graph has none";
+        cx.fault(at, "no source feeds subscriptions", hint);
         return None;
     };
     let origins = origins
@@ -154,6 +166,46 @@ fn check_subscriptions(
         websocket,
         max_in_flight: *max_in_flight,
     })
+}
+
+/// Who answers, and the schema by which fields are told, if there is one; `None` of what is faulty.
+fn check_by(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::Graphql,
+    around: &Around<'_>,
+) -> (Option<By>, Option<Option<Arc<Schema>>>) {
+    let Some(composed) = &raw.compose else {
+        if raw.backends.is_empty() {
+            let hint = "give backends, or compose a graph";
+            cx.fault(at, "nobody answers this route's operations", hint);
+            return (None, None);
+        }
+        let to = destination::check(cx, at, &raw.backends, raw.rewrite.as_ref(), around);
+        let schema = match &raw.schema {
+            Some(text) => check_schema(cx, &at.key("schema"), text).map(Some),
+            None => Some(None),
+        };
+        return (to.map(By::Upstream), schema);
+    };
+    for (key, given) in [
+        ("backends", !raw.backends.is_empty()),
+        ("rewrite", raw.rewrite.is_some()),
+        ("schema", raw.schema.is_some()),
+    ] {
+        if given {
+            let message = "a composed graph is run here, by its own schema";
+            cx.fault(
+                &at.key(key),
+                message,
+                "leave it out, or leave `compose` out",
+            );
+        }
+    }
+    match compose::check(cx, &at.key("compose"), composed, around) {
+        Some((graph, schema)) => (Some(By::Composed(graph.into())), Some(Some(schema))),
+        None => (None, None),
+    }
 }
 
 fn check_schema(cx: &mut Checker<'_>, at: &At, text: &str) -> Option<Arc<Schema>> {

@@ -124,3 +124,74 @@ fn documents_have_room_to_be_kept_in() {
     let fault = format!("{at}: this is out of range; give 1MiB to 64GiB");
     expect_after(BEFORE, &[(&route("{ kind: key_auth }", options), &fault)]);
 }
+
+#[test]
+fn a_composed_graph_says_who_answers_for_what() {
+    let document = r##"document: '{ "openapi": "3.0.0", "paths": { "/a": { "get": { "operationId": "a", "responses": { "200": { "content": { "application/json": { "schema": { "$ref": "#/components/schemas/A" } } } } } } } }, "components": { "schemas": { "A": { "type": "object", "properties": { "b": { "type": "string" } } } } } }'"##;
+    let source =
+        |more: &str| format!("{{ kind: openapi, name: s, upstream: up, {document}{more} }}");
+    let route = |compose: &str| format!("routes: [{{ name: r, graphql: {{ {compose} }} }}]");
+    let sources = |more: &str| route(&format!("compose: {{ sources: [{}] }}", source(more)));
+    let twice = format!(
+        "{}, {}",
+        source(""),
+        source("").replace("name: s", "name: t")
+    );
+    let linked = |link: &str| {
+        let source = source("");
+        route(&format!(
+            "compose: {{ sources: [{source}], links: [{link}] }}"
+        ))
+    };
+    for (route, fault) in [
+        (
+            route(""),
+            "routes[0].graphql: nobody answers this route's operations; give backends, or compose a graph",
+        ),
+        (
+            route(&format!(
+                "backends: [{{ upstream: up }}], compose: {{ sources: [{}] }}",
+                source("")
+            )),
+            "routes[0].graphql.backends: a composed graph is run here, by its own schema; leave it out, or leave `compose` out",
+        ),
+        (
+            sources(", operations: [b]"),
+            "routes[0].graphql.compose.sources[0].operations[0]: the document has no operation \"b\"; did you mean \"a\"?",
+        ),
+        (
+            sources(", headers: [Host]"),
+            "routes[0].graphql.compose.sources[0].headers[0]: \"Host\" is no header field that goes along; name one that says something of the caller, as Authorization",
+        ),
+        (
+            sources(", rename: { fields: { Query.z: b } }"),
+            "routes[0].graphql.compose.sources[0].rename.fields[\"Query.z\"]: the source has no field \"Query.z\"; write it as Query.getOrder, with the prefix",
+        ),
+        (
+            linked("{ type: A, field: up, query: a, arguments: { id: x } }"),
+            "routes[0].graphql.compose.links[0].arguments.id: a takes no argument \"id\"; name one that it takes, or leave it out",
+        ),
+        (
+            linked("{ type: A, field: b, query: a }"),
+            "routes[0].graphql.compose.links[0].field: A cannot have another field \"b\"; call it otherwise",
+        ),
+    ] {
+        let found = faults(&format!("{BEFORE}{route}"));
+        assert!(
+            found.iter().any(|found| found == fault),
+            "{fault}\n{found:#?}"
+        );
+    }
+    let found = faults(&format!(
+        "{BEFORE}{}",
+        route(&format!("compose: {{ sources: [{twice}] }}"))
+    ));
+    assert!(
+        found
+            .iter()
+            .any(|fault| fault.contains("another field \"Query.a\"")),
+        "{found:#?}"
+    );
+    let fine = sources(", prefix: x, rename: { types: { A: Thing }, fields: { Thing.b: c } }");
+    good(&format!("{BEFORE}{fine}"));
+}

@@ -1,0 +1,74 @@
+//! What callers are told of operations that were run here.
+
+use async_graphql::{BatchResponse, Response, Value};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use serde_json::{Map, Value as Json, json};
+use weir_protocols::graphql::response::MediaType;
+use weir_telemetry::Code;
+
+use crate::error::GatewayError;
+use crate::proxy::{Reply, Request};
+use crate::runtime::Dialect;
+
+/// The answer. An operation that is not valid by the schema is refused as other documents are, unless it
+/// is one of a batch.
+pub(super) fn reply(request: &Request, answers: BatchResponse) -> Result<Reply, GatewayError> {
+    let body = match answers {
+        BatchResponse::Single(one) if !was_run(&one) => return Err(refused(&one)),
+        BatchResponse::Single(one) => told(request, one),
+        BatchResponse::Batch(all) => all.into_iter().map(|one| told(request, one)).collect(),
+    };
+    let media = match request.dialect {
+        Dialect::Graphql(media) => media,
+        _ => MediaType::Json,
+    };
+    Ok(Reply {
+        status: StatusCode::OK,
+        headers: vec![(CONTENT_TYPE, HeaderValue::from_static(media.content_type()))],
+        body: body.to_string().into(),
+    })
+}
+
+/// Whether it came to running it: errors of fields say which.
+fn was_run(answer: &Response) -> bool {
+    let of_fields = |error: &async_graphql::ServerError| !error.path.is_empty();
+    answer.data != Value::Null || answer.errors.iter().all(of_fields)
+}
+
+fn refused(answer: &Response) -> GatewayError {
+    let said = answer.errors.first();
+    let message = said.map_or("It is not valid.", |error| &error.message);
+    let place = said.and_then(|error| error.locations.first());
+    let public = match place {
+        Some(place) => format!("{message} (line {}, column {})", place.line, place.column),
+        None => message.to_owned(),
+    };
+    GatewayError::public(Code::GraphqlDocumentInvalid, public)
+}
+
+fn told(request: &Request, answer: Response) -> Json {
+    let run = was_run(&answer);
+    let mut out = Map::new();
+    if !answer.errors.is_empty() {
+        let id = request.record.request_id.as_str();
+        let errors = answer.errors.iter().map(|error| {
+            let mut error = serde_json::to_value(error).unwrap_or_default();
+            if !run {
+                error["extensions"]["code"] = Code::GraphqlDocumentInvalid.slug().into();
+            }
+            error["extensions"]["request_id"] = id.into();
+            error
+        });
+        out.insert("errors".to_owned(), errors.collect());
+    }
+    if run {
+        let data = match answer.data {
+            // Nothing was selected: every field was left out by `@skip`.
+            Value::Null => json!({}),
+            data => data.into_json().unwrap_or_default(),
+        };
+        out.insert("data".to_owned(), data);
+    }
+    Json::Object(out)
+}

@@ -1,0 +1,156 @@
+//! The calls of sources that one request makes: which, and how many. Those that only read are made once,
+//! however many fields ask for them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared, ready};
+use http::Method;
+use parking_lot::Mutex;
+use serde_json::Value as Json;
+use tokio::sync::{mpsc, oneshot};
+use weir_telemetry::Code;
+
+/// A call to be made.
+pub(super) struct Call {
+    /// Who is called: an index into the sources.
+    pub(super) source: usize,
+    /// By which method.
+    pub(super) method: Method,
+    /// The path and the query.
+    pub(super) target: String,
+    /// The body, as JSON.
+    pub(super) body: Option<Bytes>,
+}
+
+/// Why a field has no value.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// What happened, for programs: the slug of a code of ours, or one of `source_status` and
+    /// `source_answer_invalid`.
+    pub(super) code: &'static str,
+    /// The same for people.
+    pub(super) message: String,
+    /// The source, where it is the source's.
+    pub(super) source: Option<usize>,
+    /// The status of its answer, where that is why.
+    pub(super) status: Option<u16>,
+}
+
+/// What came of a call.
+pub(super) type Outcome = Result<Arc<Json>, Arc<Fault>>;
+
+/// A call, and who waits for what comes of it.
+pub(super) struct Asked {
+    /// The call.
+    pub(super) call: Call,
+    /// Who waits.
+    pub(super) reply: oneshot::Sender<Outcome>,
+}
+
+type Waiting = Shared<BoxFuture<'static, Outcome>>;
+
+/// The calls of one request.
+pub(super) struct Calls {
+    asked: mpsc::UnboundedSender<Asked>,
+    most: usize,
+    made: Mutex<Made>,
+}
+
+#[derive(Default)]
+struct Made {
+    count: usize,
+    reads: HashMap<(usize, String), Waiting, ahash::RandomState>,
+}
+
+impl Calls {
+    /// None yet, and never more than `most`; they are made where `asked` is received.
+    pub(super) fn new(asked: mpsc::UnboundedSender<Asked>, most: usize) -> Self {
+        Self {
+            asked,
+            most,
+            made: Mutex::default(),
+        }
+    }
+
+    /// What comes of a call, or of one like it that was made already.
+    pub(super) fn ask(&self, call: Call) -> BoxFuture<'static, Outcome> {
+        let mut made = self.made.lock();
+        // What changes something is done as often as it is said.
+        let key = (call.method == Method::GET).then(|| (call.source, call.target.clone()));
+        if let Some(waiting) = key.as_ref().and_then(|key| made.reads.get(key)) {
+            return waiting.clone().boxed();
+        }
+        if made.count >= self.most {
+            return ready(Err(self.too_many())).boxed();
+        }
+        made.count += 1;
+        let (reply, said) = oneshot::channel();
+        // Who makes calls goes away only together with who waits for them.
+        let _ = self.asked.send(Asked { call, reply });
+        let waiting = async move { said.await.unwrap_or_else(|_| Err(given_up())) };
+        let waiting = waiting.boxed().shared();
+        if let Some(key) = key {
+            made.reads.insert(key, waiting.clone());
+        }
+        waiting.boxed()
+    }
+
+    fn too_many(&self) -> Arc<Fault> {
+        let most = self.most;
+        Arc::new(Fault {
+            code: Code::GraphqlLimitExceeded.slug(),
+            message: format!(
+                "One request makes at most {most} calls, and this field would be one more; ask for \
+                 less at once."
+            ),
+            source: None,
+            status: None,
+        })
+    }
+}
+
+fn given_up() -> Arc<Fault> {
+    Arc::new(Fault {
+        code: Code::Draining.slug(),
+        message: Code::Draining.title().to_owned(),
+        source: None,
+        status: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(method: Method, target: &str) -> Call {
+        Call {
+            source: 0,
+            method,
+            target: target.to_owned(),
+            body: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_only_reads_is_asked_once_and_nothing_beyond_the_limit() {
+        let (sender, mut asked) = mpsc::unbounded_channel();
+        let calls = Calls::new(sender, 3);
+        let first = calls.ask(call(Method::GET, "/a"));
+        let again = calls.ask(call(Method::GET, "/a"));
+        let _post = calls.ask(call(Method::POST, "/a"));
+        let _post = calls.ask(call(Method::POST, "/a"));
+        let beyond = calls.ask(call(Method::GET, "/b")).await;
+        assert_eq!(
+            beyond.expect_err("one too many").code,
+            "graphql_limit_exceeded"
+        );
+        let Asked { reply, .. } = asked.recv().await.expect("one");
+        reply.send(Ok(Arc::new(Json::from(1)))).expect("who waits");
+        let (first, again) = (first.await.expect("one"), again.await.expect("the same"));
+        assert!(Arc::ptr_eq(&first, &again));
+        assert_eq!(asked.len(), 2);
+    }
+}

@@ -1,0 +1,157 @@
+//! What sources say as values of the graph. A value of another type than the graph says is a fault, not
+//! passed on.
+
+use std::sync::Arc;
+
+use async_graphql::dynamic::FieldValue;
+use async_graphql::{Name, Value};
+use serde_json::Value as Json;
+
+use crate::config::routes::graphql::compose::{Composed, JSON, LONG, Shape, Type};
+
+/// What is given for a field.
+#[derive(Debug, Clone)]
+pub(super) enum Give {
+    /// An object, of which more is asked.
+    Object,
+    /// Several.
+    List(Box<Give>),
+    /// An integer of 32 bits.
+    Int,
+    /// An integer of 64 bits.
+    Long,
+    /// A number.
+    Float,
+    /// Text.
+    Text,
+    /// One of these names.
+    Enum(Vec<Arc<str>>),
+    /// Yes or no.
+    Boolean,
+    /// Anything.
+    Json,
+}
+
+impl Give {
+    /// What is given for a field of that type.
+    pub(super) fn of(graph: &Composed, shape: &Shape) -> Self {
+        let name = match shape {
+            Shape::List(item) => return Self::List(Box::new(Self::of(graph, item))),
+            Shape::Named(name) => name,
+        };
+        match (&**name, graph.types.get(name)) {
+            (_, Some(Type::Object(_))) => Self::Object,
+            (_, Some(Type::Enum(values))) => Self::Enum(values.clone()),
+            (LONG, _) => Self::Long,
+            (JSON, _) => Self::Json,
+            ("Int", _) => Self::Int,
+            ("Float", _) => Self::Float,
+            ("Boolean", _) => Self::Boolean,
+            _ => Self::Text,
+        }
+    }
+
+    /// The value of a leaf.
+    fn leaf(&self, json: &Json) -> Result<Value, &'static str> {
+        let value = match self {
+            Self::Int => json
+                .as_i64()
+                .and_then(|n| i32::try_from(n).ok())
+                .map(Value::from),
+            Self::Long => json.as_i64().map(Value::from),
+            Self::Float => json.as_f64().map(Value::from),
+            Self::Boolean => json.as_bool().map(Value::from),
+            Self::Text => json.as_str().map(Value::from),
+            Self::Enum(known) => {
+                let known = |text: &&str| known.iter().any(|name| **name == **text);
+                let text = json.as_str().filter(known);
+                text.map(|text| Value::Enum(Name::new(text)))
+            }
+            Self::Json => Value::from_json(json.clone()).ok(),
+            Self::Object | Self::List(_) => None,
+        };
+        value.ok_or(match self {
+            Self::Int => "no integer of 32 bits",
+            Self::Long => "no integer of 64 bits",
+            Self::Float => "no number",
+            Self::Boolean => "neither true nor false",
+            Self::Text => "no string",
+            Self::Enum(_) => "none of the values it may have",
+            Self::Object | Self::List(_) | Self::Json => "not what it may be",
+        })
+    }
+}
+
+/// An object that a source answered, or one of a list of it.
+pub(super) struct Held {
+    root: Arc<Json>,
+    at: Vec<usize>,
+}
+
+/// The JSON of an object.
+pub(super) fn json_of<'a>(value: &'a FieldValue<'a>) -> Option<&'a Json> {
+    if let Some(held) = value.downcast_ref::<Held>() {
+        let mut json = &*held.root;
+        for index in &held.at {
+            json = json.get(index)?;
+        }
+        return Some(json);
+    }
+    value.downcast_ref::<Json>()
+}
+
+/// The value of a member of an object.
+pub(super) fn member<'a>(
+    give: &Give,
+    json: &'a Json,
+) -> Result<Option<FieldValue<'a>>, &'static str> {
+    let object = |json: &'a Json, _: &[usize]| FieldValue::borrowed_any(json);
+    within(give, json, &mut Vec::new(), &object)
+}
+
+/// The value of a whole answer.
+pub(super) fn whole(
+    give: &Give,
+    root: &Arc<Json>,
+) -> Result<Option<FieldValue<'static>>, &'static str> {
+    let object = |_: &Json, at: &[usize]| {
+        FieldValue::owned_any(Held {
+            root: root.clone(),
+            at: at.to_vec(),
+        })
+    };
+    within(give, root, &mut Vec::new(), &object)
+}
+
+fn within<'j, 'v>(
+    give: &Give,
+    json: &'j Json,
+    at: &mut Vec<usize>,
+    object: &dyn Fn(&'j Json, &[usize]) -> FieldValue<'v>,
+) -> Result<Option<FieldValue<'v>>, &'static str> {
+    match (give, json) {
+        (_, Json::Null) => Ok(None),
+        (Give::Object, Json::Object(_)) => Ok(Some(object(json, at))),
+        (Give::Object, _) => Err("no object"),
+        (Give::List(item), Json::Array(values)) => {
+            let mut list = Vec::with_capacity(values.len());
+            for (index, value) in values.iter().enumerate() {
+                at.push(index);
+                let given = within(item, value, at, object);
+                at.pop();
+                match given? {
+                    Some(given) => list.push(given),
+                    // The executor takes null for an object without members, or for no list: what is
+                    // not there is left out.
+                    None if !matches!(**item, Give::Object | Give::List(_) | Give::Enum(_)) => {
+                        list.push(FieldValue::NULL);
+                    }
+                    None => {}
+                }
+            }
+            Ok(Some(FieldValue::list(list)))
+        }
+        (Give::List(_), _) => Err("no list"),
+        (leaf, json) => leaf.leaf(json).map(|value| Some(FieldValue::value(value))),
+    }
+}

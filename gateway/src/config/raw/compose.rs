@@ -1,0 +1,92 @@
+//! `routes[].graphql.compose` as written.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Name;
+
+/// One graph from many sources.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "GraphqlCompose")]
+pub struct Compose {
+    /// What the graph is made of.
+    #[schemars(length(min = 1))]
+    pub sources: Vec<Source>,
+    /// Fields that lead from an object of one source to what a query gives.
+    #[serde(default)]
+    pub links: Vec<Link>,
+    /// The most calls of sources that one operation makes; those that are made once for several
+    /// fields count once.
+    #[serde(default = "Compose::default_max_calls")]
+    #[schemars(range(min = 1, max = 10000))]
+    pub max_calls: usize,
+}
+
+impl Compose {
+    const fn default_max_calls() -> usize {
+        100
+    }
+}
+
+/// A part of the graph, and who answers for it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(rename = "GraphqlSource")]
+pub enum Source {
+    /// A REST API that an OpenAPI 3 document describes: GET operations become fields of `Query`,
+    /// all others fields of `Mutation`.
+    Openapi {
+        /// The source's name, which errors tell.
+        name: Name,
+        /// Who is called: the name of an entry of `upstreams`.
+        upstream: Name,
+        /// The document, as `${file:orders.yaml}`: YAML or JSON. Its first server says which path
+        /// all others begin with.
+        document: String,
+        /// What the names of its types and root fields begin with.
+        #[serde(default)]
+        prefix: Option<String>,
+        /// Other names.
+        #[serde(default)]
+        rename: Rename,
+        /// The operations that become fields, by `operationId`; all, if not said.
+        #[serde(default)]
+        operations: Option<Vec<String>>,
+        /// Header fields of the caller's that its calls take along, as `Authorization`; none, if not
+        /// said.
+        #[serde(default)]
+        headers: Vec<String>,
+    },
+}
+
+/// Other names than a source's own.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "GraphqlRename")]
+pub struct Rename {
+    /// Of types, as `{ Order: Purchase }`.
+    pub types: BTreeMap<String, String>,
+    /// Of fields, by the names that their types have in the graph, as `{ Query.getOrder: order }`.
+    pub fields: BTreeMap<String, String>,
+}
+
+/// A field that leads from an object to what a query gives.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "GraphqlLink")]
+pub struct Link {
+    /// The type that gets the field.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// The field's name.
+    pub field: String,
+    /// The field of `Query` that gives its value.
+    pub query: String,
+    /// That field's arguments: `"{parent.customerId}"` is what the source says of the object, whether
+    /// it was asked for or not. Anything else is text.
+    #[serde(default)]
+    pub arguments: BTreeMap<String, String>,
+}

@@ -1,0 +1,162 @@
+//! A composed graph: its types, and what each root field calls. Knows nothing of the documents it was
+//! read from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderName, Method};
+
+/// One graph from many sources.
+#[derive(Debug, Clone, Default)]
+pub struct Composed {
+    /// Who answers.
+    pub sources: Vec<Source>,
+    /// The types that are neither built in nor roots.
+    pub types: BTreeMap<Arc<str>, Type>,
+    /// The fields of `Query`; at least one.
+    pub query: BTreeMap<Arc<str>, Arc<Operation>>,
+    /// The fields of `Mutation`; it does not exist without any.
+    pub mutation: BTreeMap<Arc<str>, Arc<Operation>>,
+    /// The most calls that one operation makes.
+    pub max_calls: usize,
+}
+
+/// Who answers for a part of the graph.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The upstream's name; it exists.
+    pub upstream: Arc<str>,
+    /// What of the caller's own head its calls take along.
+    pub headers: Vec<HeaderName>,
+}
+
+/// A type.
+#[derive(Debug, Clone)]
+pub enum Type {
+    /// What is answered.
+    Object(BTreeMap<Arc<str>, Field>),
+    /// What is sent.
+    Input(BTreeMap<Arc<str>, Member>),
+    /// One of some names.
+    Enum(Vec<Arc<str>>),
+    /// Whatever it is.
+    Scalar,
+}
+
+/// A field of an object. Fields of answers may always be null: a part that fails costs no other.
+#[derive(Debug, Clone)]
+pub enum Field {
+    /// A member of the object's JSON.
+    Member(Member),
+    /// What a query gives.
+    Link(Link),
+}
+
+/// A member of a JSON object.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Its key.
+    pub key: Arc<str>,
+    /// Its type.
+    pub shape: Shape,
+    /// Whether it has to be sent.
+    pub required: bool,
+}
+
+/// What a query gives, asked with what is known of an object.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// The query.
+    pub operation: Arc<Operation>,
+    /// Its arguments.
+    pub arguments: BTreeMap<Arc<str>, Given>,
+}
+
+/// Where an argument's value comes from.
+#[derive(Debug, Clone)]
+pub enum Given {
+    /// A member of the object.
+    Parent(Arc<str>),
+    /// As written.
+    Text(Arc<str>),
+}
+
+/// A type as fields have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shape {
+    /// A named type.
+    Named(Arc<str>),
+    /// A list.
+    List(Box<Shape>),
+}
+
+impl Shape {
+    /// A named type.
+    pub fn named(name: &str) -> Self {
+        Self::Named(name.into())
+    }
+
+    /// The type within all lists.
+    pub fn name(&self) -> &Arc<str> {
+        match self {
+            Self::Named(name) => name,
+            Self::List(item) => item.name(),
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::List(item) => write!(f, "[{item}]"),
+        }
+    }
+}
+
+/// What a root field calls.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// Who is called: an index into the sources.
+    pub source: usize,
+    /// By which method.
+    pub method: Method,
+    /// The path, in pieces.
+    pub path: Vec<Piece>,
+    /// What the field takes.
+    pub arguments: BTreeMap<Arc<str>, Argument>,
+    /// What it gives.
+    pub answer: Shape,
+}
+
+/// A piece of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// As it stands.
+    Text(Arc<str>),
+    /// The value of the parameter of that name.
+    Parameter(Arc<str>),
+}
+
+/// An argument of a root field.
+#[derive(Debug, Clone)]
+pub struct Argument {
+    /// Where in a call it goes.
+    pub place: Place,
+    /// Its name there, its type, and whether it has to be given.
+    pub member: Member,
+}
+
+/// Where in a call an argument goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Into the path.
+    Path,
+    /// Into the query string.
+    Query,
+    /// It is the body.
+    Body,
+}
