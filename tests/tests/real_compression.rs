@@ -1,5 +1,4 @@
 //! What `compression` makes, read by the decoders that browsers and servers use: Node's.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use weir_tests::{Behaviour, Gateway, Upstream, node};
 

@@ -43,10 +43,7 @@ impl Side {
     const BOTH: [Side; 2] = [Side::Caller, Side::Upstream];
 
     const fn other(self) -> Self {
-        match self {
-            Side::Caller => Side::Upstream,
-            Side::Upstream => Side::Caller,
-        }
+        Self::BOTH[1 - self as usize]
     }
 }
 
@@ -403,19 +400,17 @@ impl<'a> Relay<'a> {
 
     /// A side took what waited for it, or cannot.
     async fn took(&mut self, side: Side, wrote: std::io::Result<()>, now: Instant) {
-        match wrote {
-            Ok(()) => self.end(side).pulse.took(now),
-            Err(error) => {
-                let error = match side {
-                    Side::Caller => GatewayError::new(Code::ClientDisconnected).source(error),
-                    Side::Upstream => {
-                        let failure = attribute::writing_body(&error);
-                        self.exchange.broke(self.request, failure)
-                    }
-                };
-                self.lost(side, Some(error), now).await;
+        let Err(error) = wrote else {
+            return self.end(side).pulse.took(now);
+        };
+        let error = match side {
+            Side::Caller => GatewayError::new(Code::ClientDisconnected).source(error),
+            Side::Upstream => {
+                let failure = attribute::writing_body(&error);
+                self.exchange.broke(self.request, failure)
             }
-        }
+        };
+        self.lost(side, Some(error), now).await;
     }
 
     /// When something is to be done next, if nothing happens.

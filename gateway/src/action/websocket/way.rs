@@ -60,13 +60,16 @@ pub(crate) struct Refusal {
     /// What whoever sent it is told.
     pub(crate) close: CloseCode,
     /// What it is called.
-    pub(crate) error: GatewayError,
+    pub(crate) error: Box<GatewayError>,
 }
 
 impl Refusal {
     /// A refusal that callers are told of in so many words.
     pub(crate) fn new(close: CloseCode, error: GatewayError) -> Self {
-        Refusal { close, error }
+        Refusal {
+            close,
+            error: Box::new(error),
+        }
     }
 }
 

@@ -27,7 +27,7 @@ const ROOM: usize = 1 << 10;
 
 enum State {
     Zstd(zstd::stream::raw::Encoder<'static>),
-    Brotli(Option<CompressorWriter<Vec<u8>>>),
+    Brotli(Option<Box<CompressorWriter<Vec<u8>>>>),
     Gzip(Compress),
 }
 
@@ -42,7 +42,7 @@ impl State {
             }
             Coding::Brotli => {
                 let writer = CompressorWriter::new(Vec::new(), ROOM, level, WINDOW);
-                State::Brotli(Some(writer))
+                State::Brotli(Some(Box::new(writer)))
             }
             Coding::Gzip => State::Gzip(Compress::new_gzip(Compression::new(level), GZIP_WINDOW)),
         })
@@ -133,11 +133,14 @@ fn zstd(encoder: &mut zstd::stream::raw::Encoder<'_>, step: Step<'_>) -> io::Res
     }
 }
 
-fn brotli(encoder: &mut Option<CompressorWriter<Vec<u8>>>, step: Step<'_>) -> io::Result<Vec<u8>> {
+fn brotli(
+    encoder: &mut Option<Box<CompressorWriter<Vec<u8>>>>,
+    step: Step<'_>,
+) -> io::Result<Vec<u8>> {
     match step {
         Step::Finish => Ok(encoder
             .take()
-            .map(CompressorWriter::into_inner)
+            .map(|writer| writer.into_inner())
             .unwrap_or_default()),
         Step::Write(_) | Step::Flush => {
             let writer = encoder

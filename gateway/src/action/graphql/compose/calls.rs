@@ -54,7 +54,7 @@ type Waiting = Shared<BoxFuture<'static, Outcome>>;
 
 /// The calls of one request.
 pub(super) struct Calls {
-    asked: mpsc::UnboundedSender<Asked>,
+    asked: mpsc::Sender<Asked>,
     most: usize,
     made: Mutex<Made>,
 }
@@ -66,8 +66,9 @@ struct Made {
 }
 
 impl Calls {
-    /// None yet, and never more than `most`; they are made where `asked` is received.
-    pub(super) fn new(asked: mpsc::UnboundedSender<Asked>, most: usize) -> Self {
+    /// None yet, and never more than `most`, for which `asked` has room; they are made where that is
+    /// received.
+    pub(super) fn new(asked: mpsc::Sender<Asked>, most: usize) -> Self {
         Self {
             asked,
             most,
@@ -88,8 +89,9 @@ impl Calls {
         }
         made.count += 1;
         let (reply, said) = oneshot::channel();
-        // Who makes calls goes away only together with who waits for them.
-        let _ = self.asked.send(Asked { call, reply });
+        // There is room for as many as may be made, and who makes them goes away only together with who
+        // waits for them.
+        let _ = self.asked.try_send(Asked { call, reply });
         let waiting = async move { said.await.unwrap_or_else(|_| Err(given_up())) };
         let waiting = waiting.boxed().shared();
         if let Some(key) = key {
@@ -136,7 +138,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_only_reads_is_asked_once_and_nothing_beyond_the_limit() {
-        let (sender, mut asked) = mpsc::unbounded_channel();
+        let (sender, mut asked) = mpsc::channel(3);
         let calls = Calls::new(sender, 3);
         let first = calls.ask(call(Method::GET, "/a"));
         let again = calls.ask(call(Method::GET, "/a"));

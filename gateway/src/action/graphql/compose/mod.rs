@@ -90,7 +90,7 @@ impl Composed {
     ) -> Result<Reply, GatewayError> {
         let batch: BatchRequest = serde_json::from_slice(asked)
             .map_err(|error| GatewayError::new(Code::RequestBodyInvalid).source(error))?;
-        let (sender, mut asked) = mpsc::unbounded_channel();
+        let (sender, mut asked) = mpsc::channel(self.max_calls.max(1));
         let batch = batch.data(Arc::new(Calls::new(sender, self.max_calls)));
         let mut running = pin!(self.execute(batch));
         let mut flying = FuturesUnordered::new();

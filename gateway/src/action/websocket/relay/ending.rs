@@ -16,6 +16,7 @@ impl Relay<'_> {
     /// What a side sent cannot pass: it is told why, and the other that it is over.
     pub(super) async fn refuse(&mut self, side: Side, refusal: Refusal, now: Instant) {
         let Refusal { close, error } = refusal;
+        let error = *error;
         let reason = format!("{}: {}", error.code, error.public);
         self.end(side).done = true;
         self.note_close_by_gateway(close, now);
