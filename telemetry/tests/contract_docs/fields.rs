@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
+use weir_telemetry::record::websocket::{Close, Closer, WebSocket};
 use weir_telemetry::record::{
     Graphql, Kafka, Llm, PolicyRun, QuotaUse, Rpc, RpcStatus, Target, Tokens,
 };
@@ -56,6 +57,15 @@ fn record() -> Record {
         operation_name: Some("Orders".into()),
         operations: 1,
         cost: 12,
+    }));
+    record.websocket = Some(Box::new(WebSocket {
+        subprotocol: Some("chat.v1".into()),
+        close: Some(Close {
+            by: Closer::Client,
+            code: Some(1000),
+            at: Duration::ZERO,
+        }),
+        ..WebSocket::default()
     }));
     record
 }
