@@ -15,9 +15,12 @@ const FILES: [(&str, &str); 5] = [
     ("library.proto", include_str!("library.proto")),
     (
         "google/api/annotations.proto",
-        include_str!("annotations.proto"),
+        include_str!("../../../tests/proto/google/api/annotations.proto"),
     ),
-    ("google/api/http.proto", include_str!("http.proto")),
+    (
+        "google/api/http.proto",
+        include_str!("../../../tests/proto/google/api/http.proto"),
+    ),
     ("google/api/httpbody.proto", include_str!("httpbody.proto")),
     ("shelf.proto", include_str!("shelf.proto")),
 ];

@@ -22,6 +22,9 @@ fn seeds() -> impl Strategy<Value = Seeds> {
     vec((any::<usize>(), any::<u64>(), ".{0,8}"), 0..12)
 }
 
+/// Types whose messages have no JSON while nothing is set in them.
+const NEVER_NOTHING: [&str; 2] = ["google.protobuf.Any", "google.protobuf.Value"];
+
 fn make(kind: &MessageDescriptor, seeds: &[(usize, u64, String)], depth: usize) -> DynamicMessage {
     let mut message = DynamicMessage::new(kind.clone());
     let fields: Vec<_> = kind.fields().collect();
@@ -67,8 +70,8 @@ fn value(kind: &Kind, seed: u64, text: &str, depth: usize) -> Option<Value> {
         Kind::Bytes => Value::Bytes(seed.to_be_bytes().to_vec().into()),
         // Also such as have no name.
         Kind::Enum(_) => Value::EnumNumber((seed % 5) as i32),
-        // One of these that is nothing is no JSON.
-        Kind::Message(kind) if depth == 0 && kind.full_name() != "google.protobuf.Value" => {
+        // One of those that is nothing is no JSON.
+        Kind::Message(kind) if depth == 0 && !NEVER_NOTHING.contains(&kind.full_name()) => {
             Value::Message(DynamicMessage::new(kind.clone()))
         }
         Kind::Message(kind) => Value::Message(inner(kind, seed, text, depth.saturating_sub(1))?),
