@@ -14,10 +14,8 @@ use pingora_http::authority::{RawTargetAuthority, raw_target_authority};
 use weir_telemetry::record::{Protocol, Record};
 use weir_telemetry::trace::{Context, RequestId, Sampler};
 
-use super::request::{Connection, Request, Waits};
+use super::request::{Connection, Request};
 use crate::gateway::Gateway;
-use crate::routing::Captures;
-use crate::runtime::Dialect;
 
 /// The request's id, taken over from trusted proxies only.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -74,36 +72,11 @@ pub(crate) fn identify(
     head.remove_header(&WEIR_CONSUMER);
     head.remove_header(&WEIR_TEAM);
 
-    Box::new(Request {
-        gateway: gateway.clone(),
-        snapshot,
-        connection: connection.clone(),
-        extended_connect,
-        began,
-        record,
-        waits: Waits::default(),
-        route: None,
-        dialect: Dialect::Problem,
-        captures: Captures::default(),
-        normal_path: None,
-        consumer: None,
-        from_trusted_proxy: trusted,
-        max_body: MAX_BODY,
-        deferred_quotas: None,
-        held: None,
-        price: None,
-        usage: None,
-        answer_headers: Vec::new(),
-        compressor: None,
-        upstream_metrics: Vec::new(),
-        model_metrics: Vec::new(),
-        pace: None,
-        content: None,
-        topic_metrics: None,
-        websocket_metrics: None,
-        messages: None,
-        active: None,
-    })
+    let (gateway, connection) = (gateway.clone(), connection.clone());
+    let mut request = Request::begin(gateway, snapshot, connection, (began, record));
+    request.extended_connect = extended_connect;
+    request.from_trusted_proxy = trusted;
+    request
 }
 
 /// Whether it is an extended CONNECT (RFC 8441, 4) for what there is a route for.
@@ -112,9 +85,6 @@ fn asks_for_websocket(head: &RequestHeader) -> bool {
     head.method == Method::CONNECT
         && protocol.is_some_and(|protocol| protocol.as_str().eq_ignore_ascii_case("websocket"))
 }
-
-/// The largest request body where no policy says less, in bytes.
-const MAX_BODY: u64 = 10 << 30;
 
 fn protocol(version: Version) -> Protocol {
     match version {

@@ -50,6 +50,9 @@ pub(crate) fn peer_field(peer: SocketAddr) -> HeaderValue {
     HeaderValue::try_from(text).expect("an address is visible ASCII")
 }
 
+/// The largest request body where no policy says less, in bytes.
+const MAX_BODY: u64 = 10 << 30;
+
 /// What one request has become so far.
 pub(crate) struct Request {
     /// What outlives reloads.
@@ -117,32 +120,28 @@ impl Request {
         self.record.client
     }
 
-    /// The same request for a call of an upstream that is made beside others: its attempts are its own
-    /// until they are [taken in](Self::take_in).
-    pub(crate) fn aside(&self) -> Box<Request> {
-        let of = &self.record;
-        let mut record = Record::begin(
-            of.request_id.clone(),
-            of.trace.clone(),
-            of.listener.clone(),
-            of.client,
-        );
-        record.route.clone_from(&of.route);
+    /// One of which no more is known than when it began and on which connection.
+    pub(super) fn begin(
+        gateway: Arc<Gateway>,
+        snapshot: Arc<Snapshot>,
+        connection: Arc<Connection>,
+        (began, record): (Instant, Record),
+    ) -> Box<Self> {
         Box::new(Request {
-            gateway: self.gateway.clone(),
-            snapshot: self.snapshot.clone(),
-            connection: self.connection.clone(),
+            gateway,
+            snapshot,
+            connection,
             extended_connect: false,
-            began: self.began,
+            began,
             record,
             waits: Waits::default(),
-            route: self.route.clone(),
-            dialect: self.dialect,
+            route: None,
+            dialect: Dialect::Problem,
             captures: Captures::default(),
             normal_path: None,
-            consumer: self.consumer.clone(),
-            from_trusted_proxy: self.from_trusted_proxy,
-            max_body: self.max_body,
+            consumer: None,
+            from_trusted_proxy: false,
+            max_body: MAX_BODY,
             deferred_quotas: None,
             held: None,
             price: None,
@@ -158,6 +157,28 @@ impl Request {
             messages: None,
             active: None,
         })
+    }
+
+    /// The same request for a call of an upstream that is made beside others: its attempts are its own
+    /// until they are [taken in](Self::take_in).
+    pub(crate) fn aside(&self) -> Box<Request> {
+        let of = &self.record;
+        let mut record = Record::begin(
+            of.request_id.clone(),
+            of.trace.clone(),
+            of.listener.clone(),
+            of.client,
+        );
+        record.route.clone_from(&of.route);
+        let (gateway, snapshot) = (self.gateway.clone(), self.snapshot.clone());
+        let begun = (self.began, record);
+        let mut request = Request::begin(gateway, snapshot, self.connection.clone(), begun);
+        request.route.clone_from(&self.route);
+        request.dialect = self.dialect;
+        request.consumer.clone_from(&self.consumer);
+        request.from_trusted_proxy = self.from_trusted_proxy;
+        request.max_body = self.max_body;
+        request
     }
 
     /// Takes in the attempts of a call that was made [aside](Self::aside). Who waited for several at

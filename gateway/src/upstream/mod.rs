@@ -22,6 +22,7 @@ mod resolve;
 mod session;
 mod slot;
 mod tell;
+mod whole;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

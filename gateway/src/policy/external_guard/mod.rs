@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::{HeaderValue, StatusCode};
 use pingora_http::RequestHeader;
@@ -23,7 +23,7 @@ use super::Policy;
 use super::speech::{self, Answers, Guard, Prompt};
 use crate::config::policies::external_guard::Config;
 use crate::error::GatewayError;
-use crate::upstream::{self, Body, Call, Incoming, Upstream};
+use crate::upstream::{self, Body, Call, Upstream};
 use ask::Said;
 
 /// The longest answer that is read, in bytes: a prompt may come back whole.
@@ -70,35 +70,17 @@ impl ExternalGuard {
             self.head(length, &trace)
         };
         let answer = upstream::call(&self.upstream, request, down, &mut call, head).await?;
-        let (head, mut exchange) = (answer.head, answer.exchange);
+        let (head, exchange) = (answer.head, answer.exchange);
         if head.status != StatusCode::OK {
             let status = head.status.as_u16();
             let error = unavailable(format!("the guard answered {status}"));
             exchange.abandon(request, &error);
             return Err(error);
         }
-        let mut said = BytesMut::new();
-        loop {
-            match exchange.next(request, down, &mut call.body).await {
-                Ok(Incoming::Chunk(chunk)) if said.len() + chunk.len() <= MAX_ANSWER => {
-                    said.extend_from_slice(&chunk);
-                }
-                Ok(Incoming::Chunk(_)) => {
-                    let error = unavailable("the guard's answer is longer than a prompt");
-                    exchange.abandon(request, &error);
-                    return Err(error);
-                }
-                Ok(Incoming::End(_)) => break,
-                Ok(Incoming::Informational(_) | Incoming::Head(_)) => {}
-                Err(stop) => {
-                    let error = GatewayError::from(stop);
-                    exchange.abandon(request, &error);
-                    return Err(error);
-                }
-            }
-        }
-        exchange.finish(request);
-        Ok(said.freeze())
+        let too_long = || unavailable("the guard's answer is longer than a prompt");
+        exchange
+            .whole(request, down, &mut call.body, MAX_ANSWER, too_long)
+            .await
     }
 
     fn head(&self, length: usize, trace: &str) -> RequestHeader {

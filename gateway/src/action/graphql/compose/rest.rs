@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora_http::RequestHeader;
@@ -15,7 +15,7 @@ use crate::error::GatewayError;
 use crate::large;
 use crate::proxy::identify::{REQUEST_ID, WEIR_CONSUMER, WEIR_TEAM};
 use crate::proxy::{Aside, Downstream, Request};
-use crate::upstream::{self, Body, Incoming, Upstream};
+use crate::upstream::{self, Body, Upstream};
 
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 8 << 20;
@@ -70,7 +70,7 @@ impl Source {
         along: &HeaderMap,
         request: &mut Request,
         down: &mut Downstream,
-    ) -> Result<(u16, BytesMut), GatewayError> {
+    ) -> Result<(u16, Bytes), GatewayError> {
         let mut call = upstream::Call {
             body: asked.body.clone().map_or(Body::None, Body::Whole),
             hash_key: None,
@@ -79,30 +79,15 @@ impl Source {
         };
         let head = |request: &Request, _: &Downstream, span| self.head(asked, along, request, span);
         let answer = upstream::call(&self.upstream, request, down, &mut call, head).await?;
-        let (head, mut exchange) = (answer.head, answer.exchange);
-        let mut body = BytesMut::new();
-        loop {
-            match exchange.next(request, down, &mut call.body).await {
-                Ok(Incoming::Chunk(chunk)) if body.len() + chunk.len() <= MAX_ANSWER => {
-                    body.extend_from_slice(&chunk);
-                }
-                Ok(Incoming::Chunk(_)) => {
-                    let error = GatewayError::new(Code::HttpProtocolError)
-                        .source(format!("its answer is longer than {MAX_ANSWER} bytes"));
-                    exchange.abandon(request, &error);
-                    return Err(error);
-                }
-                Ok(Incoming::End(_)) => break,
-                Ok(Incoming::Informational(_) | Incoming::Head(_)) => {}
-                Err(stop) => {
-                    let error = GatewayError::from(stop);
-                    exchange.abandon(request, &error);
-                    return Err(error);
-                }
-            }
-        }
-        exchange.finish(request);
-        Ok((head.status.as_u16(), body))
+        let status = answer.head.status.as_u16();
+        let too_long = || {
+            GatewayError::new(Code::HttpProtocolError)
+                .source(format!("its answer is longer than {MAX_ANSWER} bytes"))
+        };
+        let reading = answer
+            .exchange
+            .whole(request, down, &mut call.body, MAX_ANSWER, too_long);
+        Ok((status, reading.await?))
     }
 
     fn head(
