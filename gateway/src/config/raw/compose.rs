@@ -62,6 +62,42 @@ pub enum Source {
     },
 }
 
+/// What a source of any kind says.
+pub struct Shared<'a> {
+    /// Its name.
+    pub name: &'a Name,
+    /// Who is called.
+    pub upstream: &'a Name,
+    /// What the names of its types and root fields begin with.
+    pub prefix: Option<&'a str>,
+    /// Other names.
+    pub rename: &'a Rename,
+    /// Header fields of the caller's that its calls take along.
+    pub headers: &'a [String],
+}
+
+impl Source {
+    /// What it says as sources of any kind do.
+    pub fn shared(&self) -> Shared<'_> {
+        match self {
+            Self::Openapi {
+                name,
+                upstream,
+                prefix,
+                rename,
+                headers,
+                ..
+            } => Shared {
+                name,
+                upstream,
+                prefix: prefix.as_deref(),
+                rename,
+                headers,
+            },
+        }
+    }
+}
+
 /// Other names than a source's own.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

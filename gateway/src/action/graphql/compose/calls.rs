@@ -14,15 +14,35 @@ use tokio::sync::{mpsc, oneshot};
 use weir_telemetry::Code;
 
 /// A call to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Call {
     /// Who is called: an index into the sources.
     pub(super) source: usize,
-    /// By which method.
-    pub(super) method: Method,
-    /// The path and the query.
-    pub(super) target: String,
-    /// The body, as JSON.
-    pub(super) body: Option<Bytes>,
+    /// What is asked.
+    pub(super) what: What,
+}
+
+/// What a source is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum What {
+    /// Something by HTTP and JSON.
+    Rest {
+        /// By which method.
+        method: Method,
+        /// The path and the query.
+        target: String,
+        /// The body, as JSON.
+        body: Option<Bytes>,
+    },
+}
+
+impl Call {
+    /// Whether it changes nothing.
+    fn only_reads(&self) -> bool {
+        match &self.what {
+            What::Rest { method, .. } => *method == Method::GET,
+        }
+    }
 }
 
 /// Why a field has no value.
@@ -62,7 +82,7 @@ pub(super) struct Calls {
 #[derive(Default)]
 struct Made {
     count: usize,
-    reads: HashMap<(usize, String), Waiting, ahash::RandomState>,
+    reads: HashMap<Call, Waiting, ahash::RandomState>,
 }
 
 impl Calls {
@@ -80,7 +100,7 @@ impl Calls {
     pub(super) fn ask(&self, call: Call) -> BoxFuture<'static, Outcome> {
         let mut made = self.made.lock();
         // What changes something is done as often as it is said.
-        let key = (call.method == Method::GET).then(|| (call.source, call.target.clone()));
+        let key = call.only_reads().then(|| call.clone());
         if let Some(waiting) = key.as_ref().and_then(|key| made.reads.get(key)) {
             return waiting.clone().boxed();
         }
@@ -130,9 +150,11 @@ mod tests {
     fn call(method: Method, target: &str) -> Call {
         Call {
             source: 0,
-            method,
-            target: target.to_owned(),
-            body: None,
+            what: What::Rest {
+                method,
+                target: target.to_owned(),
+                body: None,
+            },
         }
     }
 

@@ -6,7 +6,8 @@
 //! | `schema` | which call each field asks for |
 //! | `plan` | a call's path, query and body |
 //! | `calls` | which calls a request makes, once each |
-//! | `rest` | how one is made |
+//! | `source` | how one is made |
+//! | `rest` | what is sent and answered by HTTP and JSON |
 //! | `give` | what answers are as values of the graph |
 //! | `answer` | what callers are told |
 
@@ -16,6 +17,7 @@ mod give;
 mod plan;
 mod rest;
 mod schema;
+mod source;
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -37,7 +39,7 @@ use crate::proxy::{Downstream, Reply, Request};
 use crate::runtime::Parts;
 
 use calls::{Asked, Calls, Outcome};
-use rest::Source;
+use source::Source;
 
 /// The most calls that are under way at once for a request.
 const AT_ONCE: usize = 16;

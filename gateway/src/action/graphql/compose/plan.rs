@@ -6,8 +6,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value as Json};
 use weir_telemetry::Code;
 
-use super::calls::{Call, Fault};
-use crate::config::routes::graphql::compose::{Composed, Operation, Piece, Place, Shape, Type};
+use super::calls::{Call, Fault, What};
+use crate::config::routes::graphql::compose::{
+    Composed, Operation, Piece, Place, Shape, Type, Way,
+};
 
 /// All but what may stand anywhere as it is (RFC 3986, 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -22,6 +24,10 @@ pub(super) fn plan(
     operation: &Operation,
     mut arguments: Map<String, Json>,
 ) -> Result<Call, Arc<Fault>> {
+    let Way::Rest {
+        method,
+        path: pieces,
+    } = &operation.way;
     let mut query = String::new();
     let mut body = None;
     let mut path = Vec::new();
@@ -38,7 +44,7 @@ pub(super) fn plan(
         }
     }
     let mut target = String::new();
-    for piece in &operation.path {
+    for piece in pieces {
         match piece {
             Piece::Text(text) => target.push_str(text),
             Piece::Parameter(name) => {
@@ -55,9 +61,11 @@ pub(super) fn plan(
     target.push_str(&query);
     Ok(Call {
         source: operation.source,
-        method: operation.method.clone(),
-        target,
-        body,
+        what: What::Rest {
+            method: method.clone(),
+            target,
+            body,
+        },
     })
 }
 
@@ -151,8 +159,10 @@ mod tests {
         };
         let operation = Operation {
             source: 0,
-            method: Method::POST,
-            path: vec![Piece::Text("/a/".into()), Piece::Parameter("b-c".into())],
+            way: Way::Rest {
+                method: Method::POST,
+                path: vec![Piece::Text("/a/".into()), Piece::Parameter("b-c".into())],
+            },
             arguments: BTreeMap::from([
                 (
                     "b_c".into(),
@@ -170,10 +180,9 @@ mod tests {
             panic!("an object");
         };
         let call = plan(&graph, &operation, arguments).map_err(|fault| fault.code)?;
-        let body = call
-            .body
-            .map(|body| String::from_utf8_lossy(&body).into_owned());
-        Ok((call.target, body))
+        let What::Rest { target, body, .. } = call.what;
+        let body = body.map(|body| String::from_utf8_lossy(&body).into_owned());
+        Ok((target, body))
     }
 
     #[test]

@@ -122,14 +122,24 @@ impl fmt::Display for Shape {
 pub struct Operation {
     /// Who is called: an index into the sources.
     pub source: usize,
-    /// By which method.
-    pub method: Method,
-    /// The path, in pieces.
-    pub path: Vec<Piece>,
+    /// How.
+    pub way: Way,
     /// What the field takes.
     pub arguments: BTreeMap<Arc<str>, Argument>,
     /// What it gives.
     pub answer: Shape,
+}
+
+/// How a source is called.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// By HTTP and JSON.
+    Rest {
+        /// The method.
+        method: Method,
+        /// The path, in pieces.
+        path: Vec<Piece>,
+    },
 }
 
 /// A piece of a path.

@@ -8,17 +8,10 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::{Map, Value};
 
-use super::model::{Argument, Member, Operation, Piece, Place, Shape};
+use super::model::{Argument, Member, Operation, Piece, Place, Shape, Way};
 use super::name;
+use super::part::Root;
 use super::types::{Direction, Types};
-
-/// A root field.
-pub(super) struct Root {
-    /// The operation's name in its document.
-    pub(super) id: String,
-    /// What it calls.
-    pub(super) operation: Operation,
-}
 
 /// Reads a document, YAML or JSON.
 pub(super) fn parse(text: &str) -> Result<Value, String> {
@@ -62,7 +55,11 @@ pub(super) fn roots<'d>(
             types,
         };
         match reader.operation(source, &format!("{base}{path}"), &method, item, said) {
-            Ok(operation) => roots.push(Root { id, operation }),
+            Ok(operation) => roots.push(Root {
+                reads: method == Method::GET,
+                id,
+                operation,
+            }),
             Err(fault) => faults.push(format!("operation {id}: {fault}")),
         }
     }
@@ -156,8 +153,10 @@ impl<'d> Reader<'_, '_, 'd> {
         }
         Ok(Operation {
             source,
-            method: method.clone(),
-            path,
+            way: Way::Rest {
+                method: method.clone(),
+                path,
+            },
             arguments,
             answer: self.answer(said)?,
         })

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::types::Types;
-use super::{Composed, Piece, openapi, sdl};
+use super::{Composed, Piece, Way, openapi, sdl};
 
 const ORDERS: &str = r##"
 openapi: 3.0.3
@@ -48,9 +48,9 @@ fn graph(text: &str) -> Result<(Composed, String), Vec<String>> {
         ..Composed::default()
     };
     for root in roots {
-        let fields = match root.operation.method {
-            http::Method::GET => &mut graph.query,
-            _ => &mut graph.mutation,
+        let fields = match root.reads {
+            true => &mut graph.query,
+            false => &mut graph.mutation,
         };
         fields.insert(root.id.into(), root.operation.into());
     }
@@ -81,8 +81,9 @@ fn operations_become_fields_and_schemas_types() {
             "input OrderLine_itemsInput { price: Float sku: String }",
         ]
     );
+    let Way::Rest { path, .. } = &graph.query["getOrder"].way;
     assert_eq!(
-        graph.query["getOrder"].path,
+        path[..],
         [
             Piece::Text("/v1/orders/".into()),
             Piece::Parameter("order-id".into())
