@@ -40,6 +40,7 @@ pub(super) fn innermost_first<'a>(
         };
         match done.get(name) {
             Some(true) => {}
+            // Such documents are refused before they are parsed; this walk ends whatever comes.
             Some(false) => return Err(Fault::FragmentCycle(place(at))),
             None => {
                 let found = fragments.get(name);

@@ -122,7 +122,7 @@ fn fragments_count_wherever_they_are_used() {
     assert_eq!((m.depth, m.aliases, m.root_fields), (4, 2, 3));
     assert_eq!(m.cost, 1 + 4 + 4);
     // What is not used is not counted, nor looked for.
-    let unused = "{a} fragment F on T{b{c} ...G ...Missing} fragment G on T{...F}";
+    let unused = "{a} fragment F on T{b{c} ...G ...Missing} fragment G on T{d{e}}";
     assert_eq!(measure(unused).cost, 1);
     let other = "query A{a} query B{b{c{...F}}} fragment F on T{__schema{d}}";
     let document = parse(other);
@@ -137,16 +137,19 @@ fn fragments_count_wherever_they_are_used() {
 #[test]
 fn a_fragment_within_itself_or_without_a_definition_is_refused() {
     let refused = |text: &str| {
-        let document = parse(text);
-        let operation = document.operation(None).expect("there is one");
-        operation.measure(&Costs::default(), None).expect_err(text)
+        let document = Document::parse(text, u64::MAX)?;
+        let operation = document.operation(None)?;
+        operation.measure(&Costs::default(), None)
     };
+    let refused = |text: &str| refused(text).expect_err(text);
     let place = |line, column| Place { line, column };
     for text in [
         "{...A}\nfragment A on T{...A}",
         "{...B}\nfragment A on T{...A} fragment B on T{...A}",
         "{...A}\nfragment A on T{b{...on U{...A}}}",
         "{...A ...A}\nfragment A on T{...A}",
+        "{a}\nfragment A on T{...B} fragment B on T{...C ...A} fragment C on T{b}",
+        "query fragment{a}\nfragment on2 on T{...on2}",
     ] {
         let fault = refused(text);
         assert!(
@@ -435,10 +438,8 @@ fn chains_and_bombs_of_fragments_are_measured_without_expanding_them() {
             ),
             (1, u64::MAX, u64::MAX, u64::MAX, u64::MAX)
         );
-        let circle = parse(&chain("...F#", "...F0"));
-        let operation = circle.operation(None).expect("there is one");
-        let fault = operation.measure(&Costs::default(), None);
-        assert!(matches!(fault, Err(Fault::FragmentCycle(_))), "{fault:?}");
+        let fault = Document::parse(&chain("...F#", "...F0"), u64::MAX).expect_err("a circle");
+        assert!(matches!(fault, Fault::FragmentCycle(_)), "{fault:?}");
     });
 }
 

@@ -1,7 +1,8 @@
-//! Counts the tokens of a document and how deep its brackets nest, and stops as soon as there are too
-//! many. One look at every byte, nothing kept, no recursion: a parser is only given what this let
-//! through. Knows what a token is, and not what may follow one.
+//! Counts the tokens of a document and how deep its brackets nest, stops as soon as there are too many,
+//! and finds fragments that are used within themselves. One look at every byte, no recursion: a parser
+//! is only given what this let through. Knows what a token is, and little of what may follow one.
 
+mod circle;
 mod token;
 
 #[cfg(test)]
@@ -31,16 +32,18 @@ pub struct Count {
 /// Counts what stands in `text`.
 ///
 /// # Errors
-/// At the first token that is one too many, nested too deep, or none of GraphQL's.
+/// At the first token that is one too many, nested too deep, or none of GraphQL's; or if a fragment is
+/// used within itself.
 pub fn count(text: &str, limits: Limits) -> Result<Count, Fault> {
     let bytes = text.as_bytes();
     let mut count = Count::default();
+    let mut fragments = circle::Fragments::default();
     let mut open = 0_u64;
     let mut at = 0;
     loop {
         at = token::skip_ignored(bytes, at);
         let Some(first) = bytes.get(at) else {
-            return Ok(count);
+            break;
         };
         count.tokens += 1;
         within(Limit::Tokens, count.tokens, limits.tokens)?;
@@ -54,10 +57,16 @@ pub fn count(text: &str, limits: Limits) -> Result<Count, Fault> {
             b'}' | b']' | b')' => open = open.saturating_sub(1),
             _ => {}
         }
-        at = token::end(bytes, at).map_err(|wrong| Fault::Syntax {
+        let end = token::end(bytes, at).map_err(|wrong| Fault::Syntax {
             problem: wrong.problem.into(),
             at: Some(Place::of(text, wrong.at)),
         })?;
+        fragments.token(&text[at..end], at, open > 0);
+        at = end;
+    }
+    match fragments.circle() {
+        Some(at) => Err(Fault::FragmentCycle(Place::of(text, at))),
+        None => Ok(count),
     }
 }
 

@@ -225,3 +225,30 @@ proptest! {
         prop_assert_eq!(count(&text, most).is_err(), !pieces.is_empty());
     }
 }
+
+proptest! {
+    /// As who follows every path, however long it takes, would find it.
+    #[test]
+    fn circles_of_fragments_are_found_and_nothing_else(
+        uses in vec(vec(0..6_usize, 0..3), 1..6),
+    ) {
+        let circular = (0..uses.len()).any(|start| {
+            let mut reached = uses[start].clone();
+            for _ in 0..uses.len() {
+                let more = reached.iter().filter_map(|to| uses.get(*to)).flatten().copied();
+                let more: Vec<usize> = more.collect();
+                reached.extend(more);
+                reached.sort_unstable();
+                reached.dedup();
+            }
+            reached.contains(&start)
+        });
+        let mut text = "{fragment ...F0 ...on F1{a} ...{b}}".to_owned();
+        for (number, uses) in uses.iter().enumerate() {
+            let uses: String = uses.iter().map(|to| format!("c{{...F{to} fragment x}}")).collect();
+            text.push_str(&format!("fragment F{number} on T{{d {uses}}}"));
+        }
+        let found = matches!(count(&text, NONE), Err(Fault::FragmentCycle(_)));
+        prop_assert_eq!(found, circular, "{}", text);
+    }
+}
