@@ -8,6 +8,7 @@
 //! It refuses to know anything the gateway does not show its users: it reads the process's
 //! standard error, its sockets and its files, and never its modules.
 
+pub mod autobahn;
 pub mod child;
 pub mod cli;
 pub mod consumer;
