@@ -8,10 +8,18 @@ use weir_tests::scratch::Scratch;
 use weir_tests::{cli, wait};
 
 /// How the guide begins to say what a command is for, and what of its output shows it.
-const SHOWN: [(&str, &[&str]); 20] = [
+const SHOWN: [(&str, &[&str]); 23] = [
     ("REST: ", &["\"/echo/hello\"", "\"hi there\""]),
     ("gRPC, as browsers", &["Hello, weir!", "grpc-status: 0"]),
     ("gRPC, as programs", &["Hello, weir! (1 of 5)", "(5 of 5)"]),
+    ("gRPC, for who", &[r#"{"message":"Hello, weir!"}"#]),
+    (
+        "gRPC for the same",
+        &[
+            r#"data: {"message":"Hello, weir! (1 of 5)"}"#,
+            r#"data: {"message":"Hello, weir! (5 of 5)"}"#,
+        ],
+    ),
     (
         "GraphQL: a query within",
         &["\"Sluice gate\"", "\"related\""],
@@ -19,6 +27,14 @@ const SHOWN: [(&str, &[&str]); 20] = [
     ("GraphQL: a query that goes", &["graphql_limit_exceeded"]),
     ("GraphQL: a field", &["graphql_field_denied"]),
     ("GraphQL: the same", &["\"margin\":21.5"]),
+    (
+        "GraphQL: a subscription",
+        &[
+            r#""restocked":{"name":"Stop log""#,
+            r#""restocked":{"name":"Staff gauge""#,
+            "event: complete",
+        ],
+    ),
     ("WebSocket: a page", &["new WebSocket"]),
     (
         "WebSocket: something",

@@ -33,6 +33,8 @@ pub(super) struct Parts<'p> {
     pub(super) echo: SocketAddr,
     /// The greeter's address.
     pub(super) greeter: SocketAddr,
+    /// The file that describes the greeter.
+    pub(super) descriptors: &'p Path,
     /// The shop's address.
     pub(super) shop: SocketAddr,
     /// The chat's address.
@@ -72,6 +74,10 @@ fn fill(yaml: &str, parts: &Parts<'_>) -> String {
     let values = [
         ("DEMO_ECHO", parts.echo.to_string()),
         ("DEMO_GREETER", parts.greeter.to_string()),
+        (
+            "DEMO_GREETER_DESCRIPTORS",
+            quotable(&parts.descriptors.to_string_lossy()),
+        ),
         ("DEMO_SHOP", parts.shop.to_string()),
         ("DEMO_SHOP_SCHEMA", quotable(&Shop::definition())),
         ("DEMO_CHAT", parts.chat.to_string()),
@@ -105,6 +111,8 @@ fn quotable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::greeter;
+    use super::super::scratch::Scratch;
     use super::*;
 
     fn load_in(data_dir: &str) -> Loaded {
@@ -112,12 +120,16 @@ mod tests {
     }
 
     fn load_at(data_dir: &str, ports: Ports) -> Loaded {
+        let scratch = Scratch::new().unwrap();
+        let descriptors = scratch.path().join("greeter.binpb");
+        std::fs::write(&descriptors, greeter::descriptors()).unwrap();
         let parts = Parts {
             echo: ([127, 0, 0, 1], 4001).into(),
             model: ([127, 0, 0, 1], 4002).into(),
             model_key: "the-model-key",
             broken: ([127, 0, 0, 1], 4003).into(),
             greeter: ([127, 0, 0, 1], 4005).into(),
+            descriptors: &descriptors,
             shop: ([127, 0, 0, 1], 4006).into(),
             chat: ([127, 0, 0, 1], 4007).into(),
             bootstrap_servers: "127.0.0.1:4004",

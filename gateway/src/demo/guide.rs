@@ -69,10 +69,25 @@ fn commands(public: &str, metrics: &str, admin: &str) -> Vec<(&'static str, Stri
 }
 
 /// Calls of gRPC, operations of GraphQL, and a WebSocket.
-fn protocols(public: &str) -> [(&'static str, String); 8] {
-    let ask = format!(
-        "curl -sS http://{public}/graphql -H 'content-type: application/json' -H 'x-api-key: {KEY}'"
-    );
+fn protocols(public: &str) -> Vec<(&'static str, String)> {
+    let mut commands = calls(public).to_vec();
+    commands.extend(operations(public));
+    commands.extend([
+        (
+            "WebSocket: a page for a chat; open it twice in a browser, at this address",
+            format!("curl -sS http://{public}/rooms"),
+        ),
+        (
+            "WebSocket: something is said in the room, by Python; what comes back is the handshake, what was said, and the close",
+            say(public),
+        ),
+    ]);
+    commands
+}
+
+/// Calls of the greeter: as browsers make them, as programs do, and by HTTP and JSON.
+fn calls(public: &str) -> [(&'static str, String); 4] {
+    let json = "-H 'content-type: application/json'";
     [
         (
             "gRPC, as browsers speak it: a frame of five bytes and a message go there, a reply and how it ended come back",
@@ -86,6 +101,25 @@ fn protocols(public: &str) -> [(&'static str, String); 8] {
                 r#"grpcurl -plaintext -d '{{"name":"weir"}}' {public} {SERVICE}/LotsOfReplies"#
             ),
         ),
+        (
+            "gRPC, for who speaks only HTTP and JSON: a message by its fields, a reply likewise",
+            format!(r#"curl -sS http://{public}/{SERVICE}/SayHello {json} -d '{{"name":"weir"}}'"#),
+        ),
+        (
+            "gRPC for the same: replies that come one by one are events",
+            format!(
+                r#"curl -sSN http://{public}/{SERVICE}/LotsOfReplies {json} -H 'accept: text/event-stream' -d '{{"name":"weir"}}'"#
+            ),
+        ),
+    ]
+}
+
+/// Operations of GraphQL.
+fn operations(public: &str) -> [(&'static str, String); 5] {
+    let ask = format!(
+        "curl -sS http://{public}/graphql -H 'content-type: application/json' -H 'x-api-key: {KEY}'"
+    );
+    [
         (
             "GraphQL: a query within its limits",
             format!(
@@ -110,12 +144,11 @@ fn protocols(public: &str) -> [(&'static str, String); 8] {
             ),
         ),
         (
-            "WebSocket: a page for a chat; open it twice in a browser, at this address",
-            format!("curl -sS http://{public}/rooms"),
-        ),
-        (
-            "WebSocket: something is said in the room, by Python; what comes back is the handshake, what was said, and the close",
-            say(public),
+            "GraphQL: a subscription, as events: products that come back on the shelf, and the end",
+            format!(
+                r#"{} -H 'accept: text/event-stream' -d '{{"query":"subscription {{ restocked(first: 3) {{ name price }} }}"}}'"#,
+                ask.replace("-sS", "-sSN")
+            ),
         ),
     ]
 }

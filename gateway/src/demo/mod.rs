@@ -18,6 +18,7 @@ mod shop;
 mod socket;
 mod upstreams;
 
+use std::fs;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 
@@ -39,9 +40,13 @@ pub(crate) fn run(ports: Ports) -> Result<(), String> {
     let upstreams = Upstreams::start().map_err(|e| format!("cannot start the upstreams: {e}"))?;
     let broker = Broker::start().map_err(|e| format!("cannot start the Kafka broker: {e}"))?;
     let bootstrap_servers = broker.bootstrap_servers();
+    let descriptors = scratch.path().join("greeter.binpb");
+    fs::write(&descriptors, greeter::descriptors())
+        .map_err(|e| format!("cannot write {}: {e}", descriptors.display()))?;
     let parts = Parts {
         echo: upstreams.echo,
         greeter: upstreams.greeter,
+        descriptors: &descriptors,
         shop: upstreams.shop,
         chat: upstreams.chat,
         model: upstreams.model,

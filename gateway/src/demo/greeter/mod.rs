@@ -1,7 +1,7 @@
 //! The demo's gRPC server: a greeter with a method of each of the four kinds, its health, and the
 //! description of all that for tools.
 //!
-//! It does not know that gRPC-Web exists; that is the gateway's.
+//! It does not know that gRPC-Web exists, nor calls in JSON; those are the gateway's.
 
 mod messages;
 
@@ -14,6 +14,7 @@ use futures_util::stream::{self, BoxStream};
 use http::Response;
 use hyper::body::Incoming;
 use messages::{HelloReply, HelloRequest};
+use prost::Message as _;
 use tonic::body::Body;
 use tonic::codegen::Service as _;
 use tonic::server::{
@@ -35,6 +36,11 @@ const MAX_NAMES: usize = 100;
 
 type Answering = BoxFuture<'static, Response<Body>>;
 type Replies = BoxStream<'static, Result<HelloReply, Status>>;
+
+/// The greeter's description, as a file has it.
+pub(super) fn descriptors() -> Vec<u8> {
+    messages::descriptors().encode_to_vec()
+}
 
 /// What answers calls of the greeter, of health and of reflection.
 pub(super) async fn service()

@@ -1,16 +1,20 @@
-//! The demo's shop: a GraphQL server as async-graphql makes them, by POST, GET and WebSocket.
+//! The demo's shop: a GraphQL server as async-graphql makes them, by POST, GET and WebSocket, and with its
+//! answers as events for who asks for these.
 //!
 //! It answers whatever it is asked, as servers do that trust the gateway to have counted.
 
 mod schema;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use async_graphql::http::{WebSocket, WebSocketProtocols, WsMessage, parse_query_string};
 use async_graphql::{Request as Operation, Schema};
-use futures_util::{SinkExt as _, StreamExt as _, future};
-use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _, future, stream};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::{Frame, Incoming};
 use schema::{Mutation, Query, Shelf, Subscription};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
@@ -21,6 +25,9 @@ use super::socket::{self, Socket};
 
 /// How GraphQL goes over WebSocket.
 const SUBPROTOCOL: &str = "graphql-transport-ws";
+
+/// How it goes as events.
+const EVENTS: &str = "text/event-stream";
 
 /// The shop.
 pub(super) struct Shop(Schema<Query, Mutation, Subscription>);
@@ -47,7 +54,9 @@ impl Shop {
                 subscriptions(&self.0, socket).await;
             });
         }
+        let as_events = wants_events(request.headers());
         match operation(request).await {
+            Ok(operation) if as_events => self.events(operation),
             Ok(operation) => serve::json(StatusCode::OK, &self.0.execute(operation).await),
             Err(why) => {
                 let refused = json!({"errors": [{"message": why}]});
@@ -55,6 +64,26 @@ impl Shop {
             }
         }
     }
+
+    /// Each result as an event, and one at the end.
+    fn events(&self, operation: Operation) -> Response<Body> {
+        let results = self.0.execute_stream(operation).map(|result| {
+            let json = serde_json::to_string(&result).expect("a result has text for keys");
+            format!("event: next\ndata: {json}\n\n")
+        });
+        let end = stream::iter(["event: complete\ndata:\n\n".to_owned()]);
+        let frames = results
+            .chain(end)
+            .map(|event| Ok::<_, Infallible>(Frame::data(Bytes::from(event))));
+        let body = StreamBody::new(frames).boxed_unsync();
+        serve::typed(StatusCode::OK, EVENTS, body)
+    }
+}
+
+/// Whether results are to be events.
+fn wants_events(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT);
+    accept.is_some_and(|types| types.to_str().is_ok_and(|types| types.contains(EVENTS)))
 }
 
 /// What is to be run.

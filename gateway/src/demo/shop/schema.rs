@@ -4,8 +4,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::{Context, Error, ID, Object, SimpleObject, Subscription};
+use futures_util::StreamExt as _;
 use futures_util::stream::{self, Stream};
 use parking_lot::Mutex;
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -15,6 +17,9 @@ const MAX_REVIEWS: usize = 100;
 
 /// The longest text of a review, in characters.
 const MAX_TEXT: usize = 500;
+
+/// How long a product that comes back lets wait.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// Everything there is: name, price, and what of it is earned.
 const PRODUCTS: [(&str, f64, f64); 6] = [
@@ -183,6 +188,19 @@ pub(super) struct Subscription;
 
 #[Subscription]
 impl Subscription {
+    /// Products that come back on the shelf, one after the other: as many as are asked for, and no more
+    /// than there are.
+    async fn restocked(
+        &self,
+        #[graphql(default = 3)] first: usize,
+    ) -> impl Stream<Item = Product> + use<> {
+        let back = (0..PRODUCTS.len()).map(Product).take(first);
+        stream::iter(back).then(async |product| {
+            tokio::time::sleep(PAUSE).await;
+            product
+        })
+    }
+
     /// Reviews, as they are written.
     async fn reviewed(&self, cx: &Context<'_>) -> impl Stream<Item = Review> + use<> {
         let written = cx.data_unchecked::<Arc<Shelf>>().written.subscribe();

@@ -83,6 +83,26 @@ async fn a_review_is_kept_and_told_who_subscribed() {
 }
 
 #[tokio::test]
+async fn results_are_events_for_who_asks_for_these() {
+    let shop = shop().await;
+    let query = "subscription { restocked(first: 2) { name } }";
+    let response = reqwest::Client::new()
+        .post(format!("http://{shop}"))
+        .header(header::ACCEPT, EVENTS)
+        .json(&json!({"query": query}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.headers()[header::CONTENT_TYPE], EVENTS);
+    let events = response.text().await.unwrap();
+    let next = |name| {
+        format!("event: next\ndata: {{\"data\":{{\"restocked\":{{\"name\":\"{name}\"}}}}}}\n\n")
+    };
+    let expected = ["Stop log", "Sluice gate"].map(next).concat() + "event: complete\ndata:\n\n";
+    assert_eq!(events, expected);
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_said() {
     let shop = shop().await;
     let stars = ask(
