@@ -134,7 +134,7 @@ metrics! {
         "Time a request spent waiting for upstreams, over all attempts.";
     ERRORS "weir_errors_total" Counter "{request}"
         ["weir_route" "weir_team" "error_type" "fault"] &[],
-        "Requests that failed, by error code (or an upstream's own 5xx status) and whose fault it was.";
+        "Requests that failed, by error code (or an upstream's own 5xx status) and whose fault it was; and GraphQL operations refused on a WebSocket, which goes on.";
     REQUESTS_ACTIVE "weir_requests_active" Gauge "{request}"
         ["weir_route"] &[],
         "Requests in flight.";

@@ -248,6 +248,17 @@ async fn what_is_refused_is_answered_here_and_the_connection_goes_on() {
         detail.contains(Code::GraphqlDocumentInvalid.slug()),
         "{detail}"
     );
+    for (code, count) in [
+        (Code::GraphqlDocumentInvalid, 1.0),
+        (Code::GraphqlLimitExceeded, 2.0),
+        (Code::GraphqlFieldDenied, 1.0),
+    ] {
+        let labels = [("weir_route", "api"), ("error_type", code.slug())];
+        let counted = pair.gateway.metric("weir_errors_total", &labels).await;
+        assert!((counted - count).abs() < 0.5, "{code}: {counted}");
+    }
+    let all = pair.gateway.metric("weir_errors_total", &[]).await;
+    assert!((all - 4.0).abs() < 0.5, "{all}");
 }
 
 #[tokio::test]

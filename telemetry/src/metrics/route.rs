@@ -4,7 +4,7 @@
 use super::rpc::Calls;
 use super::slots::{PerCode, PerStatus};
 use super::{Families, InFlight};
-use crate::code::Fault;
+use crate::code::{Code, Fault};
 use crate::record::{ErrorType, Record};
 use prometheus::{Histogram, IntCounter, IntGauge};
 use std::sync::{Arc, OnceLock};
@@ -90,6 +90,11 @@ impl Route {
         if let Some(error) = record.error_type() {
             self.failed(error);
         }
+    }
+
+    /// A part of a request was refused while the rest of it goes on.
+    pub fn refused(&self, code: Code) {
+        self.failed(ErrorType::Code(code));
     }
 
     fn policy(&self, kind: &'static str, seconds: f64) {

@@ -119,11 +119,14 @@ impl Operations<'_> {
     }
 }
 
-/// What a caller is told of an operation that does not run. The first is what the log tells of the
-/// connection.
+/// What a caller is told of an operation that does not run. It is counted as a request by itself would
+/// be, and the first is what the log tells of the connection.
 fn refusal(request: &mut Request, id: &str, error: &GatewayError) -> Vec<u8> {
     let detail = || format!("an operation was refused: {error}");
     request.record.detail.get_or_insert_with(detail);
+    if let Some(route) = &request.route {
+        route.metrics.refused(error.code);
+    }
     dialect::in_graphql(request, error, |error| transport_ws::error(id, &[error]))
 }
 
