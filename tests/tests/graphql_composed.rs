@@ -4,8 +4,9 @@
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
+use weir_telemetry::Code;
 use weir_tests::upstream::{Step, When};
-use weir_tests::wire;
+use weir_tests::wire::{self, Connection};
 use weir_tests::{Behaviour, Gateway, Upstream};
 
 const ORDERS: &str = r##"{
@@ -155,6 +156,32 @@ async fn what_is_asked_twice_is_called_once_and_what_fails_costs_nothing_else() 
         .wait_for_log(|line| line["graphql"].is_object())
         .await;
     assert_eq!(line["graphql"]["operation.type"], "query");
+}
+
+#[tokio::test]
+async fn a_call_that_is_under_way_when_the_caller_leaves_is_told_and_counted() {
+    let (upstream, gateway, public) = start("").await;
+    upstream.set(Behaviour::hang());
+    let query = json!({ "query": "{ orders { id } customer(id: \"a\") { name } }" }).to_string();
+    let headers = ["Content-Type: application/json"];
+    let mut client = Connection::open(public).await;
+    let asked = wire::message(public, "POST", "/graphql", &headers, query.as_bytes());
+    client.send(asked).await.expect("the gateway reads");
+    upstream.wait_for_requests(2).await;
+    client.reset();
+    let line = gateway
+        .wait_for_log(|line| line["weir.route"] == "api")
+        .await;
+    let left = Code::ClientDisconnected.slug();
+    assert_eq!(line["error.type"], left, "{line}");
+    let attempts = line["weir.attempts"].as_array().expect("attempts");
+    let ended: Vec<_> = attempts.iter().map(|one| &one["error"]).collect();
+    assert_eq!(ended, [left, left], "{line}");
+    let labels = [("weir_upstream", "orders"), ("outcome", left)];
+    let name = "http_client_request_duration_seconds_count";
+    gateway
+        .wait_for_metric(name, &labels, |count| (count - 2.0).abs() < 0.5)
+        .await;
 }
 
 #[tokio::test]

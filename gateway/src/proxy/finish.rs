@@ -4,7 +4,7 @@
 
 use std::sync::atomic::Ordering;
 
-use weir_telemetry::{Code, Handles};
+use weir_telemetry::Handles;
 
 use super::downstream::{Answered, Downstream};
 use super::grpc;
@@ -29,6 +29,7 @@ pub(super) fn finish(mut request: Box<Request>, down: Option<&Downstream>) {
         request.close(down);
         broken_off(&mut request, down);
     }
+    request.take_in();
     grpc::settle(&mut request);
     request.record.duration = request.began.elapsed();
     request.record.upstream_wait = request.waits.upstream;
@@ -54,7 +55,7 @@ pub(super) fn finish(mut request: Box<Request>, down: Option<&Downstream>) {
 
 /// The task was dropped before the way was over: by shutdown, or by a panic outside of it.
 fn broken_off(request: &mut Request, down: &Downstream) {
-    let elapsed = request.began.elapsed();
+    let (elapsed, code) = (request.began.elapsed(), request.cut());
     let record = &mut request.record;
     if let Some(attempt) = record.attempts.last_mut()
         && attempt.total.is_zero()
@@ -63,12 +64,6 @@ fn broken_off(request: &mut Request, down: &Downstream) {
     }
     record.aborted = down.answered() != Answered::Whole;
     if record.aborted && record.code.is_none() {
-        let draining = request.gateway.drain.closing();
-        let code = if draining {
-            Code::Draining
-        } else {
-            Code::ClientDisconnected
-        };
         record.code = Some(code);
         if record.status == 0 {
             record.status = code.status();

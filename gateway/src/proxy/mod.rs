@@ -5,6 +5,7 @@
 //!
 //! [`GatewayError`]: crate::error::GatewayError
 
+mod beside;
 mod blame;
 pub(crate) mod dialect;
 mod downstream;

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue};
 use weir_telemetry::record::Record;
-use weir_telemetry::{Content, metrics};
+use weir_telemetry::{Code, Content, metrics};
 
+use super::beside::Made;
 use crate::config::policies::compression::Encoder;
 use crate::gateway::Gateway;
 use crate::policy::quota::{Held, Quotas, Usage};
@@ -98,6 +99,8 @@ pub(crate) struct Request {
     pub(crate) compressor: Option<Encoder>,
     /// One for each attempt in the record.
     pub(crate) upstream_metrics: Vec<Arc<metrics::Upstream>>,
+    /// Attempts of calls that were made beside it, if any were.
+    pub(super) beside: Option<Arc<Made>>,
     /// Where the figures of a model call go: one for each target that was asked.
     pub(crate) model_metrics: Vec<Arc<metrics::Model>>,
     /// How fast the stream comes that is being received.
@@ -149,6 +152,7 @@ impl Request {
             answer_headers: Vec::new(),
             compressor: None,
             upstream_metrics: Vec::new(),
+            beside: None,
             model_metrics: Vec::new(),
             pace: None,
             content: None,
@@ -159,32 +163,11 @@ impl Request {
         })
     }
 
-    /// The same request for a call of an upstream that is made beside others: its attempts are its own
-    /// until they are [taken in](Self::take_in).
-    pub(crate) fn aside(&self) -> Box<Request> {
-        let of = &self.record;
-        let mut record = Record::begin(
-            of.request_id.clone(),
-            of.trace.clone(),
-            of.listener.clone(),
-            of.client,
-        );
-        record.route.clone_from(&of.route);
-        let (gateway, snapshot) = (self.gateway.clone(), self.snapshot.clone());
-        let begun = (self.began, record);
-        let mut request = Request::begin(gateway, snapshot, self.connection.clone(), begun);
-        request.route.clone_from(&self.route);
-        request.dialect = self.dialect;
-        request.consumer.clone_from(&self.consumer);
-        request.from_trusted_proxy = self.from_trusted_proxy;
-        request.max_body = self.max_body;
-        request
-    }
-
-    /// Takes in the attempts of a call that was made [aside](Self::aside). Who waited for several at
-    /// once knows for how long.
-    pub(crate) fn take_in(&mut self, aside: Request) {
-        self.record.attempts.extend(aside.record.attempts);
-        self.upstream_metrics.extend(aside.upstream_metrics);
+    /// What ended it where nobody said so: shutdown, or its caller.
+    pub(super) fn cut(&self) -> Code {
+        match self.gateway.drain.closing() {
+            true => Code::Draining,
+            false => Code::ClientDisconnected,
+        }
     }
 }

@@ -60,7 +60,6 @@ enum Event {
 
 /// A call that is over, with what is to be told of it.
 struct Landed {
-    request: Box<Request>,
     reply: oneshot::Sender<Outcome>,
     outcome: Outcome,
 }
@@ -106,11 +105,7 @@ impl Composed {
                 let along = source.along(&down.head().headers);
                 flying.push(async move {
                     let outcome = source.call(&call, along, &mut request, aside).await;
-                    Landed {
-                        request,
-                        reply,
-                        outcome,
-                    }
+                    Landed { reply, outcome }
                 });
             }
             let began = Instant::now();
@@ -128,7 +123,6 @@ impl Composed {
                 Event::Done(answers) => return answer::reply(request, answers),
                 Event::Asked(asked) => waiting.push_back(asked),
                 Event::Landed(landed) => {
-                    request.take_in(*landed.request);
                     // Nobody waits for what a sibling's failure made superfluous.
                     let _ = landed.reply.send(landed.outcome);
                 }
