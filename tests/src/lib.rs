@@ -13,6 +13,7 @@ pub mod child;
 pub mod cli;
 pub mod consumer;
 pub mod exposition;
+pub mod forwarding;
 pub mod gateway;
 pub mod grpc;
 pub mod http1;

@@ -9,34 +9,11 @@ use h2::client::SendRequest;
 use http::Request;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use weir_tests::forwarding::{gateway, scripted};
 use weir_tests::http1::{Framing, Reader};
 use weir_tests::upstream::{Step, When, http2};
 use weir_tests::wire::{self, Connection};
 use weir_tests::{Behaviour, Gateway, Upstream, wait};
-
-async fn gateway(upstream: SocketAddr, protocol: &str) -> (Gateway, SocketAddr) {
-    let gateway = Gateway::start(&format!(
-        r#"
-version: 1
-listeners: [{{ name: public, address: "127.0.0.1:0" }}]
-metrics: {{ address: "127.0.0.1:0" }}
-admin: {{ address: "127.0.0.1:0" }}
-server: {{ data_dir: "${{DATA_DIR}}" }}
-telemetry: {{ access_log: {{ output: "${{ACCESS_LOG}}" }} }}
-upstreams: [{{ name: up, protocol: {protocol}, endpoints: [{{ address: "{upstream}" }}] }}]
-routes: [{{ name: all, forward: {{ backends: [{{ upstream: up }}] }} }}]
-"#
-    ))
-    .await;
-    let public = gateway.addr("public");
-    (gateway, public)
-}
-
-async fn scripted(behaviour: Behaviour) -> (Upstream, Gateway, SocketAddr) {
-    let upstream = Upstream::start(behaviour).await;
-    let (gateway, public) = gateway(upstream.addr(), "http1").await;
-    (upstream, gateway, public)
-}
 
 fn text(bytes: impl Into<Vec<u8>>) -> Step {
     Step::Send(bytes.into())
