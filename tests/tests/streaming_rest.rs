@@ -5,10 +5,12 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use h2::Reason;
 use h2::client::SendRequest;
 use http::Request;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use weir_telemetry::Code;
 use weir_tests::forwarding::{gateway, scripted};
 use weir_tests::http1::{Framing, Reader};
 use weir_tests::upstream::{Step, When, http2};
@@ -199,6 +201,38 @@ async fn an_upload_of_any_size_takes_no_memory() {
     assert_eq!(upload_http2(public, LONG).await, LONG);
     let after = peak(&gateway);
     assert!(after - before < GROWTH, "HTTP/2: {before} then {after}");
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_an_upload_that_is_stuck_ends_it() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let (gateway, public) = gateway(listener.local_addr().unwrap(), "http2").await;
+    let mut client = connect(public).await;
+    let sent = client.send_request(request("POST", &[]), false);
+    let (_response, mut stream) = sent.unwrap();
+    stream.send_data(vec![b'x'; 1 << 20].into(), false).unwrap();
+
+    let (tcp, _) = wait::for_end("the call", listener.accept()).await.unwrap();
+    let mut upstream = h2::server::handshake(tcp).await.unwrap();
+    let call = wait::for_end("the call", upstream.accept()).await;
+    let (call, mut respond) = call.unwrap().unwrap();
+    tokio::spawn(async move { while upstream.accept().await.is_some() {} });
+    // It reads nothing: no more comes than its window takes.
+    let mut body = call.into_body();
+    let flow = body.flow_control();
+    wait::until("a window that is full", || {
+        std::future::ready((flow.used_capacity() == 65_535).then_some(()))
+    })
+    .await;
+
+    stream.send_reset(Reason::CANCEL);
+    let reset = std::future::poll_fn(|cx| respond.poll_reset(cx));
+    let reason = wait::for_end("the reset", reset).await.unwrap();
+    assert_eq!(reason, Reason::CANCEL);
+    let line = gateway.wait_for_log(|line| line["weir.route"] == "all");
+    let line = line.await;
+    let left = Code::ClientDisconnected.slug();
+    assert_eq!(line["error.type"], left, "{line}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 
 mod aside;
 mod tunnel;
+mod watch;
 
 use std::pin::pin;
 use std::time::Duration;

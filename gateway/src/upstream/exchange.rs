@@ -90,6 +90,7 @@ enum Event {
     Upstream(Result<Incoming, BError>),
     Uploaded(std::io::Result<()>),
     Client(Result<Option<Bytes>, GatewayError>),
+    Gone(GatewayError),
     Overdue(Overdue),
     Silence,
     Over,
@@ -216,6 +217,10 @@ impl Exchange {
                     self.clock.progress(now);
                     self.upload(chunk.map_err(Stop::Client)?, body);
                 }
+                Event::Gone(error) => {
+                    request.waits.upstream += now - waiting;
+                    return Err(Stop::Client(error));
+                }
                 Event::Overdue(overdue) => {
                     match phase {
                         Phase::Caller => request.waits.client += now - waiting,
@@ -272,7 +277,7 @@ impl Exchange {
             tokio::select! {
                 read = read(session, head_due) => Event::Upstream(read),
                 moved = writer.progress(), if pending => Event::Uploaded(moved),
-                chunk = down.read(), if listening => Event::Client(chunk),
+                event = hear(down, listening) => event,
             }
         });
         tokio::select! {
@@ -458,6 +463,15 @@ const fn is_failure(status: status::Code) -> bool {
         status,
         status::Code::Unavailable | status::Code::Internal | status::Code::Unknown
     )
+}
+
+/// What the caller does next. Who is not listened to may leave all the same, and an endpoint that takes
+/// nothing would hide it. May be dropped while pending.
+async fn hear(down: &mut Downstream, listening: bool) -> Event {
+    match listening {
+        true => Event::Client(down.read().await),
+        false => Event::Gone(down.gone().await),
+    }
 }
 
 /// Reads what comes next; may be dropped while pending.
