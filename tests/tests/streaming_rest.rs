@@ -236,6 +236,26 @@ async fn a_caller_who_leaves_an_upload_that_is_stuck_ends_it() {
 }
 
 #[tokio::test]
+async fn a_mebibyte_may_be_sent_before_any_of_it_is_read() {
+    let (_upstream, _gateway, public) = scripted(Behaviour::hang()).await;
+    let tcp = TcpStream::connect(public).await.unwrap();
+    let mut builder = h2::client::Builder::new();
+    builder.max_send_buffer_size(2 << 20);
+    let (mut client, connection) = builder.handshake::<_, Bytes>(tcp).await.unwrap();
+    tokio::spawn(connection);
+    let sent = client.send_request(request("POST", &[]), false);
+    let (_response, mut stream) = sent.unwrap();
+    stream.reserve_capacity(1 << 20);
+    let room = async {
+        while stream.capacity() < 1 << 20 {
+            let more = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await;
+            more.unwrap().unwrap();
+        }
+    };
+    wait::for_end("room for all of it", room).await;
+}
+
+#[tokio::test]
 async fn a_refusal_amid_an_upload_reaches_the_caller() {
     let early = [
         text("HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nlarge"),

@@ -20,6 +20,13 @@ use weir_telemetry::Code;
 use super::connection::{self, App};
 use crate::proxy::{self, Connection};
 
+/// What a caller may send on a stream before any of it is read, in bytes. An upload moves that much in
+/// a round trip, and a stream that nobody reads holds that much memory.
+const STREAM_WINDOW: u32 = 1 << 20;
+
+/// The same for all streams of a connection, so that one that nobody reads does not stop the others.
+const CONNECTION_WINDOW: u32 = 2 << 20;
+
 /// Malformed streams after which a connection is closed: refusing them is work too.
 const MAX_MALFORMED: usize = 32;
 
@@ -35,6 +42,8 @@ pub(super) async fn serve(app: &App, connection: &Arc<Connection>, stream: Strea
     let allowance = connection::allowance(&listener.limits);
     let mut options = server::default_h2_options();
     options.max_concurrent_streams(listener.max_concurrent_streams);
+    options.initial_window_size(STREAM_WINDOW);
+    options.initial_connection_window_size(CONNECTION_WINDOW);
     options.enable_connect_protocol();
     options.max_header_list_size(u32::try_from(allowance.max_bytes).unwrap_or(u32::MAX));
     let stream: Stream = if read.is_empty() {
