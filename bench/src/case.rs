@@ -5,8 +5,9 @@
 
 use std::net::SocketAddr;
 
-use crate::answer;
+use crate::load::{Exchange, http};
 use crate::right::Right;
+use crate::{answer, words};
 
 /// The key every client presents.
 pub const KEY: &str = "weir-bench-key-0123456789abcdef";
@@ -35,6 +36,10 @@ pub enum Case {
     /// The same, all events sent in one go.
     #[value(name = "llm_at_once")]
     LlmAtOnce,
+    /// A unary call of gRPC that is echoed.
+    Grpc,
+    /// A WebSocket message that is echoed.
+    Websocket,
 }
 
 impl Case {
@@ -42,6 +47,9 @@ impl Case {
     pub const PROXIED: [Self; 4] = [Self::Get, Self::Post, Self::Llm, Self::LlmStream];
     /// What is measured beside other gateways of language models.
     pub const CHATS: [Self; 3] = [Self::Llm, Self::LlmStream, Self::LlmAtOnce];
+
+    /// What is measured beside Envoy: protocols other than requests over HTTP/1.1.
+    pub const PROTOCOLS: [Self; 2] = [Self::Grpc, Self::Websocket];
 
     /// Whether it is a chat.
     pub fn is_chat(self) -> bool {
@@ -61,6 +69,8 @@ impl Case {
             Self::Llm => "llm",
             Self::LlmStream => "llm_stream",
             Self::LlmAtOnce => "llm_at_once",
+            Self::Grpc => "grpc",
+            Self::Websocket => "websocket",
         }
     }
 
@@ -78,42 +88,39 @@ impl Case {
                 answer::DELTAS + 1
             ),
             Self::LlmAtOnce => format!("{}, all at once", Self::LlmStream.title()),
+            Self::Grpc => format!("A unary gRPC call, {} bytes echoed", self.answer_length()),
+            Self::Websocket => {
+                format!("A WebSocket message, {} bytes echoed", self.answer_length())
+            }
         }
     }
 
-    /// The whole request as it goes over the wire, with `more` lines in its head.
-    pub fn request(self, host: SocketAddr, more: &str) -> Vec<u8> {
-        match self {
+    /// What callers do in it, with `more` lines in the heads of requests over HTTP/1.1; `written` says
+    /// whether who answers may write the answer anew.
+    pub fn exchange(self, host: SocketAddr, more: &str, written: bool) -> Exchange {
+        let chats = |tail: &str| {
+            let body = chat(tail);
+            with_body(CHAT_PATH, host, "application/json", more, &body)
+        };
+        let request = match self {
+            Self::Grpc => return Exchange::Grpc,
+            Self::Websocket => return Exchange::Websocket,
             Self::Get => head("GET", "/get", host, more) + "\r\n",
             Self::Post => {
                 let body = "p".repeat(256);
                 with_body("/post", host, "application/octet-stream", more, &body)
             }
-            Self::Llm => with_body(CHAT_PATH, host, "application/json", more, &chat("")),
-            Self::LlmStream => {
-                let body = chat(r#","stream":true"#);
-                with_body(CHAT_PATH, host, "application/json", more, &body)
-            }
-            Self::LlmAtOnce => {
-                let body = chat(r#","stream":true,"user":"at-once""#);
-                with_body(CHAT_PATH, host, "application/json", more, &body)
-            }
-        }
-        .into_bytes()
-    }
-
-    /// What a right answer is from someone who only carries it.
-    pub fn carried(self) -> Right {
-        Right::Length(self.answer_length())
-    }
-
-    /// What a right answer is from someone who may write it anew.
-    pub fn written(self) -> Right {
-        match self {
-            Self::Get | Self::Post => self.carried(),
-            Self::Llm => Right::Completion,
-            Self::LlmStream | Self::LlmAtOnce => Right::Stream,
-        }
+            Self::Llm => chats(""),
+            Self::LlmStream => chats(r#","stream":true"#),
+            Self::LlmAtOnce => chats(r#","stream":true,"user":"at-once""#),
+        };
+        let right = match self {
+            Self::Llm if written => Right::Completion,
+            Self::LlmStream | Self::LlmAtOnce if written => Right::Stream,
+            _ => Right::Length(self.answer_length()),
+        };
+        let request = request.into_bytes();
+        Exchange::Http(http::Exchange { request, right })
     }
 
     /// The bytes of a right answer's body, transfer coding removed.
@@ -122,6 +129,7 @@ impl Case {
             Self::Get | Self::Post => answer::PLAIN,
             Self::Llm => answer::completion().len(),
             Self::LlmStream | Self::LlmAtOnce => answer::events(false).iter().map(Vec::len).sum(),
+            Self::Grpc | Self::Websocket => words::LENGTH,
         }
     }
 }
@@ -163,8 +171,10 @@ mod tests {
     fn a_request_says_its_body_length() {
         let host = SocketAddr::from(([127, 0, 0, 1], 80));
         for case in [Case::Post, Case::Llm, Case::LlmStream] {
-            let text =
-                String::from_utf8(case.request(host, "X-More: 1\r\n")).expect("requests are ASCII");
+            let Exchange::Http(exchange) = case.exchange(host, "X-More: 1\r\n", false) else {
+                panic!("{case:?} is asked over HTTP/1.1");
+            };
+            let text = String::from_utf8(exchange.request).expect("requests are ASCII");
             let (head, body) = text.split_once("\r\n\r\n").expect("a head ends");
             let said = format!("Content-Length: {}", body.len());
             assert!(head.lines().any(|line| line == said), "{head}");

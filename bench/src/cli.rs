@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::case::Case;
 use crate::contender::{Kind, Programs};
 use crate::failure::Failure;
-use crate::{bare, hostile, llm, report, rounds, stage, tether, upstream};
+use crate::{bare, hostile, llm, protocols, report, rounds, stage, tether, upstream};
 
 /// What a request through the gateway costs.
 #[derive(Parser)]
@@ -26,6 +26,8 @@ enum Command {
     Run(Run),
     /// Measure beside other gateways of language models, and what the gateway adds to a call.
     Llm(Llm),
+    /// Measure gRPC and WebSocket beside Envoy, and print a table for each.
+    Protocols(Protocols),
     /// Measure what callers of a cheap route notice of prompts of a mebibyte.
     Hostile {
         /// The gateway's binary [default: `weir` beside this program].
@@ -40,6 +42,9 @@ enum Command {
         /// Where to answer HTTP.
         #[arg(long)]
         address: SocketAddr,
+        /// Where to answer gRPC.
+        #[arg(long)]
+        grpc: SocketAddr,
         /// Where to take spans over OTLP.
         #[arg(long)]
         sink: SocketAddr,
@@ -78,16 +83,10 @@ struct Load {
     /// Requests in a burst.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     requests: u32,
-    /// Requests in a burst of streams.
-    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
-    streams: u32,
-    /// Connections of the load generator.
+    /// Connections of the load generator, each with one request at a time; of gRPC, which shares
+    /// connections, the calls there are at a time.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=128))]
     connections: u32,
-    /// Microseconds the upstream waits between two events of a stream, so that each arrives by
-    /// itself as a model's tokens do; 0 sends them as fast as it can.
-    #[arg(long, default_value_t = 1_000)]
-    stream_gap: u64,
     /// Let the scheduler choose instead of giving the contenders a CPU of their own.
     #[arg(long)]
     no_pin: bool,
@@ -96,11 +95,25 @@ struct Load {
     out: Option<PathBuf>,
 }
 
+/// How streams are measured.
+#[derive(Args)]
+struct Streams {
+    /// Requests in a burst of streams.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    streams: u32,
+    /// Microseconds the upstream waits between two events of a stream, so that each arrives by
+    /// itself as a model's tokens do; 0 sends them as fast as it can.
+    #[arg(long, default_value_t = 1_000)]
+    stream_gap: u64,
+}
+
 /// What to measure beside proxies, and how.
 #[derive(Args)]
 struct Run {
     #[command(flatten)]
     load: Load,
+    #[command(flatten)]
+    streams: Streams,
     /// nginx's binary.
     #[arg(long, default_value = "/usr/sbin/nginx")]
     nginx: PathBuf,
@@ -123,6 +136,8 @@ struct Run {
 struct Llm {
     #[command(flatten)]
     load: Load,
+    #[command(flatten)]
+    streams: Streams,
     /// A Python environment with LiteLLM in it [default: what `make deps WHAT=bench` makes].
     #[arg(long)]
     litellm: Option<PathBuf>,
@@ -134,12 +149,29 @@ struct Llm {
     contenders: Vec<Kind>,
 }
 
+/// What to measure beside Envoy, and how.
+#[derive(Args)]
+struct Protocols {
+    #[command(flatten)]
+    load: Load,
+    /// Envoy's binary [default: what `make deps WHAT=bench` fetches].
+    #[arg(long)]
+    envoy: Option<PathBuf>,
+    /// Only these cases.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Case::PROTOCOLS)]
+    only: Vec<Case>,
+    /// Only these contenders.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::PROTOCOLS)]
+    contenders: Vec<Kind>,
+}
+
 impl Cli {
     /// Does what was asked for.
     pub fn execute(self) -> Result<(), Failure> {
         match self.command {
             Command::Run(run) => run.execute(),
             Command::Llm(llm) => llm.execute(),
+            Command::Protocols(protocols) => protocols.execute(),
             Command::Hostile { weir, rounds } => {
                 let options = hostile::Options {
                     weir: weir.map_or_else(|| beside_us("weir"), Ok)?,
@@ -150,10 +182,12 @@ impl Cli {
             }
             Command::Upstream {
                 address,
+                grpc,
                 sink,
                 stream_gap,
             } => upstream::serve(upstream::Options {
                 address,
+                grpc,
                 sink,
                 stream_gap: Duration::from_micros(stream_gap),
             }),
@@ -164,16 +198,17 @@ impl Cli {
 }
 
 impl Load {
-    fn options(&self, programs: Programs) -> rounds::Options {
+    /// With streams, if any are measured.
+    fn options(&self, programs: Programs, streams: Option<&Streams>) -> rounds::Options {
         rounds::Options {
             programs,
             cases: Vec::new(),
             kinds: Vec::new(),
             rounds: self.rounds as usize,
             requests: self.requests as usize,
-            streams: self.streams as usize,
+            streams: streams.map_or(0, |streams| streams.streams as usize),
             connections: self.connections as usize,
-            stream_gap: Duration::from_micros(self.stream_gap),
+            stream_gap: Duration::from_micros(streams.map_or(0, |streams| streams.stream_gap)),
             pin: !self.no_pin,
             instructions: false,
         }
@@ -195,7 +230,7 @@ impl Run {
             cases: self.only,
             kinds: self.contenders,
             instructions: self.instructions,
-            ..self.load.options(programs)
+            ..self.load.options(programs, Some(&self.streams))
         };
         // The published table is looked at first: nobody waits for minutes to learn of a typo.
         if let Some(path) = &self.load.out {
@@ -229,7 +264,7 @@ impl Llm {
         let options = rounds::Options {
             cases: Case::CHATS.into(),
             kinds: self.contenders,
-            ..self.load.options(programs)
+            ..self.load.options(programs, Some(&self.streams))
         };
         if let Some(path) = &self.load.out {
             report::check_markers(path, llm::RESULTS)?;
@@ -238,6 +273,32 @@ impl Llm {
         println!("{text}");
         if let Some(path) = &self.load.out {
             report::publish(path, llm::RESULTS, &text)?;
+        }
+        Ok(())
+    }
+}
+
+impl Protocols {
+    fn execute(self) -> Result<(), Failure> {
+        let programs = Programs {
+            weir: self.load.weir()?,
+            envoy: self
+                .envoy
+                .map_or_else(|| beside_us("../bench/envoy/bin/envoy"), Ok)?,
+            ..Programs::default()
+        };
+        let options = rounds::Options {
+            cases: self.only,
+            kinds: self.contenders,
+            ..self.load.options(programs, None)
+        };
+        if let Some(path) = &self.load.out {
+            report::check_markers(path, protocols::RESULTS)?;
+        }
+        let text = stage::block_on(protocols::run(&options))?;
+        println!("{text}");
+        if let Some(path) = &self.load.out {
+            report::publish(path, protocols::RESULTS, &text)?;
         }
         Ok(())
     }

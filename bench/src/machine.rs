@@ -1,16 +1,20 @@
 //! The machine and the programs, as far as a reader of the figures needs to know them; and which
 //! CPUs they have to themselves. No host names, no paths.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
+use crate::case::Case;
 use crate::contender::Kind;
 use crate::failure::Failure;
+use crate::load;
 use crate::rounds::Options;
 
 /// Facts as label and value, in the order they are printed.
@@ -22,40 +26,67 @@ pub fn facts(options: &Options) -> Vec<(&'static str, String)> {
     if options.kinds.contains(&Kind::Nginx) {
         facts.push(("nginx", version(&options.programs.nginx, "-v")));
     }
-    for (kind, label, manifest) in [
-        (Kind::Portkey, "Portkey", portkey(options)),
-        (Kind::Litellm, "LiteLLM", litellm(options)),
+    let is_envoy = |kind: &Kind| matches!(kind, Kind::Envoy | Kind::EnvoyStats);
+    for (takes_part, label, version) in [
+        (options.kinds.iter().any(is_envoy), "Envoy", envoy(options)),
+        (
+            options.kinds.contains(&Kind::Portkey),
+            "Portkey",
+            portkey(options),
+        ),
+        (
+            options.kinds.contains(&Kind::Litellm),
+            "LiteLLM",
+            litellm(options),
+        ),
     ] {
-        if options.kinds.contains(&kind) {
-            facts.push((label, manifest.unwrap_or_else(|| "unknown".to_owned())));
+        if takes_part {
+            facts.push((label, version.unwrap_or_else(|| "unknown".to_owned())));
         }
     }
     if options.kinds.iter().any(|kind| kind.is_weir()) {
         facts.push(("Weir", version(&options.programs.weir, "--version")));
     }
     facts.push(("Build", build()));
-    facts.push((
-        "Load",
-        format!(
-            "{} rounds; bursts of {} requests, {} of streams; {} connections; {} between the \
-             events of a stream; {}",
-            options.rounds,
-            options.requests,
-            options.streams,
-            options.connections,
-            if options.stream_gap.is_zero() {
-                "nothing".to_owned()
-            } else {
-                format!("{:?}", options.stream_gap)
-            },
-            if options.pin {
-                "contenders on a CPU of their own if there is one to spare"
-            } else {
-                "no CPU reserved"
-            },
-        ),
-    ));
+    facts.push(("Load", asked(options)));
     facts
+}
+
+/// The same as lines of Markdown.
+pub fn list(options: &Options) -> String {
+    let mut text = String::new();
+    for (label, value) in facts(options) {
+        writeln!(text, "- {label}: {value}").expect("a string takes all that is written");
+    }
+    text
+}
+
+/// What everyone is asked, as far as it matters to these cases.
+fn asked(options: &Options) -> String {
+    let is_streamed = options.cases.iter().any(|case| case.is_stream());
+    let callers = options.connections;
+    let mut parts = vec![
+        format!("{} rounds", options.rounds),
+        format!("bursts of {} requests", options.requests),
+        format!("{callers} connections"),
+    ];
+    if options.cases.contains(&Case::Grpc) {
+        let shared = load::grpc_connections(callers);
+        parts[2] = format!("{callers} callers, those of gRPC over {shared} connections");
+    }
+    if is_streamed {
+        parts[1].push_str(&format!(", {} of streams", options.streams));
+        let gap = match options.stream_gap {
+            Duration::ZERO => "nothing".to_owned(),
+            gap => format!("{gap:?}"),
+        };
+        parts.push(format!("{gap} between the events of a stream"));
+    }
+    parts.push(match options.pin {
+        true => "contenders on a CPU of their own if there is one to spare".to_owned(),
+        false => "no CPU reserved".to_owned(),
+    });
+    parts.join("; ")
 }
 
 /// Keeps the last CPU for the contenders: takes this process, and with it all that it starts
@@ -143,6 +174,18 @@ fn version(program: &Path, flag: &str) -> String {
         .next()
         .and_then(|line| line.split_whitespace().last());
     word.map_or(unknown, |word| word.trim_start_matches("nginx/").to_owned())
+}
+
+/// The version of Envoy, which it says between its commit and how it was built.
+fn envoy(options: &Options) -> Option<String> {
+    let said = Command::new(&options.programs.envoy)
+        .arg("--version")
+        .output()
+        .ok()?
+        .stdout;
+    let said = String::from_utf8_lossy(&said);
+    let (_, said) = said.split_once("version: ")?;
+    said.split('/').nth(1).map(str::to_owned)
 }
 
 /// The versions of Portkey and of the Node it runs on.

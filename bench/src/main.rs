@@ -1,5 +1,5 @@
 //! `weir-bench`: what a request through the gateway costs in CPU time, beside nginx, beside a bare
-//! Pingora proxy, and beside other gateways of language models.
+//! Pingora proxy, beside Envoy, and beside other gateways of language models.
 //!
 //! One binary plays every part: it conducts the run, generates the load, and, started again as
 //! its own child, is the upstream and the bare proxy. It knows the gateway only as a program with
@@ -18,12 +18,14 @@ mod clock;
 mod contender;
 mod cpu;
 mod failure;
+mod frames;
 mod hostile;
 mod instructions;
 mod llm;
 mod load;
 mod machine;
 mod process;
+mod protocols;
 mod report;
 mod right;
 mod rounds;
@@ -33,6 +35,7 @@ mod stats;
 mod tether;
 mod upstream;
 mod wire;
+mod words;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,6 @@
 //! Measurements as people and programs read them: Markdown tables, JSON, and the results section
 //! of the bench's README. It computes medians and ratios, and measures nothing.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -18,10 +17,7 @@ pub const RESULTS: &str = "results";
 
 /// The facts, then one table per case.
 pub fn markdown(options: &Options, tables: &[Table]) -> String {
-    let mut text = String::new();
-    for (label, value) in machine::facts(options) {
-        writeln!(text, "- {label}: {value}").expect("a string takes all that is written");
-    }
+    let mut text = machine::list(options);
     for table in tables {
         text.push('\n');
         text.push_str(&case_table(table));
@@ -101,16 +97,23 @@ pub fn ratio(table: &Table, series: &Series, against: Kind) -> Option<Bounded> {
 }
 
 fn comparison(ratio: Option<Bounded>, asked: Option<f64>) -> String {
-    let Some(Bounded { median, upper }) = ratio else {
-        return String::new();
-    };
+    ratio.map_or_else(String::new, |ratio| at_most(ratio, asked, 2))
+}
+
+/// A figure with its bound, and whether that is within what is asked, if anything is.
+pub fn at_most(Bounded { median, upper }: Bounded, asked: Option<f64>, digits: usize) -> String {
     match asked {
-        None => format!("{median:.2} (≤ {upper:.2})"),
+        None => format!("{median:.digits$} (≤ {upper:.digits$})"),
         Some(most) => {
-            let verdict = if upper <= most { "met" } else { "**missed**" };
-            format!("{median:.2} (≤ {upper:.2}; asked {most}: {verdict})")
+            let verdict = verdict(upper <= most);
+            format!("{median:.digits$} (≤ {upper:.digits$}; asked {most}: {verdict})")
         }
     }
+}
+
+/// How it is said whether what is asked was reached.
+pub fn verdict(met: bool) -> &'static str {
+    if met { "met" } else { "**missed**" }
 }
 
 /// Writes every round of every contender.

@@ -51,6 +51,7 @@ impl Stage {
         let site = Site {
             directory: directory.path().to_owned(),
             upstream: contender::free_address()?,
+            grpc: contender::free_address()?,
             sink: contender::free_address()?,
             programs: plan.programs.clone(),
             cpu,
@@ -108,6 +109,7 @@ fn start_upstream(site: &Site, gap: Duration) -> Result<Process, Failure> {
     let arguments = [
         "upstream".to_owned(),
         format!("--address={}", site.upstream),
+        format!("--grpc={}", site.grpc),
         format!("--sink={}", site.sink),
         format!("--stream-gap={}", gap.as_micros()),
     ];

@@ -84,6 +84,25 @@ impl Connection {
         }
     }
 
+    /// Fills `room` with what comes next, of whatever is spoken after HTTP.
+    pub async fn exactly(&mut self, room: &mut [u8]) -> io::Result<()> {
+        while self.buffer.len() < room.len() {
+            self.fill_more().await?;
+        }
+        self.buffer.copy_to_slice(room);
+        Ok(())
+    }
+
+    /// The two bytes that come next; `None` when the peer closed before the first of them.
+    pub async fn two_bytes(&mut self) -> io::Result<Option<[u8; 2]>> {
+        if self.buffer.is_empty() && !self.fill().await? {
+            return Ok(None);
+        }
+        let mut two = [0; 2];
+        self.exactly(&mut two).await?;
+        Ok(Some(two))
+    }
+
     async fn take(&mut self, mut length: usize, piece: &mut impl FnMut(&[u8])) -> io::Result<()> {
         loop {
             let here = length.min(self.buffer.len());

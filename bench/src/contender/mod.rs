@@ -1,8 +1,9 @@
 //! The contenders: who they are, which cases each serves, and how one is started and found ready.
 //!
-//! What a contender's own configuration looks like is in [`nginx`], [`weir`], [`litellm`] and
-//! [`portkey`].
+//! What a contender's own configuration looks like is in [`nginx`], [`envoy`], [`weir`], [`litellm`]
+//! and [`portkey`].
 
+mod envoy;
 mod litellm;
 mod nginx;
 mod portkey;
@@ -43,6 +44,14 @@ pub enum Kind {
     WeirOpenai,
     /// The same again, in front of a provider that speaks Anthropic's dialect.
     WeirAnthropic,
+    /// Envoy, one worker, no access log.
+    Envoy,
+    /// The same, counting calls by method and status.
+    EnvoyStats,
+    /// The gateway: the gRPC route, metrics on.
+    WeirGrpc,
+    /// The gateway: the WebSocket route, metrics on.
+    WeirWebsocket,
     /// Portkey's open gateway.
     Portkey,
     /// LiteLLM's proxy.
@@ -66,6 +75,15 @@ impl Kind {
         Self::Litellm,
     ];
 
+    /// Who is measured in protocols other than requests over HTTP/1.1.
+    pub const PROTOCOLS: [Self; 5] = [
+        Self::Envoy,
+        Self::EnvoyStats,
+        Self::WeirGrpc,
+        Self::WeirWebsocket,
+        Self::WeirForward,
+    ];
+
     /// The name on the command line, in tables and in JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -76,6 +94,10 @@ impl Kind {
             Self::WeirLlm => "weir-llm",
             Self::WeirOpenai => "weir-openai",
             Self::WeirAnthropic => "weir-anthropic",
+            Self::Envoy => "envoy",
+            Self::EnvoyStats => "envoy-stats",
+            Self::WeirGrpc => "weir-grpc",
+            Self::WeirWebsocket => "weir-websocket",
             Self::Portkey => "portkey",
             Self::Litellm => "litellm",
         }
@@ -85,13 +107,17 @@ impl Kind {
     pub fn serves(self, case: Case) -> bool {
         let chat = case.is_chat();
         match self {
-            Self::Nginx | Self::Bare => true,
-            Self::WeirForward | Self::WeirPolicies => !chat,
+            Self::Nginx | Self::Bare => !Case::PROTOCOLS.contains(&case),
+            Self::WeirForward => !chat && case != Case::Grpc,
+            Self::WeirPolicies => matches!(case, Case::Get | Case::Post),
             Self::WeirLlm
             | Self::WeirOpenai
             | Self::WeirAnthropic
             | Self::Portkey
             | Self::Litellm => chat,
+            Self::Envoy => Case::PROTOCOLS.contains(&case),
+            Self::EnvoyStats | Self::WeirGrpc => case == Case::Grpc,
+            Self::WeirWebsocket => case == Case::Websocket,
         }
     }
 
@@ -99,7 +125,12 @@ impl Kind {
     pub fn is_weir(self) -> bool {
         !matches!(
             self,
-            Self::Nginx | Self::Bare | Self::Portkey | Self::Litellm
+            Self::Nginx
+                | Self::Bare
+                | Self::Envoy
+                | Self::EnvoyStats
+                | Self::Portkey
+                | Self::Litellm
         )
     }
 
@@ -132,6 +163,8 @@ pub struct Programs {
     pub weir: PathBuf,
     /// nginx's binary.
     pub nginx: PathBuf,
+    /// Envoy's binary, or a launcher of it.
+    pub envoy: PathBuf,
     /// A Python environment with LiteLLM in it.
     pub litellm: PathBuf,
     /// A directory of Node modules with Portkey and a Node among them.
@@ -144,6 +177,8 @@ pub struct Site {
     pub directory: PathBuf,
     /// The upstream's address.
     pub upstream: SocketAddr,
+    /// Where it answers gRPC.
+    pub grpc: SocketAddr,
     /// Where spans may be exported to.
     pub sink: SocketAddr,
     /// Where the programs are.
@@ -177,6 +212,7 @@ impl Contender {
         let command = match kind {
             Kind::Nginx => nginx::command(site, address)?,
             Kind::Bare => bare_command(site, address)?,
+            Kind::Envoy | Kind::EnvoyStats => envoy::command(kind, site, address)?,
             Kind::Litellm => {
                 environment.extend(litellm::environment(site));
                 litellm::command(site, address)?
@@ -213,14 +249,7 @@ impl Contender {
     /// What its callers send it in `case`, and what it must answer.
     pub fn exchange(&self, case: Case) -> Exchange {
         let written = Kind::GATEWAYS.contains(&self.kind);
-        Exchange {
-            request: case.request(self.address, &self.header),
-            right: if written {
-                case.written()
-            } else {
-                case.carried()
-            },
-        }
+        case.exchange(self.address, &self.header, written)
     }
 
     /// Puts it on the contenders' CPU to be measured, or out of the way of who is: what Python does

@@ -41,7 +41,9 @@ server: {{ worker_threads: 1, data_dir: {:?} }}
         Kind::WeirLlm => llm(site, QUIET, "openai"),
         Kind::WeirOpenai => llm(site, &traced(site), "openai"),
         Kind::WeirAnthropic => llm(site, &traced(site), "anthropic"),
-        _ => forward(site),
+        Kind::WeirGrpc => to(site.grpc, "http2", "grpc"),
+        Kind::WeirWebsocket => to(site.upstream, "http1", "websocket"),
+        _ => to(site.upstream, "http1", "forward"),
     });
     let path = site.directory.join(format!("{}.yaml", kind.name()));
     fs::write(&path, text).map_err(Failure::during("cannot write the gateway's configuration"))?;
@@ -67,16 +69,16 @@ fn traced(site: &Site) -> String {
     )
 }
 
-fn forward(site: &Site) -> String {
+/// One route with this action, to an upstream that speaks this protocol.
+fn to(upstream: SocketAddr, protocol: &str, action: &str) -> String {
     format!(
         "{QUIET}upstreams:
-  - {{ name: upstream, endpoints: [{{ address: {} }}] }}
+  - {{ name: upstream, endpoints: [{{ address: {upstream} }}], protocol: {protocol} }}
 routes:
   - name: all
     matches: [{{ path: {{ prefix: / }} }}]
-    forward: {{ backends: [{{ upstream: upstream }}] }}
-",
-        site.upstream
+    {action}: {{ backends: [{{ upstream: upstream }}] }}
+"
     )
 }
 

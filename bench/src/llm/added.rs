@@ -17,7 +17,7 @@ use super::stamps::Stamps;
 use crate::case::{self, Case};
 use crate::contender::Kind;
 use crate::failure::Failure;
-use crate::load::{self, Clients, Exchange};
+use crate::load::{Clients, http};
 use crate::rounds::Options;
 use crate::stage::Stage;
 use crate::wire::Connection;
@@ -86,10 +86,7 @@ pub async fn measure(options: &Options, stage: &mut Stage) -> Result<Option<Adde
 /// One round at one address: the median of whole answers, the median of events and their 99th
 /// percentile, in microseconds.
 async fn visit(address: SocketAddr, options: &Options) -> Result<[f64; 3], Failure> {
-    let exchange = Exchange {
-        request: Case::Llm.request(address, ""),
-        right: Case::Llm.written(),
-    };
+    let exchange = Case::Llm.exchange(address, "", true);
     let mut clients = Clients::open(address, exchange, 1).await?;
     let whole = clients.burst((options.requests / 10).max(1)).await?;
     let delays = delays(address, (options.streams / 10).max(1)).await?;
@@ -111,7 +108,7 @@ async fn delays(address: SocketAddr, streams: usize) -> Result<Vec<u128>, Failur
     let request = case::stamped(address);
     let mut stamps = Stamps::default();
     for _ in 0..streams {
-        load::ask(&mut connection, &request, |piece| {
+        http::ask(&mut connection, &request, |piece| {
             stamps.take(piece, clock::nanoseconds());
         })
         .await?;

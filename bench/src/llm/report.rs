@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::added::{Added, Times};
 use crate::contender::Kind;
 use crate::machine;
-use crate::report::{of, ratio};
+use crate::report::{at_most, of, ratio, verdict};
 use crate::rounds::{Options, Round, Series, Table};
 use crate::stats::{self, Bounded};
 
@@ -18,10 +18,7 @@ const TRANSLATED: f64 = 1.5;
 
 /// The facts, a table per case, and what the gateway adds.
 pub fn markdown(options: &Options, tables: &[Table], added: Option<&Added>) -> String {
-    let mut text = String::new();
-    for (label, value) in machine::facts(options) {
-        writeln!(text, "- {label}: {value}").expect("a string takes all that is written");
-    }
+    let mut text = machine::list(options);
     for table in tables {
         text.push('\n');
         text.push_str(&costs(table));
@@ -73,7 +70,7 @@ fn comparison(table: &Table, series: &Series) -> String {
         (Kind::Portkey, false) => 18.0,
         _ => {
             let ratio = ratio(table, series, Kind::WeirOpenai);
-            return ratio.map_or_else(String::new, |ratio| at_most(ratio, TRANSLATED, 2));
+            return ratio.map_or_else(String::new, |ratio| at_most(ratio, Some(TRANSLATED), 2));
         }
     };
     let Some(Bounded { median, upper }) = weir.and_then(|weir| ratio(table, weir, series.kind))
@@ -100,31 +97,20 @@ fn latencies(added: &Added) -> String {
             through,
             apart,
         } = times;
-        let bounded = |Bounded { median, upper }| format!("{median:.0} (≤ {upper:.0})");
-        let together = stats::added(through, direct).map(|added| match asked {
-            Some(most) => at_most(added, most, 0),
-            None => bounded(added),
-        });
+        let bounded = |added: Option<Bounded>, asked| {
+            added.map_or_else(String::new, |added| at_most(added, asked, 0))
+        };
         writeln!(
             text,
             "| {name} | {:.0} | {:.0} | {} | {} |",
             stats::median(direct.iter().copied()),
             stats::median(through.iter().copied()),
-            together.unwrap_or_default(),
-            stats::added(apart, direct).map(bounded).unwrap_or_default(),
+            bounded(stats::added(through, direct), asked),
+            bounded(stats::added(apart, direct), None),
         )
         .expect("a string takes all that is written");
     }
     text
-}
-
-fn at_most(Bounded { median, upper }: Bounded, most: f64, digits: usize) -> String {
-    let verdict = verdict(upper <= most);
-    format!("{median:.digits$} (≤ {upper:.digits$}; asked {most}: {verdict})")
-}
-
-fn verdict(met: bool) -> &'static str {
-    if met { "met" } else { "**missed**" }
 }
 
 #[cfg(test)]

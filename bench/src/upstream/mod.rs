@@ -1,7 +1,11 @@
-//! The server behind every contender: a keep-alive HTTP/1.1 server that writes prepared bytes.
+//! The server behind every contender: a keep-alive HTTP/1.1 server that writes prepared bytes, and
+//! echoes over WebSocket and, at an address of their own, over gRPC.
 //!
 //! It runs in a process of its own, so that its CPU time is nobody's, and does as little as the
 //! framing allows, so that it is not the bottleneck. It checks nothing: the load generator does.
+
+pub mod grpc;
+pub mod websocket;
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,13 +18,15 @@ use tokio::task;
 use crate::answer::anthropic;
 use crate::failure::Failure;
 use crate::wire::{Connection, find};
-use crate::{answer, case, clock, sink};
+use crate::{answer, case, clock, sink, words};
 
 /// What the upstream process serves.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Where it answers HTTP.
     pub address: SocketAddr,
+    /// Where it answers gRPC.
+    pub grpc: SocketAddr,
     /// Where it takes spans over OTLP.
     pub sink: SocketAddr,
     /// The pause before each event of a stream but the first; none if zero.
@@ -36,14 +42,16 @@ pub fn serve(options: Options) -> Result<(), Failure> {
     task::LocalSet::new()
         .block_on(&runtime, accept(options))
         .map_err(Failure::during(format_args!(
-            "the upstream cannot listen on {} and {}",
-            options.address, options.sink
+            "the upstream cannot listen on {}, {} and {}",
+            options.address, options.grpc, options.sink
         )))
 }
 
 async fn accept(options: Options) -> io::Result<()> {
     let spans = TcpListener::bind(options.sink).await?;
     task::spawn_local(sink::serve(spans));
+    let calls = TcpListener::bind(options.grpc).await?;
+    task::spawn_local(grpc::serve(calls, "0"));
     let listener = TcpListener::bind(options.address).await?;
     let answers = Rc::new(Answers::prepare(options.stream_gap));
     loop {
@@ -67,11 +75,12 @@ struct Answers {
 }
 
 /// What a request head asks for.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Plain,
     Chat,
     Message,
+    /// To leave HTTP, by this head.
+    Socket(Vec<u8>),
     Nothing,
 }
 
@@ -100,6 +109,9 @@ impl Answers {
                 Asked::Plain => connection.send(&self.plain).await?,
                 Asked::Chat => self.chat(&mut connection, &body).await?,
                 Asked::Message => self.message(&mut connection, &body).await?,
+                Asked::Socket(head) => {
+                    return websocket::converse(&mut connection, &head).await;
+                }
                 Asked::Nothing => connection.send(NOT_FOUND).await?,
             }
         }
@@ -175,6 +187,7 @@ fn asked(head: &[u8]) -> Asked {
         b"/get" | b"/post" => Asked::Plain,
         _ if target == case::CHAT_PATH.as_bytes() => Asked::Chat,
         b"/v1/messages" => Asked::Message,
+        _ if target == words::SOCKET.as_bytes() => Asked::Socket(head.to_vec()),
         _ => Asked::Nothing,
     }
 }

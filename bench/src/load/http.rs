@@ -1,45 +1,17 @@
-//! The load generator: a closed loop of keep-alive connections that checks every answer.
-//!
-//! An answer that is not right fails the run: a contender that errs quickly must not look cheap.
-//! It does not know who answers.
+//! A caller over HTTP/1.1: the same request again and again on one kept connection.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 
 use crate::failure::Failure;
 use crate::right::Right;
 use crate::wire::Connection;
 
-/// How long a burst may take before it counts as stuck.
-const STUCK: Duration = Duration::from_secs(120);
 /// How much of a wrong answer's body is shown.
 const SHOWN: usize = 300;
-
-/// What one burst saw.
-pub struct Burst {
-    /// From the first request to the last answer.
-    pub wall: Duration,
-    /// Each request's time from its first byte out to its last byte in, ascending.
-    latencies: Vec<Duration>,
-}
-
-impl Burst {
-    /// Requests answered.
-    pub fn requests(&self) -> usize {
-        self.latencies.len()
-    }
-
-    /// The latency that `percent` of the requests did not exceed (nearest rank).
-    pub fn percentile(&self, percent: usize) -> Duration {
-        let rank = (self.latencies.len() * percent).div_ceil(100).max(1);
-        self.latencies.get(rank - 1).copied().unwrap_or_default()
-    }
-}
 
 /// What is sent, and what must come back.
 pub struct Exchange {
@@ -49,89 +21,29 @@ pub struct Exchange {
     pub right: Right,
 }
 
-/// Open connections to one contender, for one case.
-pub struct Clients {
-    connections: Vec<Client>,
-}
-
-impl Clients {
-    /// Connects, and has every connection answered once, so that a burst finds sockets accepted
-    /// and pools filled.
-    pub async fn open(
-        address: SocketAddr,
-        exchange: Exchange,
-        connections: usize,
-    ) -> Result<Self, Failure> {
-        let exchange = Arc::new(exchange);
-        let mut clients = Vec::with_capacity(connections);
-        for _ in 0..connections {
-            let connection = TcpStream::connect(address)
-                .await
-                .and_then(Connection::new)
-                .map_err(Failure::during(format_args!("cannot connect to {address}")))?;
-            clients.push(Client {
-                connection,
-                exchange: Arc::clone(&exchange),
-                body: Vec::new(),
-            });
-        }
-        let mut clients = Self {
-            connections: clients,
-        };
-        clients.burst(connections).await?;
-        Ok(clients)
-    }
-
-    /// Makes `requests` requests over all connections, each sending its next when it has its
-    /// answer.
-    pub async fn burst(&mut self, requests: usize) -> Result<Burst, Failure> {
-        let left = Arc::new(AtomicUsize::new(requests));
-        let began = Instant::now();
-        let mut tasks = JoinSet::new();
-        for client in self.connections.drain(..) {
-            tasks.spawn(client.take_turns(Arc::clone(&left)));
-        }
-        let mut latencies = Vec::with_capacity(requests);
-        let all = async {
-            while let Some(ended) = tasks.join_next().await {
-                let (client, taken) = ended.map_err(Failure::during("a client broke"))??;
-                self.connections.push(client);
-                latencies.extend(taken);
-            }
-            Ok(())
-        };
-        tokio::time::timeout(STUCK, all)
-            .await
-            .map_err(|_| Failure::new(format!("a burst was not answered within {STUCK:?}")))??;
-        let wall = began.elapsed();
-        latencies.sort_unstable();
-        Ok(Burst { wall, latencies })
-    }
-}
-
-struct Client {
+/// Who asks.
+pub struct Caller {
     connection: Connection,
     exchange: Arc<Exchange>,
     body: Vec<u8>,
 }
 
-impl Client {
-    async fn take_turns(
-        mut self,
-        left: Arc<AtomicUsize>,
-    ) -> Result<(Self, Vec<Duration>), Failure> {
-        let mut taken = Vec::new();
-        while left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
-            .is_ok()
-        {
-            taken.push(self.ask().await?);
-        }
-        Ok((self, taken))
+impl Caller {
+    /// Connects.
+    pub async fn open(address: SocketAddr, exchange: Arc<Exchange>) -> Result<Self, Failure> {
+        let connection = TcpStream::connect(address)
+            .await
+            .and_then(Connection::new)
+            .map_err(Failure::during(format_args!("cannot connect to {address}")))?;
+        Ok(Self {
+            connection,
+            exchange,
+            body: Vec::new(),
+        })
     }
 
     /// How long one answer took; what it says is looked at when that is known.
-    async fn ask(&mut self) -> Result<Duration, Failure> {
+    pub async fn ask(&mut self) -> Result<Duration, Failure> {
         let began = Instant::now();
         let (right, body) = (self.exchange.right, &mut self.body);
         body.clear();
@@ -203,14 +115,12 @@ impl Refused {
 mod tests {
     use tokio::net::TcpListener;
 
+    use super::super::{Clients, Exchange};
     use super::*;
     use crate::case::Case;
 
     fn get(address: SocketAddr) -> Exchange {
-        Exchange {
-            request: Case::Get.request(address, ""),
-            right: Case::Get.carried(),
-        }
+        Case::Get.exchange(address, "", false)
     }
 
     /// A server that gives every request the same answer.
