@@ -4,7 +4,7 @@
 //! able to send a request body while it reads the answer, and to flush what a session has written
 //! and not sent. So the stream lives behind a shared handle: the session holds one end, the
 //! gateway the other. Small writes are gathered until somebody flushes, so that a head and a small
-//! body, or a chunk and its framing, leave in one system call.
+//! body, or a chunk and its framing, or what many streams say at one time, leave in one system call.
 //!
 //! This module knows bytes only: no HTTP, no upstream, no caller.
 
@@ -128,7 +128,19 @@ impl Handle {
 
     /// The end that is handed to Pingora's session.
     pub(crate) fn end(&self) -> Stream {
-        Box::new(End(self.0.clone()))
+        Box::new(End {
+            shared: self.0.clone(),
+            turn: None,
+        })
+    }
+
+    /// As [`Handle::end`], for a session whose streams share the connection: what they have to say at
+    /// one time leaves together, although each asks for a flush of its own.
+    pub(crate) fn shared_end(&self) -> Stream {
+        Box::new(End {
+            shared: self.0.clone(),
+            turn: Some(Turn::default()),
+        })
     }
 
     /// Forgets what the peer has sent so far: a new exchange begins.
@@ -194,11 +206,33 @@ impl Handle {
 }
 
 /// The session's end of a [`Handle`].
-struct End(Arc<Shared>);
+struct End {
+    shared: Arc<Shared>,
+    /// Whose turn it is, where others may have something to add before a flush.
+    turn: Option<Turn>,
+}
+
+/// Lets all tasks that are ready to run go first, once for each flush: a task that wakes itself is
+/// put behind them.
+#[derive(Default)]
+struct Turn {
+    given: bool,
+}
+
+impl Turn {
+    fn poll_come(&mut self, cx: &Context<'_>) -> Poll<()> {
+        self.given = !self.given;
+        if self.given {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+}
 
 impl fmt::Debug for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "End({})", self.0.id)
+        write!(f, "End({})", self.shared.id)
     }
 }
 
@@ -209,9 +243,9 @@ impl AsyncRead for End {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let read = self.0.wire.lock().poll_read(cx, buf);
+        let read = self.shared.wire.lock().poll_read(cx, buf);
         if buf.filled().len() > before {
-            self.0.heard.store(true, Ordering::Relaxed);
+            self.shared.heard.store(true, Ordering::Relaxed);
         }
         read
     }
@@ -223,25 +257,32 @@ impl AsyncWrite for End {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.0.wire.lock().poll_write(cx, data)
+        self.shared.wire.lock().poll_write(cx, data)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.0.corked.load(Ordering::Relaxed) {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let End { shared, turn } = &mut *self;
+        if shared.corked.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
-        self.0.wire.lock().poll_flush(cx)
+        let mut wire = shared.wire.lock();
+        if let Some(turn) = turn
+            && !wire.gathered.is_empty()
+        {
+            ready!(turn.poll_come(cx));
+        }
+        wire.poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.wire.lock().poll_shutdown(cx)
+        self.shared.wire.lock().poll_shutdown(cx)
     }
 }
 
 #[async_trait]
 impl Shutdown for End {
     async fn shutdown(&mut self) {
-        let closed = std::future::poll_fn(|cx| self.0.wire.lock().poll_shutdown(cx));
+        let closed = std::future::poll_fn(|cx| self.shared.wire.lock().poll_shutdown(cx));
         // The peer may be gone already; there is nobody left to tell.
         let _ = closed.await;
     }
@@ -249,7 +290,7 @@ impl Shutdown for End {
 
 impl UniqueID for End {
     fn id(&self) -> UniqueIDType {
-        self.0.id
+        self.shared.id
     }
 }
 
@@ -275,3 +316,50 @@ impl GetSocketDigest for End {
 }
 
 impl Peek for End {}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use pingora_core::protocols::l4::stream::Stream as Socket;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    async fn pair() -> (Stream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let ours = TcpStream::connect(address).await.expect("it listens");
+        let (theirs, _) = listener.accept().await.expect("somebody connects");
+        let stream: Stream = Box::new(Socket::from(ours));
+        (Handle::new(stream, ()).shared_end(), theirs)
+    }
+
+    #[tokio::test]
+    async fn what_streams_say_at_one_time_leaves_together() {
+        let (mut end, mut peer) = pair().await;
+        let mut cx = Context::from_waker(Waker::noop());
+        end.write_all(b"one").await.expect("it is gathered");
+        assert!(Pin::new(&mut end).poll_flush(&mut cx).is_pending());
+        end.write_all(b" and another").await.expect("so is this");
+        let mut read = [0; 32];
+        let early = peer.try_read(&mut read).expect_err("nothing was sent");
+        assert_eq!(early.kind(), io::ErrorKind::WouldBlock);
+        end.flush().await.expect("the peer listens");
+        let length = peer.read(&mut read).await.expect("it was sent");
+        assert_eq!(&read[..length], b"one and another");
+    }
+
+    #[tokio::test]
+    async fn a_flush_comes_to_its_end_with_nobody_else_to_run() {
+        let (mut end, mut peer) = pair().await;
+        for word in [b"a", b"b"] {
+            end.write_all(word).await.expect("it is gathered");
+            end.flush().await.expect("the peer listens");
+            let mut read = [0; 1];
+            peer.read_exact(&mut read).await.expect("it was sent");
+            assert_eq!(&read, word);
+        }
+    }
+}

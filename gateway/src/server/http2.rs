@@ -19,6 +19,7 @@ use weir_telemetry::Code;
 
 use super::connection::{self, App};
 use crate::proxy::{self, Connection};
+use crate::wire::Handle;
 
 /// What a caller may send on a stream before any of it is read, in bytes. An upload moves that much in
 /// a round trip, and a stream that nobody reads holds that much memory.
@@ -51,7 +52,8 @@ pub(super) async fn serve(app: &App, connection: &Arc<Connection>, stream: Strea
     } else {
         Box::new(Replayed { read, stream })
     };
-    let handshake = tokio::time::timeout(allowance.head, server::handshake(stream, Some(options)));
+    let end = Handle::new(stream, ()).shared_end();
+    let handshake = tokio::time::timeout(allowance.head, server::handshake(end, Some(options)));
     let Ok(Ok(mut conn)) = handshake.await else {
         app.metrics.refused(Code::RequestHeadMalformed);
         return;

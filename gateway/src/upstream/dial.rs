@@ -112,7 +112,9 @@ impl Dialer {
                 }
                 let mut settings = H2HandshakeSettings::new();
                 settings.max_streams = MAX_STREAMS;
-                Ok(Opened::Http2(handshake(handle.end(), settings).await?))
+                Ok(Opened::Http2(
+                    handshake(handle.shared_end(), settings).await?,
+                ))
             }
         }
     }
