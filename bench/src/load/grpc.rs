@@ -1,6 +1,7 @@
 //! A caller of gRPC: unary calls over HTTP/2 without TLS, some callers to a connection.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -25,7 +26,7 @@ pub fn connections(callers: usize) -> usize {
 /// Who calls.
 pub struct Caller {
     connection: SendRequest<Bytes>,
-    call: Request<()>,
+    call: Arc<Request<()>>,
     words: Words,
 }
 
@@ -41,6 +42,7 @@ pub async fn open(
     address: SocketAddr,
     callers: usize,
 ) -> Result<impl Iterator<Item = Caller>, Failure> {
+    let call = Arc::new(call(address)?);
     let mut all = Vec::with_capacity(callers);
     for number in 0..connections(callers) {
         let failed = format!("cannot connect to {address}");
@@ -56,7 +58,7 @@ pub async fn open(
         for caller in (number * TOGETHER..callers).take(TOGETHER) {
             all.push(Caller {
                 connection: connection.clone(),
-                call: call(address)?,
+                call: Arc::clone(&call),
                 words: Words::of(caller),
             });
         }
@@ -92,7 +94,9 @@ impl Caller {
 
     async fn exchange(&mut self, message: Bytes) -> Result<Answer, h2::Error> {
         std::future::poll_fn(|cx| self.connection.poll_ready(cx)).await?;
-        let (answer, mut stream) = self.connection.send_request(self.call.clone(), false)?;
+        let (answer, mut stream) = self
+            .connection
+            .send_request(Request::clone(&self.call), false)?;
         stream.send_data(message, true)?;
         let (head, mut incoming) = answer.await?.into_parts();
         let mut body = BytesMut::new();
