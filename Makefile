@@ -40,7 +40,8 @@ bench: ## measure beside nginx, Envoy, a bare Pingora proxy, LiteLLM and Portkey
 	$(TARGET)/dist/weir-bench protocols --out bench/README.md
 	$(TARGET)/dist/weir-bench llm --out bench/README.md
 	$(TARGET)/dist/weir-bench hostile
-	cargo bench --locked --profile dist -p weir-bench --bench ledger --bench graphql
+	$(TARGET)/dist/weir-bench documents
+	cargo bench --locked --profile dist -p weir-bench --bench ledger
 
 lint: ## check format, lints, licences, sources and advisories
 	@scripts/deps.sh lint

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::case::Case;
 use crate::contender::{Kind, Programs};
 use crate::failure::Failure;
-use crate::{bare, hostile, llm, protocols, report, rounds, stage, tether, upstream};
+use crate::{bare, documents, hostile, llm, protocols, report, rounds, stage, tether, upstream};
 
 /// What a request through the gateway costs.
 #[derive(Parser)]
@@ -34,6 +34,15 @@ enum Command {
         #[arg(long)]
         weir: Option<PathBuf>,
         /// Turns of each kind of prompt.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
+    /// Measure what it costs to refuse hostile GraphQL documents, beside reading as many bytes.
+    Documents {
+        /// The gateway's binary [default: `weir` beside this program].
+        #[arg(long)]
+        weir: Option<PathBuf>,
+        /// Turns of each document.
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
@@ -178,6 +187,14 @@ impl Cli {
                     rounds: rounds as usize,
                 };
                 println!("{}", hostile::run(&options)?);
+                Ok(())
+            }
+            Command::Documents { weir, rounds } => {
+                let options = documents::Options {
+                    weir: weir.map_or_else(|| beside_us("weir"), Ok)?,
+                    rounds: rounds as usize,
+                };
+                println!("{}", documents::run(&options)?);
                 Ok(())
             }
             Command::Upstream {

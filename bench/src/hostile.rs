@@ -4,22 +4,17 @@
 //! Latency is what the question is about, so that this is no table of CPU time; who calls, who
 //! sends prompts and who answers share the machine.
 
-use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::contender::free_address;
 use crate::failure::Failure;
-use crate::process::{Plan, Process};
+use crate::gateway::{Client, Gateway};
 use crate::stats;
-use crate::wire::find;
 
 /// The length of a prompt.
 const MEBIBYTE: usize = 1 << 20;
@@ -28,8 +23,6 @@ const PROMPT_EVERY: Duration = Duration::from_millis(200);
 /// How often the cheap route is called, and how often in one turn.
 const CALL_EVERY: Duration = Duration::from_millis(2);
 const CALLS: usize = 1_000;
-/// How long the gateway may take to start.
-const READY_WITHIN: Duration = Duration::from_secs(20);
 
 /// What to measure.
 pub struct Options {
@@ -74,19 +67,8 @@ impl Beside {
 
 /// Measures, and says what came of it as a Markdown table.
 pub fn run(options: &Options) -> Result<String, Failure> {
-    let directory = tempfile::Builder::new()
-        .prefix("weir-bench-")
-        .tempdir()
-        .map_err(Failure::during("cannot make a temporary directory"))?;
-    let address = free_address()?;
-    let mut gateway = Process::start(Plan {
-        name: "weir",
-        command: command(options, directory.path(), address)?,
-        environment: Vec::new(),
-        directory: directory.path(),
-        cpu: None,
-    })?;
-    wait_until_ready(&mut gateway, address)?;
+    let gateway = Gateway::start(&options.weir, SECTIONS)?;
+    let address = gateway.address;
     let mut turns: [Vec<Turn>; 4] = Default::default();
     // Round 0 warms everything, vocabularies included, and is forgotten.
     for round in 0..=options.rounds {
@@ -170,113 +152,19 @@ fn sleep_until(moment: Instant) {
     thread::sleep(moment.saturating_duration_since(Instant::now()));
 }
 
-/// A connection that blocks, and reads answers with a Content-Length.
-struct Client {
-    socket: TcpStream,
-    read: Vec<u8>,
-}
-
-impl Client {
-    fn connect(address: SocketAddr) -> Result<Self, Failure> {
-        let socket = TcpStream::connect(address)
-            .and_then(|socket| socket.set_nodelay(true).map(|()| socket))
-            .map_err(Failure::during(format_args!("cannot connect to {address}")))?;
-        let read = Vec::new();
-        Ok(Self { socket, read })
-    }
-
-    fn ask(&mut self, request: &[u8], status: &[u8]) -> Result<(), Failure> {
-        let broken = "a connection broke before its answer was whole";
-        self.read.clear();
-        self.socket
-            .write_all(request)
-            .map_err(Failure::during(broken))?;
-        let mut piece = [0; 4096];
-        while !is_whole(&self.read) {
-            let length = self
-                .socket
-                .read(&mut piece)
-                .map_err(Failure::during(broken))?;
-            if length == 0 {
-                return Err(Failure::new(broken));
-            }
-            self.read.extend_from_slice(&piece[..length]);
-        }
-        if self.read.get(9..12) != Some(status) {
-            let text = String::from_utf8_lossy(&self.read).into_owned();
-            return Err(Failure::new(format!("an answer is another:\n{text}")));
-        }
-        Ok(())
-    }
-}
-
-fn is_whole(answer: &[u8]) -> bool {
-    let Some(head) = find(answer, b"\r\n\r\n") else {
-        return false;
-    };
-    let fields = String::from_utf8_lossy(&answer[..head]).to_lowercase();
-    let mut length = fields.lines().filter_map(|line| {
-        let value = line.strip_prefix("content-length:")?;
-        value.trim().parse::<usize>().ok()
-    });
-    answer.len() >= head + 4 + length.next().unwrap_or(0)
-}
-
-fn wait_until_ready(gateway: &mut Process, address: SocketAddr) -> Result<(), Failure> {
-    let deadline = Instant::now() + READY_WITHIN;
-    while TcpStream::connect(address).is_err() {
-        gateway.check_alive()?;
-        if Instant::now() > deadline {
-            return Err(Failure::new(format!(
-                "the gateway does not listen:\n{}",
-                gateway.last_words()
-            )));
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
-}
-
-/// A gateway with as many workers as there are cores, one route that answers by itself, and one
-/// whose quota no such prompt fits.
-fn command(
-    options: &Options,
-    directory: &Path,
-    address: SocketAddr,
-) -> Result<Vec<OsString>, Failure> {
-    let text = format!(
-        "version: 1
-listeners: [{{ name: bench, address: {address} }}]
-metrics: {{ address: {} }}
-admin: {{ address: {} }}
-server: {{ data_dir: {:?} }}
-telemetry: {{ access_log: {{ output: none }} }}
-stores: [{{ name: ledger, kind: memory }}]
-providers: [{{ name: nobody, dialect: openai, base_url: \"http://127.0.0.1:9/v1\" }}]
-models: [{{ name: m, targets: [{{ provider: nobody, model: gpt-4o }}] }}]
+/// A route that answers by itself, and one whose quota no such prompt fits.
+const SECTIONS: &str = "
+providers: [{ name: nobody, dialect: openai, base_url: \"http://127.0.0.1:9/v1\" }]
+models: [{ name: m, targets: [{ provider: nobody, model: gpt-4o }] }]
 quotas:
-  - {{ name: small, store: ledger, unit: tokens, limit: {{ default: 5000 }}, window: {{ kind: fixed, every: month }}, by: [route] }}
+  - { name: small, store: ledger, unit: tokens, limit: { default: 5000 }, window: { kind: fixed, every: month }, by: [route] }
 routes:
-  - {{ name: cheap, matches: [{{ path: {{ prefix: /cheap }} }}], respond: {{ status: 200, body: ok }} }}
+  - { name: cheap, matches: [{ path: { prefix: /cheap } }], respond: { status: 200, body: ok } }
   - name: chat
-    matches: [{{ path: {{ prefix: /v1 }} }}]
-    policies: [{{ kind: quota, quotas: [small] }}]
-    llm: {{ models: [m] }}
-",
-        free_address()?,
-        free_address()?,
-        directory.display().to_string(),
-    );
-    let path = directory.join("weir.yaml");
-    fs::write(&path, text).map_err(Failure::during("cannot write the gateway's configuration"))?;
-    let weir = options.weir.clone();
-    Ok(vec![
-        weir.into(),
-        "run".into(),
-        "--config".into(),
-        path.into(),
-    ])
-}
+    matches: [{ path: { prefix: /v1 } }]
+    policies: [{ kind: quota, quotas: [small] }]
+    llm: { models: [m] }
+";
 
 fn table(turns: &[Vec<Turn>; 4]) -> String {
     let mut text = format!(
