@@ -11,6 +11,7 @@ const PLAIN: Options = Options {
     always_print_defaults: false,
     preserve_field_names: false,
     enums_as_numbers: false,
+    longs_as_numbers: false,
 };
 
 fn writer(table: &Table, path: &str, stream: Stream, options: Options) -> Writer {

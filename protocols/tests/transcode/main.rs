@@ -8,3 +8,4 @@ mod properties;
 mod reflection;
 mod requests;
 mod routes;
+mod shapes;

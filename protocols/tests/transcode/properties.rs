@@ -143,7 +143,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 
     #[test]
-    fn a_message_is_itself_again_by_way_of_json(seeds in seeds(), ways in 0..8_u8) {
+    fn a_message_is_itself_again_by_way_of_json(seeds in seeds(), ways in 0..16_u8) {
         let pool = DescriptorPool::decode(&*set()).expect("it holds together");
         let kind = pool.get_message_by_name("library.Everything").expect("it is there");
         // What is set to what it is anyway is not sent, and is as if it was not set.
@@ -154,6 +154,7 @@ proptest! {
             always_print_defaults: ways & 1 != 0,
             preserve_field_names: ways & 2 != 0,
             enums_as_numbers: ways & 4 != 0,
+            longs_as_numbers: ways & 8 != 0,
         };
         let json = json_of(&table, &message.encode_to_vec(), options).expect("it can be written");
         let frames = frames_of(&table, "POST", ECHO, &[json.as_bytes()], u32::MAX);

@@ -128,6 +128,7 @@ fn check_transcoding(cx: &mut Checker<'_>, at: &At, raw: &raw::Transcoding) -> O
             always_print_defaults: raw.json.defaults,
             preserve_field_names: raw.json.proto_names,
             enums_as_numbers: raw.json.enum_numbers,
+            longs_as_numbers: false,
         },
     })
 }

@@ -8,6 +8,7 @@ pub(in crate::grpc) mod builtin;
 mod fault;
 mod read;
 mod rule;
+pub mod shape;
 
 use std::fmt;
 use std::sync::Arc;
@@ -63,6 +64,8 @@ pub struct Method {
     pub client_streaming: bool,
     /// Whether it answers with any number of messages.
     pub server_streaming: bool,
+    /// Whether it says that it changes nothing (`idempotency_level = NO_SIDE_EFFECTS`).
+    pub only_reads: bool,
     /// Its `google.api.http` rule, and those in its `additional_bindings`.
     pub rules: Vec<Rule>,
     pub(in crate::grpc) input: MessageDescriptor,

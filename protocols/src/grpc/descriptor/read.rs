@@ -81,6 +81,7 @@ pub(super) fn service(service: &ServiceDescriptor) -> Result<Service, Fault> {
             name: method.name().to_owned(),
             client_streaming: method.is_client_streaming(),
             server_streaming: method.is_server_streaming(),
+            only_reads: rule::only_reads(&method),
             rules: rule::read(&method, &path)?,
             input: method.input(),
             output: method.output(),

@@ -1,4 +1,4 @@
-//! The `google.api.http` rule of a method (google/api/http.proto), as written. Does not know what a
+//! The `google.api.http` rule of a method (google/api/http.proto), as written, and what else its options say. Does not know what a
 //! pattern means, nor which fields there are.
 
 use prost_reflect::prost::Message as _;
@@ -28,6 +28,15 @@ pub enum Body {
     Whole,
     /// One field of it; the query says the rest.
     Field(String),
+}
+
+/// Whether a method's options say that it changes nothing.
+pub(super) fn only_reads(method: &MethodDescriptor) -> bool {
+    const IDEMPOTENCY_LEVEL: u32 = 34;
+    const NO_SIDE_EFFECTS: i32 = 1;
+    let options = method.options();
+    let level = options.get_field_by_number(IDEMPOTENCY_LEVEL);
+    level.and_then(|level| level.as_enum_number()) == Some(NO_SIDE_EFFECTS)
 }
 
 /// The rules of a method: its own and the additional ones.

@@ -95,6 +95,18 @@ impl Route {
         Self::resolve(method, rule)
     }
 
+    /// As [`plain`](Self::plain), for who deals in JSON alone: a raw body is an object with its data in
+    /// base64.
+    ///
+    /// # Errors
+    /// As for [`plain`](Self::plain).
+    pub fn json(method: &Arc<Method>) -> Result<Self, Fault> {
+        let mut route = Self::plain(method)?;
+        route.body = Payload::Json(Target::Whole);
+        route.answer.is_raw = false;
+        Ok(route)
+    }
+
     /// The route of a rule.
     ///
     /// # Errors

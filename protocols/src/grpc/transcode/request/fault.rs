@@ -115,17 +115,24 @@ impl fmt::Display for Fault {
             Some(field) => write!(f, "`{field}` ")?,
             None => f.write_str("something ")?,
         }
-        match &self.what {
-            What::Value { expected } => write!(f, "is to be {expected}"),
-            What::Unknown => f.write_str("is no field that can be set here"),
-            What::Elsewhere => f.write_str("is said by the path or the body already"),
-            What::Twice => f.write_str("is there more than once, and can be only once"),
-            What::Choice => f.write_str("cannot be there together with another field that is"),
-            What::Escape => f.write_str("has an escape that is none, or makes no UTF-8"),
-            What::Json { why } => write!(f, "is no JSON: {why}"),
-            What::TooLong { max } => write!(f, "is longer than the {max} bytes allowed"),
-            What::TooMany { max } => write!(f, "is one more than the {max} parameters allowed"),
-            What::Body => f.write_str("is sent where the method takes no body"),
+        self.what.fmt(f)
+    }
+}
+
+impl fmt::Display for What {
+    /// What is to be said behind the name of the field.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value { expected } => write!(f, "is to be {expected}"),
+            Self::Unknown => f.write_str("is no field that can be set here"),
+            Self::Elsewhere => f.write_str("is said by the path or the body already"),
+            Self::Twice => f.write_str("is there more than once, and can be only once"),
+            Self::Choice => f.write_str("cannot be there together with another field that is"),
+            Self::Escape => f.write_str("has an escape that is none, or makes no UTF-8"),
+            Self::Json { why } => write!(f, "is no JSON: {why}"),
+            Self::TooLong { max } => write!(f, "is longer than the {max} bytes allowed"),
+            Self::TooMany { max } => write!(f, "is one more than the {max} parameters allowed"),
+            Self::Body => f.write_str("is sent where the method takes no body"),
         }
     }
 }

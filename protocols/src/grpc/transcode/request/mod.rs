@@ -75,13 +75,9 @@ impl Match<'_, '_> {
         query::read(self.route, query, &mut values)?;
         choices(&self.route.method().input, &values)?;
         Ok(Reader {
-            route: self.route.clone(),
             values,
             content_type: content_type.to_owned(),
-            max_message,
-            held: BytesMut::new(),
-            messages: 0,
-            fault: None,
+            ..self.route.request(max_message)
         })
     }
 }
@@ -99,6 +95,22 @@ fn choices(input: &MessageDescriptor, values: &[(Path, Value)]) -> Result<(), Fa
         path.set(&mut probe, value.clone());
     }
     Ok(())
+}
+
+impl Route {
+    /// Begins to read a request of which neither the path nor a query says anything. No message may be
+    /// longer than `max_message` bytes, neither as sent nor as made of that.
+    pub fn request(self: &Arc<Self>, max_message: u32) -> Reader {
+        Reader {
+            route: self.clone(),
+            values: Vec::new(),
+            content_type: String::new(),
+            max_message,
+            held: BytesMut::new(),
+            messages: 0,
+            fault: None,
+        }
+    }
 }
 
 impl Reader {

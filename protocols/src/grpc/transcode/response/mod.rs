@@ -28,6 +28,8 @@ pub struct Options {
     pub preserve_field_names: bool,
     /// Values of enumerations are numbers.
     pub enums_as_numbers: bool,
+    /// Whole numbers of 64 bits are numbers and not texts: for readers that lose none of them.
+    pub longs_as_numbers: bool,
 }
 
 impl Options {
@@ -36,6 +38,7 @@ impl Options {
             .skip_default_fields(!self.always_print_defaults)
             .use_proto_field_name(self.preserve_field_names)
             .use_enum_numbers(self.enums_as_numbers)
+            .stringify_64_bit_integers(!self.longs_as_numbers)
     }
 }
 
