@@ -114,6 +114,9 @@ fn link_field(graph: &Arc<Composed>, name: &str, link: &Link) -> Field {
         let (link, graph, give) = (of.clone(), graph.clone(), give.clone());
         FieldFuture::new(async move {
             let parent = give::json_of(cx.parent_value).unwrap_or(&Json::Null);
+            if refers_to_nothing(&link, parent) {
+                return Ok(None);
+            }
             let mut arguments = Map::new();
             for (name, given) in &link.arguments {
                 let value = match given {
@@ -121,7 +124,7 @@ fn link_field(graph: &Arc<Composed>, name: &str, link: &Link) -> Field {
                     Given::Parent(key) => parent.get(&**key).cloned().unwrap_or_default(),
                 };
                 let required = |argument: &config::Argument| argument.member.required;
-                // Who refers to nothing has nothing there.
+                // Half a reference is none.
                 if value.is_null() && link.operation.arguments.get(name).is_some_and(required) {
                     return Ok(None);
                 }
@@ -130,6 +133,17 @@ fn link_field(graph: &Arc<Composed>, name: &str, link: &Link) -> Field {
             Ok(called(&cx, &graph, &link.operation, arguments, &give).await)
         })
     })
+}
+
+/// Whether all that a link takes of an object is null there. Asked without it, a source would give what is
+/// no business of the object's.
+fn refers_to_nothing(link: &Link, parent: &Json) -> bool {
+    let mut taken = link.arguments.values().filter_map(|given| match given {
+        Given::Parent(key) => Some(parent.get(&**key).is_none_or(Json::is_null)),
+        Given::Text(_) => None,
+    });
+    let first = taken.next();
+    first.is_some_and(|is_null| is_null && taken.all(|is_null| is_null))
 }
 
 /// What a call gives; null where it fails, with an error beside it. An error of a resolver would take the
