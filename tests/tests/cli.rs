@@ -232,7 +232,7 @@ async fn every_example_is_good_and_boots() {
     let (cert, key) = certificate.write(dir.path(), "server");
     let ca = authority.write(dir.path(), "ca");
     let services = dir.path().join("orders.binpb");
-    std::fs::write(&services, weir_tests::rpc::SHOP).unwrap();
+    std::fs::write(&services, tonic_health::pb::FILE_DESCRIPTOR_SET).unwrap();
     let address = upstream.addr().to_string();
     let url = upstream.url("/v1");
     let environment = [

@@ -17,9 +17,9 @@ use crate::upstream::{self, Call, Exchange, Incoming};
 const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
 /// The head of an answer to a call.
-pub(super) struct Answer {
+pub(in crate::action) struct Answer {
     pub(super) head: Box<ResponseHeader>,
-    pub(super) exchange: Exchange,
+    pub(in crate::action) exchange: Exchange,
     /// Whether nothing follows the head, which then has the status.
     pub(super) bodiless: bool,
     status: Option<Status>,
@@ -27,7 +27,7 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Reads what the head says of how the call ended.
-    pub(super) fn read(answer: upstream::Answer) -> Self {
+    pub(in crate::action) fn read(answer: upstream::Answer) -> Self {
         let upstream::Answer { head, mut exchange } = answer;
         let status = said(&head.headers);
         Self {
@@ -40,12 +40,12 @@ impl Answer {
     }
 
     /// How the call ended, if nothing else was answered.
-    pub(super) fn trailers_only(&self) -> Option<Status> {
+    pub(in crate::action) fn trailers_only(&self) -> Option<Status> {
         self.status
     }
 
     /// Writes down how the call ended, if the head says so.
-    pub(super) fn note(&mut self, request: &mut Request) {
+    pub(in crate::action) fn note(&mut self, request: &mut Request) {
         if let Some(status) = self.trailers_only() {
             ended(request, &mut self.exchange, status);
         }
@@ -60,7 +60,7 @@ impl Answer {
     }
 
     /// Gives up what is no answer to a call at all.
-    pub(super) fn check(mut self, request: &mut Request) -> Result<Self, GatewayError> {
+    pub(in crate::action) fn check(mut self, request: &mut Request) -> Result<Self, GatewayError> {
         let Err(error) = self.sound() else {
             return Ok(self);
         };
@@ -90,13 +90,13 @@ impl Answer {
 }
 
 /// The status that fields say; one that is none is UNKNOWN, as callers take it.
-pub(super) fn said(headers: &HeaderMap) -> Option<Status> {
+pub(in crate::action) fn said(headers: &HeaderMap) -> Option<Status> {
     let value = headers.get(grpc::STATUS)?;
     Some(Status::parse(value.as_bytes()).unwrap_or(Status::Unknown))
 }
 
 /// Writes down how an upstream ended the call. Some statuses speak against the endpoint.
-pub(super) fn ended(request: &mut Request, exchange: &mut Exchange, status: Status) {
+pub(in crate::action) fn ended(request: &mut Request, exchange: &mut Exchange, status: Status) {
     exchange.called(request, status);
     if let Some(call) = &mut request.record.rpc {
         call.status = Some(grpc::record(status));

@@ -3,7 +3,7 @@
 //!
 //! Messages pass untouched and are only counted; what is in them is known to [`transcode`] alone.
 
-mod answer;
+pub(super) mod answer;
 mod called;
 mod deadline;
 mod inflow;

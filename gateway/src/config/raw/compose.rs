@@ -60,6 +60,35 @@ pub enum Source {
         #[serde(default)]
         headers: Vec<String>,
     },
+    /// gRPC services that a set of descriptors describes: unary methods that only read become fields of
+    /// `Query`, all other unary ones fields of `Mutation`.
+    Grpc {
+        /// The source's name, which errors tell.
+        name: Name,
+        /// Who is called: the name of an entry of `upstreams` that speaks `http2`.
+        upstream: Name,
+        /// The file with the services and their messages, as
+        /// `protoc --include_imports --descriptor_set_out=FILE` or `buf build -o FILE` writes it.
+        descriptors: String,
+        /// What the names of its types and root fields begin with.
+        #[serde(default)]
+        prefix: Option<String>,
+        /// Other names: of types also by their full names, as `{ shop.Book: Volume }`, and in `fields`
+        /// what stands for the name of a method, as `{ shop.Books/Get: getBook }`.
+        #[serde(default)]
+        rename: Rename,
+        /// The methods that become fields, as `shop.Books/Get`; all that are unary, if not said.
+        #[serde(default)]
+        methods: Option<Vec<String>>,
+        /// Methods that only read, besides those whose options say `idempotency_level =
+        /// NO_SIDE_EFFECTS` and those that `google.api.http` binds to GET.
+        #[serde(default)]
+        queries: Vec<String>,
+        /// Header fields of the caller's that its calls take along, as `Authorization`; none, if not
+        /// said.
+        #[serde(default)]
+        headers: Vec<String>,
+    },
 }
 
 /// What a source of any kind says.
@@ -81,6 +110,14 @@ impl Source {
     pub fn shared(&self) -> Shared<'_> {
         match self {
             Self::Openapi {
+                name,
+                upstream,
+                prefix,
+                rename,
+                headers,
+                ..
+            }
+            | Self::Grpc {
                 name,
                 upstream,
                 prefix,

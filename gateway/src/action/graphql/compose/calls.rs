@@ -11,7 +11,10 @@ use http::Method;
 use parking_lot::Mutex;
 use serde_json::Value as Json;
 use tokio::sync::{mpsc, oneshot};
+use weir_protocols::grpc::status::Code as Ended;
 use weir_telemetry::Code;
+
+use super::grpc::Called;
 
 /// A call to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,6 +37,15 @@ pub(super) enum What {
         /// The body, as JSON.
         body: Option<Bytes>,
     },
+    /// A method of gRPC's.
+    Grpc {
+        /// Which.
+        called: Called,
+        /// Whether it only reads.
+        reads: bool,
+        /// What it is asked, in its frame.
+        message: Bytes,
+    },
 }
 
 impl Call {
@@ -41,6 +53,7 @@ impl Call {
     fn only_reads(&self) -> bool {
         match &self.what {
             What::Rest { method, .. } => *method == Method::GET,
+            What::Grpc { reads, .. } => *reads,
         }
     }
 }
@@ -56,7 +69,16 @@ pub(super) struct Fault {
     /// The source, where it is the source's.
     pub(super) source: Option<usize>,
     /// The status of its answer, where that is why.
-    pub(super) status: Option<u16>,
+    pub(super) status: Option<Status>,
+}
+
+/// How a source says that it would not.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Status {
+    /// In numbers of HTTP.
+    Http(u16),
+    /// In words of gRPC.
+    Grpc(Ended),
 }
 
 /// What came of a call.

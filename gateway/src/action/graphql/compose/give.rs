@@ -58,7 +58,10 @@ impl Give {
                 .as_i64()
                 .and_then(|n| i32::try_from(n).ok())
                 .map(Value::from),
-            Self::Long => json.as_i64().map(Value::from),
+            Self::Long => {
+                let unsigned = || json.as_u64().map(Value::from);
+                json.as_i64().map(Value::from).or_else(unsigned)
+            }
             Self::Float => json.as_f64().map(Value::from),
             Self::Boolean => json.as_bool().map(Value::from),
             Self::Text => json.as_str().map(Value::from),
@@ -153,5 +156,33 @@ fn within<'j, 'v>(
         }
         (Give::List(_), _) => Err("no list"),
         (leaf, json) => leaf.leaf(json).map(|value| Some(FieldValue::value(value))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_type_does_not_hold_is_no_value_of_it() {
+        let names = Give::Enum(vec!["NOVEL".into()]);
+        for (give, json) in [
+            // As gRPC's services say them in JSON: no number, and a value without a name.
+            (Give::Float, json!("NaN")),
+            (names, json!(7)),
+            (Give::Long, json!("7")),
+            (Give::Long, json!(1.5)),
+            (Give::Int, json!(1_u64 << 31)),
+        ] {
+            assert!(give.leaf(&json).is_err(), "{give:?} {json}");
+        }
+        for (json, long) in [
+            (json!(u64::MAX), Value::from(u64::MAX)),
+            (json!(i64::MIN), Value::from(i64::MIN)),
+        ] {
+            assert_eq!(Give::Long.leaf(&json), Ok(long));
+        }
     }
 }

@@ -8,12 +8,14 @@
 //! | `calls` | which calls a request makes, once each |
 //! | `source` | how one is made |
 //! | `rest` | what is sent and answered by HTTP and JSON |
+//! | `grpc` | the same by gRPC |
 //! | `give` | what answers are as values of the graph |
 //! | `answer` | what callers are told |
 
 mod answer;
 mod calls;
 mod give;
+mod grpc;
 mod plan;
 mod rest;
 mod schema;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use weir_telemetry::Code;
 
 use super::calls::{Call, Fault, What};
+use super::grpc;
 use crate::config::routes::graphql::compose::{
     Composed, Operation, Piece, Place, Shape, Type, Way,
 };
@@ -24,10 +25,14 @@ pub(super) fn plan(
     operation: &Operation,
     mut arguments: Map<String, Json>,
 ) -> Result<Call, Arc<Fault>> {
-    let Way::Rest {
-        method,
-        path: pieces,
-    } = &operation.way;
+    let (method, pieces) = match &operation.way {
+        Way::Rest { method, path } => (method, path),
+        Way::Grpc { route, reads } => {
+            let what = grpc::ask(graph, operation, (route, *reads), arguments)?;
+            let source = operation.source;
+            return Ok(Call { source, what });
+        }
+    };
     let mut query = String::new();
     let mut body = None;
     let mut path = Vec::new();
@@ -41,6 +46,8 @@ pub(super) fn plan(
             Place::Path => path.push((key, text(&value))),
             Place::Query => push(&mut query, key, &value),
             Place::Body => body = Some(value.to_string().into()),
+            // Of messages alone.
+            Place::Field => {}
         }
     }
     let mut target = String::new();
@@ -79,7 +86,7 @@ fn not_in_a_path(name: &str) -> Arc<Fault> {
 }
 
 /// A value with its members called as the source calls them.
-fn spelled(graph: &Composed, shape: &Shape, value: Json) -> Json {
+pub(super) fn spelled(graph: &Composed, shape: &Shape, value: Json) -> Json {
     match (shape, value) {
         (Shape::List(item), Json::Array(items)) => {
             let items = items.into_iter();
@@ -180,7 +187,9 @@ mod tests {
             panic!("an object");
         };
         let call = plan(&graph, &operation, arguments).map_err(|fault| fault.code)?;
-        let What::Rest { target, body, .. } = call.what;
+        let What::Rest { target, body, .. } = call.what else {
+            panic!("by HTTP");
+        };
         let body = body.map(|body| String::from_utf8_lossy(&body).into_owned());
         Ok((target, body))
     }

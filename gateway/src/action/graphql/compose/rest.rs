@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method};
 use serde_json::Value as Json;
 
-use super::calls::{Call, Fault, Outcome};
+use super::calls::{Call, Fault, Outcome, Status};
 use super::source::Sent;
 use crate::large;
 
@@ -37,7 +37,7 @@ fn refused(call: &Call, status: u16) -> Arc<Fault> {
         code: "source_status",
         message: format!("The source answered {status}."),
         source: Some(call.source),
-        status: Some(status),
+        status: Some(Status::Http(status)),
     })
 }
 

@@ -11,7 +11,7 @@ use async_graphql::{Context, Error, ErrorExtensions as _};
 use serde_json::{Map, Value as Json};
 use weir_protocols::graphql::document::MAX_NESTING;
 
-use super::calls::{Calls, Fault};
+use super::calls::{Calls, Fault, Status};
 use super::give::{self, Give};
 use super::plan::plan;
 use crate::config::routes::graphql::compose as config;
@@ -188,8 +188,10 @@ fn error(graph: &Composed, fault: &Fault) -> Error {
         if let Some(source) = fault.source.and_then(|source| graph.sources.get(source)) {
             extensions.set("source", &*source.name);
         }
-        if let Some(status) = fault.status {
-            extensions.set("status", status);
+        match fault.status {
+            Some(Status::Http(status)) => extensions.set("status", status),
+            Some(Status::Grpc(status)) => extensions.set("grpc_status", status.name()),
+            None => {}
         }
     })
 }

@@ -10,14 +10,14 @@ use pingora_http::RequestHeader;
 use weir_telemetry::Code;
 
 use super::calls::{Call, Fault, Outcome, What};
-use super::rest;
+use super::{grpc, rest};
 use crate::error::GatewayError;
 use crate::proxy::identify::{REQUEST_ID, WEIR_CONSUMER, WEIR_TEAM};
 use crate::proxy::{Aside, Downstream, Request};
 use crate::upstream::{self, Body, Upstream};
 
 /// The longest answer that is read, in bytes.
-const MAX_ANSWER: usize = 8 << 20;
+pub(super) const MAX_ANSWER: usize = 8 << 20;
 
 /// Who answers for a part of the graph.
 pub(super) struct Source {
@@ -59,21 +59,23 @@ impl Source {
         request: &mut Request,
         down: Aside,
     ) -> Outcome {
-        let asked = async {
-            let mut down = down.begin().await?;
-            let sent = match &call.what {
-                What::Rest {
-                    method,
-                    target,
-                    body,
-                } => rest::sent(method, target, body.as_ref()),
-            };
-            self.exchange(&sent, &along, request, &mut down).await
+        let mut down = down.begin().await.map_err(|error| failed(call, &error))?;
+        let sent = match &call.what {
+            What::Rest {
+                method,
+                target,
+                body,
+            } => rest::sent(method, target, body.as_ref()),
+            What::Grpc {
+                called, message, ..
+            } => {
+                let answer = grpc::call(self, (called, message), &along, request, &mut down).await;
+                return grpc::read(call, answer.map_err(|error| failed(call, &error))?);
+            }
         };
-        let (status, body) = asked.await.map_err(|error| failed(call, &error))?;
-        match &call.what {
-            What::Rest { .. } => rest::read(call, status, &body),
-        }
+        let answer = self.exchange(&sent, &along, request, &mut down).await;
+        let (status, body) = answer.map_err(|error| failed(call, &error))?;
+        rest::read(call, status, &body)
     }
 
     /// The status and the body that come back.
@@ -103,7 +105,8 @@ impl Source {
         Ok((status, reading.await?))
     }
 
-    fn head(
+    /// The head of an attempt.
+    pub(super) fn head(
         &self,
         sent: &Sent<'_>,
         along: &HeaderMap,

@@ -317,7 +317,7 @@ fn is_metadata(name: &HeaderName) -> bool {
 }
 
 /// What is wrong with an answer is the upstream's doing, or the descriptors'.
-fn error(fault: &Fault) -> GatewayError {
+pub(in crate::action) fn error(fault: &Fault) -> GatewayError {
     match fault {
         Fault::Frame(fault) => outflow::error(fault),
         _ => GatewayError::new(Code::GrpcMessageInvalid).source(fault),

@@ -4,7 +4,7 @@
 //! What JSON a message is, is the business of the protocol; how a call is made, of the route's native
 //! side.
 
-mod answer;
+pub(in crate::action) mod answer;
 mod request;
 
 use std::sync::Arc;

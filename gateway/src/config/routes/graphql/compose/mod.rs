@@ -5,12 +5,16 @@
 //! | `model` | a graph, and what each of its root fields calls |
 //! | `openapi` | operations of OpenAPI documents |
 //! | `types` | their schemas |
+//! | `grpc` | methods of gRPC services |
+//! | `messages` | what those take and answer |
 //! | `part` | what one source gives, under names that no other has |
 //! | `link` | fields between sources |
 //! | `name` | which names GraphQL takes |
 //! | `sdl` | the definition language |
 
+mod grpc;
 mod link;
+mod messages;
 mod model;
 mod name;
 mod openapi;
@@ -117,6 +121,21 @@ fn check_source(
             operations,
             ..
         } => check_openapi(cx, at, document, operations.as_deref(), number, &names),
+        raw::Source::Grpc {
+            upstream,
+            descriptors,
+            methods,
+            queries,
+            ..
+        } => {
+            let said = grpc::Said {
+                upstream: &upstream.0,
+                descriptors,
+                methods: methods.as_deref(),
+                queries,
+            };
+            grpc::check(cx, at, &said, number, &names)
+        }
     };
     if let Some(part) = part {
         part::add(cx, at, part, &names, graph);

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderName, Method};
+use weir_protocols::grpc::transcode::Route;
 
 /// One graph from many sources.
 #[derive(Debug, Clone, Default)]
@@ -140,6 +141,13 @@ pub enum Way {
         /// The path, in pieces.
         path: Vec<Piece>,
     },
+    /// By gRPC.
+    Grpc {
+        /// The method, and how JSON is its messages.
+        route: Arc<Route>,
+        /// Whether it only reads.
+        reads: bool,
+    },
 }
 
 /// A piece of a path.
@@ -169,4 +177,6 @@ pub enum Place {
     Query,
     /// It is the body.
     Body,
+    /// It is a field of the message.
+    Field,
 }

@@ -9,6 +9,11 @@ pub(super) fn is_name(text: &str) -> bool {
     first && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') && !text.starts_with("__")
 }
 
+/// Whether an enumeration may have a value of this name.
+pub(super) fn is_value(text: &str) -> bool {
+    is_name(text) && !matches!(text, "true" | "false" | "null")
+}
+
 /// The name nearest to a text: what may not stand in names becomes `_`.
 pub(super) fn nearest(text: &str) -> String {
     let kept = text.chars().map(|c| match c {

@@ -56,6 +56,25 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// What a type is called that has a name in full as well.
+    pub(super) fn ty_of(&self, full: &str, own: &str) -> String {
+        match self.rename.types.contains_key(full) {
+            true => self.ty(full),
+            false => self.ty(own),
+        }
+    }
+
+    /// What stands for the name of a method, where it has another by its name in full.
+    pub(super) fn method(&self, full: &str, own: &str) -> String {
+        match self.rename.fields.get(full) {
+            Some(other) => {
+                self.used.borrow_mut().insert(full.to_owned());
+                other.clone()
+            }
+            None => own.to_owned(),
+        }
+    }
+
     fn root(&self, id: &str) -> String {
         let own = name::lower_first(&name::nearest(id));
         match self.prefix {

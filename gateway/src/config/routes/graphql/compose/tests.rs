@@ -81,7 +81,9 @@ fn operations_become_fields_and_schemas_types() {
             "input OrderLine_itemsInput { price: Float sku: String }",
         ]
     );
-    let Way::Rest { path, .. } = &graph.query["getOrder"].way;
+    let Way::Rest { path, .. } = &graph.query["getOrder"].way else {
+        panic!("by HTTP");
+    };
     assert_eq!(
         path[..],
         [

@@ -122,9 +122,7 @@ impl<'d> Types<'d> {
             .iter()
             .filter_map(Value::as_str)
             .collect();
-        let kept = ["true", "false", "null"];
-        let fit = |value: &&str| name::is_name(value) && !kept.contains(value);
-        if values.is_empty() || !values.iter().all(fit) {
+        if values.is_empty() || !values.iter().all(|value| name::is_value(value)) {
             return Shape::named("String");
         }
         let mut called = self.called(around);
