@@ -18,8 +18,8 @@ pub struct Compose {
     /// Fields that lead from an object of one source to what a query gives.
     #[serde(default)]
     pub links: Vec<Link>,
-    /// The most calls of sources that one operation makes; those that are made once for several
-    /// fields count once.
+    /// The most that one request asks of its sources: calls of REST APIs, and root fields of GraphQL
+    /// servers, however many of those go in one call. What is asked once for several fields counts once.
     #[serde(default = "Compose::default_max_calls")]
     #[schemars(range(min = 1, max = 10000))]
     pub max_calls: usize,
@@ -89,6 +89,32 @@ pub enum Source {
         #[serde(default)]
         headers: Vec<String>,
     },
+    /// A GraphQL server: its queries and mutations become those of the graph. Subscriptions do not.
+    Graphql {
+        /// The source's name, which errors tell.
+        name: Name,
+        /// Who is called: the name of an entry of `upstreams`.
+        upstream: Name,
+        /// The path that takes operations, by POST.
+        #[serde(default = "Source::default_path")]
+        path: String,
+        /// The schema, as `${file:shop.graphql}`: in the definition language, or what an introspection
+        /// query gave, as JSON.
+        schema: String,
+        /// What the names of its types and root fields begin with.
+        #[serde(default)]
+        prefix: Option<String>,
+        /// Other names.
+        #[serde(default)]
+        rename: Rename,
+        /// The root fields that are shown, as the source calls them; all, if not said.
+        #[serde(default)]
+        fields: Option<Vec<String>>,
+        /// Header fields of the caller's that its calls take along, as `Authorization`; none, if not
+        /// said.
+        #[serde(default)]
+        headers: Vec<String>,
+    },
 }
 
 /// What a source of any kind says.
@@ -106,6 +132,10 @@ pub struct Shared<'a> {
 }
 
 impl Source {
+    fn default_path() -> String {
+        "/graphql".to_owned()
+    }
+
     /// What it says as sources of any kind do.
     pub fn shared(&self) -> Shared<'_> {
         match self {
@@ -118,6 +148,14 @@ impl Source {
                 ..
             }
             | Self::Grpc {
+                name,
+                upstream,
+                prefix,
+                rename,
+                headers,
+                ..
+            }
+            | Self::Graphql {
                 name,
                 upstream,
                 prefix,

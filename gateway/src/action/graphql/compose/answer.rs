@@ -1,9 +1,11 @@
 //! What callers are told of operations that were run here.
 
 use async_graphql::{BatchResponse, Response, Value};
+use async_graphql_value::indexmap::IndexMap;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
-use serde_json::{Map, Value as Json, json};
+use serde::Serialize;
+use serde_json::Value as Json;
 use weir_protocols::graphql::response::MediaType;
 use weir_telemetry::Code;
 
@@ -16,9 +18,13 @@ use crate::runtime::Dialect;
 pub(super) fn reply(request: &Request, answers: BatchResponse) -> Result<Reply, GatewayError> {
     let body = match answers {
         BatchResponse::Single(one) if !was_run(&one) => return Err(refused(&one)),
-        BatchResponse::Single(one) => told(request, one),
-        BatchResponse::Batch(all) => all.into_iter().map(|one| told(request, one)).collect(),
+        BatchResponse::Single(one) => serde_json::to_string(&told(request, one)),
+        BatchResponse::Batch(all) => {
+            let all = all.into_iter().map(|one| told(request, one));
+            serde_json::to_string(&all.collect::<Vec<_>>())
+        }
     };
+    let body = body.map_err(|error| GatewayError::new(Code::InternalError).source(error))?;
     let media = match request.dialect {
         Dialect::Graphql(media) => media,
         _ => MediaType::Json,
@@ -26,7 +32,7 @@ pub(super) fn reply(request: &Request, answers: BatchResponse) -> Result<Reply, 
     Ok(Reply {
         status: StatusCode::OK,
         headers: vec![(CONTENT_TYPE, HeaderValue::from_static(media.content_type()))],
-        body: body.to_string().into(),
+        body: body.into(),
     })
 }
 
@@ -47,28 +53,32 @@ fn refused(answer: &Response) -> GatewayError {
     GatewayError::public(Code::GraphqlDocumentInvalid, public)
 }
 
-fn told(request: &Request, answer: Response) -> Json {
+/// An answer as it is written: its fields in their order.
+#[derive(Serialize)]
+struct Told {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Value>,
+}
+
+fn told(request: &Request, answer: Response) -> Told {
     let run = was_run(&answer);
-    let mut out = Map::new();
-    if !answer.errors.is_empty() {
-        let id = request.record.request_id.as_str();
-        let errors = answer.errors.iter().map(|error| {
-            let mut error = serde_json::to_value(error).unwrap_or_default();
-            if !run {
-                error["extensions"]["code"] = Code::GraphqlDocumentInvalid.slug().into();
-            }
-            error["extensions"]["request_id"] = id.into();
-            error
-        });
-        out.insert("errors".to_owned(), errors.collect());
-    }
-    if run {
-        let data = match answer.data {
+    let id = request.record.request_id.as_str();
+    let errors = answer.errors.iter().map(|error| {
+        let mut error = serde_json::to_value(error).unwrap_or_default();
+        if !run {
+            error["extensions"]["code"] = Code::GraphqlDocumentInvalid.slug().into();
+        }
+        error["extensions"]["request_id"] = id.into();
+        error
+    });
+    Told {
+        errors: errors.collect(),
+        data: run.then(|| match answer.data {
             // Nothing was selected: every field was left out by `@skip`.
-            Value::Null => json!({}),
-            data => data.into_json().unwrap_or_default(),
-        };
-        out.insert("data".to_owned(), data);
+            Value::Null => Value::Object(IndexMap::new()),
+            data => data,
+        }),
     }
-    Json::Object(out)
 }

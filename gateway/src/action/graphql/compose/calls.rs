@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use async_graphql::PathSegment;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared, ready};
@@ -14,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use weir_protocols::grpc::status::Code as Ended;
 use weir_telemetry::Code;
 
+use super::ask::Ask;
 use super::grpc::Called;
 
 /// A call to be made.
@@ -46,14 +48,25 @@ pub(super) enum What {
         /// What it is asked, in its frame.
         message: Bytes,
     },
+    /// A field of a GraphQL server's.
+    Graphql(Arc<Ask>),
 }
 
 impl Call {
+    /// What a GraphQL server is asked.
+    pub(super) fn ask(&self) -> Option<&Arc<Ask>> {
+        match &self.what {
+            What::Graphql(ask) => Some(ask),
+            What::Rest { .. } | What::Grpc { .. } => None,
+        }
+    }
+
     /// Whether it changes nothing.
     fn only_reads(&self) -> bool {
         match &self.what {
             What::Rest { method, .. } => *method == Method::GET,
             What::Grpc { reads, .. } => *reads,
+            What::Graphql(ask) => ask.reads,
         }
     }
 }
@@ -81,8 +94,40 @@ pub(super) enum Status {
     Grpc(Ended),
 }
 
+/// What a source answers.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    /// The value.
+    pub(super) json: Arc<Json>,
+    /// What it says of parts that failed.
+    pub(super) told: Arc<[Told]>,
+}
+
+impl From<Json> for Answer {
+    fn from(json: Json) -> Self {
+        Self {
+            json: Arc::new(json),
+            told: Arc::default(),
+        }
+    }
+}
+
+/// What a source says of a part that failed.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    /// Where, in its own answer.
+    pub(super) path: Vec<PathSegment>,
+    /// What happened.
+    pub(super) message: String,
+    /// The same for programs, if it says so.
+    pub(super) code: Option<String>,
+}
+
 /// What came of a call.
-pub(super) type Outcome = Result<Arc<Json>, Arc<Fault>>;
+pub(super) type Outcome = Result<Answer, Arc<Fault>>;
+
+/// Which field of which operation asks. What changes something is done once for each.
+pub(super) type Place = (usize, String);
 
 /// A call, and who waits for what comes of it.
 pub(super) struct Asked {
@@ -104,7 +149,7 @@ pub(super) struct Calls {
 #[derive(Default)]
 struct Made {
     count: usize,
-    reads: HashMap<Call, Waiting, ahash::RandomState>,
+    calls: HashMap<(Call, Option<Place>), Waiting, ahash::RandomState>,
 }
 
 impl Calls {
@@ -119,11 +164,11 @@ impl Calls {
     }
 
     /// What comes of a call, or of one like it that was made already.
-    pub(super) fn ask(&self, call: Call) -> BoxFuture<'static, Outcome> {
+    pub(super) fn ask(&self, call: Call, place: Place) -> BoxFuture<'static, Outcome> {
         let mut made = self.made.lock();
-        // What changes something is done as often as it is said.
-        let key = call.only_reads().then(|| call.clone());
-        if let Some(waiting) = key.as_ref().and_then(|key| made.reads.get(key)) {
+        let place = (!call.only_reads()).then_some(place);
+        let key = (call.clone(), place);
+        if let Some(waiting) = made.calls.get(&key) {
             return waiting.clone().boxed();
         }
         if made.count >= self.most {
@@ -136,9 +181,7 @@ impl Calls {
         let _ = self.asked.try_send(Asked { call, reply });
         let waiting = async move { said.await.unwrap_or_else(|_| Err(given_up())) };
         let waiting = waiting.boxed().shared();
-        if let Some(key) = key {
-            made.reads.insert(key, waiting.clone());
-        }
+        made.calls.insert(key, waiting.clone());
         waiting.boxed()
     }
 
@@ -184,19 +227,21 @@ mod tests {
     async fn what_only_reads_is_asked_once_and_nothing_beyond_the_limit() {
         let (sender, mut asked) = mpsc::channel(3);
         let calls = Calls::new(sender, 3);
-        let first = calls.ask(call(Method::GET, "/a"));
-        let again = calls.ask(call(Method::GET, "/a"));
-        let _post = calls.ask(call(Method::POST, "/a"));
-        let _post = calls.ask(call(Method::POST, "/a"));
-        let beyond = calls.ask(call(Method::GET, "/b")).await;
+        let at = |field: &str| (0, field.to_owned());
+        let first = calls.ask(call(Method::GET, "/a"), at("a"));
+        let again = calls.ask(call(Method::GET, "/a"), at("b"));
+        let _post = calls.ask(call(Method::POST, "/a"), at("a"));
+        let _same = calls.ask(call(Method::POST, "/a"), at("a"));
+        let _post = calls.ask(call(Method::POST, "/a"), at("b"));
+        let beyond = calls.ask(call(Method::GET, "/b"), at("c")).await;
         assert_eq!(
             beyond.expect_err("one too many").code,
             "graphql_limit_exceeded"
         );
         let Asked { reply, .. } = asked.recv().await.expect("one");
-        reply.send(Ok(Arc::new(Json::from(1)))).expect("who waits");
+        reply.send(Ok(Json::from(1).into())).expect("who waits");
         let (first, again) = (first.await.expect("one"), again.await.expect("the same"));
-        assert!(Arc::ptr_eq(&first, &again));
+        assert!(Arc::ptr_eq(&first.json, &again.json));
         assert_eq!(asked.len(), 2);
     }
 }

@@ -14,6 +14,8 @@ use crate::config::routes::graphql::compose::{Composed, JSON, LONG, Shape, Type}
 pub(super) enum Give {
     /// An object, of which more is asked.
     Object,
+    /// An object of one of these types, of which it says itself which.
+    Open(Arc<[Arc<str>]>),
     /// Several.
     List(Box<Give>),
     /// An integer of 32 bits.
@@ -41,12 +43,17 @@ impl Give {
         };
         match (&**name, graph.types.get(name)) {
             (_, Some(Type::Object(_))) => Self::Object,
+            (_, Some(Type::Interface(_) | Type::Union(_))) => {
+                Self::Open(graph.objects(name).into())
+            }
             (_, Some(Type::Enum(values))) => Self::Enum(values.clone()),
             (LONG, _) => Self::Long,
             (JSON, _) => Self::Json,
             ("Int", _) => Self::Int,
             ("Float", _) => Self::Float,
             ("Boolean", _) => Self::Boolean,
+            // A source's own: what it is, the source knows.
+            (_, Some(Type::Scalar)) => Self::Json,
             _ => Self::Text,
         }
     }
@@ -71,7 +78,7 @@ impl Give {
                 text.map(|text| Value::Enum(Name::new(text)))
             }
             Self::Json => Value::from_json(json.clone()).ok(),
-            Self::Object | Self::List(_) => None,
+            Self::Object | Self::Open(_) | Self::List(_) => None,
         };
         value.ok_or(match self {
             Self::Int => "no integer of 32 bits",
@@ -80,7 +87,7 @@ impl Give {
             Self::Boolean => "neither true nor false",
             Self::Text => "no string",
             Self::Enum(_) => "none of the values it may have",
-            Self::Object | Self::List(_) | Self::Json => "not what it may be",
+            Self::Object | Self::Open(_) | Self::List(_) | Self::Json => "not what it may be",
         })
     }
 }
@@ -103,59 +110,97 @@ pub(super) fn json_of<'a>(value: &'a FieldValue<'a>) -> Option<&'a Json> {
     value.downcast_ref::<Json>()
 }
 
+/// A value, and the places in its lists that are empty.
+pub(super) type Given<'v> = (Option<FieldValue<'v>>, Vec<Vec<usize>>);
+
 /// The value of a member of an object.
-pub(super) fn member<'a>(
-    give: &Give,
-    json: &'a Json,
-) -> Result<Option<FieldValue<'a>>, &'static str> {
+pub(super) fn member<'a>(give: &Give, json: &'a Json) -> Result<Given<'a>, &'static str> {
     let object = |json: &'a Json, _: &[usize]| FieldValue::borrowed_any(json);
-    within(give, json, &mut Vec::new(), &object)
+    Giving::of(give, json, &object)
 }
 
 /// The value of a whole answer.
-pub(super) fn whole(
-    give: &Give,
-    root: &Arc<Json>,
-) -> Result<Option<FieldValue<'static>>, &'static str> {
+pub(super) fn whole(give: &Give, root: &Arc<Json>) -> Result<Given<'static>, &'static str> {
     let object = |_: &Json, at: &[usize]| {
         FieldValue::owned_any(Held {
             root: root.clone(),
             at: at.to_vec(),
         })
     };
-    within(give, root, &mut Vec::new(), &object)
+    Giving::of(give, root, &object)
 }
 
-fn within<'j, 'v>(
-    give: &Give,
-    json: &'j Json,
-    at: &mut Vec<usize>,
-    object: &dyn Fn(&'j Json, &[usize]) -> FieldValue<'v>,
-) -> Result<Option<FieldValue<'v>>, &'static str> {
-    match (give, json) {
-        (_, Json::Null) => Ok(None),
-        (Give::Object, Json::Object(_)) => Ok(Some(object(json, at))),
-        (Give::Object, _) => Err("no object"),
-        (Give::List(item), Json::Array(values)) => {
-            let mut list = Vec::with_capacity(values.len());
-            for (index, value) in values.iter().enumerate() {
-                at.push(index);
-                let given = within(item, value, at, object);
-                at.pop();
-                match given? {
-                    Some(given) => list.push(given),
-                    // The executor takes null for an object without members, or for no list: what is
-                    // not there is left out.
-                    None if !matches!(**item, Give::Object | Give::List(_) | Give::Enum(_)) => {
-                        list.push(FieldValue::NULL);
-                    }
-                    None => {}
-                }
+struct Giving<'o, 'j, 'v> {
+    /// What stands for an object at a place.
+    object: &'o dyn Fn(&'j Json, &[usize]) -> FieldValue<'v>,
+    at: Vec<usize>,
+    nulls: Vec<Vec<usize>>,
+}
+
+impl<'o, 'j, 'v> Giving<'o, 'j, 'v> {
+    fn of(
+        give: &Give,
+        json: &'j Json,
+        object: &'o dyn Fn(&'j Json, &[usize]) -> FieldValue<'v>,
+    ) -> Result<Given<'v>, &'static str> {
+        let mut giving = Self {
+            object,
+            at: Vec::new(),
+            nulls: Vec::new(),
+        };
+        let value = giving.within(give, json)?;
+        Ok((value, giving.nulls))
+    }
+
+    fn within(
+        &mut self,
+        give: &Give,
+        json: &'j Json,
+    ) -> Result<Option<FieldValue<'v>>, &'static str> {
+        match (give, json) {
+            (_, Json::Null) => Ok(None),
+            (Give::Object, Json::Object(_)) => Ok(Some((self.object)(json, &self.at))),
+            (Give::Open(types), Json::Object(said)) => {
+                let own = said.get("__typename").and_then(Json::as_str);
+                let ty = own.and_then(|own| types.iter().find(|ty| ***ty == *own));
+                let ty = ty.ok_or("of no type that it may be of")?;
+                let object = (self.object)(json, &self.at);
+                Ok(Some(object.with_type(ty.to_string())))
             }
-            Ok(Some(FieldValue::list(list)))
+            (Give::Object | Give::Open(_), _) => Err("no object"),
+            (Give::List(item), Json::Array(values)) => {
+                let mut list = Vec::with_capacity(values.len());
+                for (index, value) in values.iter().enumerate() {
+                    self.at.push(index);
+                    let given = self.within(item, value)?;
+                    list.push(given.unwrap_or_else(|| self.null(item)));
+                    self.at.pop();
+                }
+                Ok(Some(FieldValue::list(list)))
+            }
+            (Give::List(_), _) => Err("no list"),
+            (leaf, json) => leaf.leaf(json).map(|value| Some(FieldValue::value(value))),
         }
-        (Give::List(_), _) => Err("no list"),
-        (leaf, json) => leaf.leaf(json).map(|value| Some(FieldValue::value(value))),
+    }
+
+    /// What stands in a list where nothing is.
+    fn null(&mut self, item: &Give) -> FieldValue<'v> {
+        let stands = match item {
+            Give::Object => FieldValue::NULL,
+            Give::Open(types) => match types.first() {
+                Some(ty) => FieldValue::NULL.with_type(ty.to_string()),
+                None => FieldValue::NULL,
+            },
+            Give::List(_) => FieldValue::list(Vec::<FieldValue<'_>>::new()),
+            Give::Enum(values) => match values.first() {
+                Some(value) => FieldValue::value(Value::Enum(Name::new(value))),
+                None => FieldValue::NULL,
+            },
+            // The executor knows these.
+            _ => return FieldValue::NULL,
+        };
+        self.nulls.push(self.at.clone());
+        stands
     }
 }
 

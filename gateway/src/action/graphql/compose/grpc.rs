@@ -205,8 +205,8 @@ pub(super) fn read(call: &Call, (status, json): (Ended, Bytes)) -> Outcome {
             status: Some(Status::Grpc(status)),
         }));
     }
-    let read = large::work(json.len(), || serde_json::from_slice(&json));
-    read.map(Arc::new).map_err(|_| {
+    let read = large::work(json.len(), || serde_json::from_slice::<Json>(&json));
+    read.map(Into::into).map_err(|_| {
         Arc::new(Fault {
             code: "source_answer_invalid",
             message: "The source answered no message.".to_owned(),

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
+use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value as Json};
 use weir_telemetry::Code;
 
 use super::calls::{Call, Fault, What};
-use super::grpc;
-use crate::config::routes::graphql::compose::{
-    Composed, Operation, Piece, Place, Shape, Type, Way,
-};
+use crate::config::routes::graphql::compose::{Composed, Operation, Piece, Place, Shape, Type};
 
 /// All but what may stand anywhere as it is (RFC 3986, 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -23,16 +21,9 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 pub(super) fn plan(
     graph: &Composed,
     operation: &Operation,
+    (method, pieces): (&Method, &[Piece]),
     mut arguments: Map<String, Json>,
 ) -> Result<Call, Arc<Fault>> {
-    let (method, pieces) = match &operation.way {
-        Way::Rest { method, path } => (method, path),
-        Way::Grpc { route, reads } => {
-            let what = grpc::ask(graph, operation, (route, *reads), arguments)?;
-            let source = operation.source;
-            return Ok(Call { source, what });
-        }
-    };
     let mut query = String::new();
     let mut body = None;
     let mut path = Vec::new();
@@ -46,8 +37,8 @@ pub(super) fn plan(
             Place::Path => path.push((key, text(&value))),
             Place::Query => push(&mut query, key, &value),
             Place::Body => body = Some(value.to_string().into()),
-            // Of messages alone.
-            Place::Field => {}
+            // Of other kinds of sources.
+            Place::Field | Place::Variable => {}
         }
     }
     let mut target = String::new();
@@ -142,7 +133,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::routes::graphql::compose::{Argument, Member};
+    use crate::config::routes::graphql::compose::{Argument, Member, Way};
 
     fn called(arguments: Json) -> Result<(String, Option<String>), &'static str> {
         let argument = |key: &str, place, shape| Argument {
@@ -164,11 +155,12 @@ mod tests {
             types: BTreeMap::from([("In".into(), input)]),
             ..Composed::default()
         };
+        let path = [Piece::Text("/a/".into()), Piece::Parameter("b-c".into())];
         let operation = Operation {
             source: 0,
             way: Way::Rest {
                 method: Method::POST,
-                path: vec![Piece::Text("/a/".into()), Piece::Parameter("b-c".into())],
+                path: path.to_vec(),
             },
             arguments: BTreeMap::from([
                 (
@@ -186,9 +178,9 @@ mod tests {
         let Json::Object(arguments) = arguments else {
             panic!("an object");
         };
-        let call = plan(&graph, &operation, arguments).map_err(|fault| fault.code)?;
-        let What::Rest { target, body, .. } = call.what else {
-            panic!("by HTTP");
+        let call = plan(&graph, &operation, (&Method::POST, &path), arguments);
+        let What::Rest { target, body, .. } = call.map_err(|fault| fault.code)?.what else {
+            panic!("not called by HTTP");
         };
         let body = body.map(|body| String::from_utf8_lossy(&body).into_owned());
         Ok((target, body))

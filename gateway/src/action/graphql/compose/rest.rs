@@ -26,13 +26,13 @@ pub(super) fn read(call: &Call, status: u16, body: &Bytes) -> Outcome {
         return Err(refused(call, status));
     }
     if body.is_empty() {
-        return Ok(Arc::new(Json::Null));
+        return Ok(Json::Null.into());
     }
-    let read = large::work(body.len(), || serde_json::from_slice(body));
-    read.map(Arc::new).map_err(|_| no_json(call))
+    let read = large::work(body.len(), || serde_json::from_slice::<Json>(body));
+    read.map(Into::into).map_err(|_| no_json(call))
 }
 
-fn refused(call: &Call, status: u16) -> Arc<Fault> {
+pub(super) fn refused(call: &Call, status: u16) -> Arc<Fault> {
     Arc::new(Fault {
         code: "source_status",
         message: format!("The source answered {status}."),
@@ -41,7 +41,7 @@ fn refused(call: &Call, status: u16) -> Arc<Fault> {
     })
 }
 
-fn no_json(call: &Call) -> Arc<Fault> {
+pub(super) fn no_json(call: &Call) -> Arc<Fault> {
     Arc::new(Fault {
         code: "source_answer_invalid",
         message: "The source answered something that is no JSON.".to_owned(),

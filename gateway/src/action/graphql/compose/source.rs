@@ -10,7 +10,7 @@ use pingora_http::RequestHeader;
 use weir_telemetry::Code;
 
 use super::calls::{Call, Fault, Outcome, What};
-use super::{grpc, rest};
+use super::{document, grpc, rest};
 use crate::error::GatewayError;
 use crate::proxy::identify::{REQUEST_ID, WEIR_CONSUMER, WEIR_TEAM};
 use crate::proxy::{Aside, Downstream, Request};
@@ -51,31 +51,60 @@ impl Source {
         along
     }
 
-    /// Makes a call beside the caller's request.
+    /// Makes calls beside the caller's request: one, or several that go together. What comes of each.
     pub(super) async fn call(
         &self,
-        call: &Call,
+        calls: &[&Call],
         along: HeaderMap,
         request: &mut Request,
         down: Aside,
-    ) -> Outcome {
-        let mut down = down.begin().await.map_err(|error| failed(call, &error))?;
-        let sent = match &call.what {
+    ) -> Vec<Outcome> {
+        let Some(call) = calls.first() else {
+            return Vec::new();
+        };
+        let asked = async {
+            let mut down = down.begin().await?;
+            self.answer(calls, call, &along, request, &mut down).await
+        };
+        match asked.await {
+            Ok(outcomes) => outcomes,
+            Err(error) => vec![Err(failed(call, &error)); calls.len()],
+        }
+    }
+
+    /// What comes of calls, of which `first` says how they go.
+    async fn answer(
+        &self,
+        calls: &[&Call],
+        first: &Call,
+        along: &HeaderMap,
+        request: &mut Request,
+        down: &mut Downstream,
+    ) -> Result<Vec<Outcome>, GatewayError> {
+        match &first.what {
             What::Rest {
                 method,
                 target,
                 body,
-            } => rest::sent(method, target, body.as_ref()),
+            } => {
+                let sent = rest::sent(method, target, body.as_ref());
+                let (status, body) = self.exchange(&sent, along, request, down).await?;
+                Ok(vec![rest::read(first, status, &body)])
+            }
             What::Grpc {
                 called, message, ..
             } => {
-                let answer = grpc::call(self, (called, message), &along, request, &mut down).await;
-                return grpc::read(call, answer.map_err(|error| failed(call, &error))?);
+                let answer = grpc::call(self, (called, message), along, request, down).await?;
+                Ok(vec![grpc::read(first, answer)])
             }
-        };
-        let answer = self.exchange(&sent, &along, request, &mut down).await;
-        let (status, body) = answer.map_err(|error| failed(call, &error))?;
-        rest::read(call, status, &body)
+            What::Graphql(ask) => {
+                let asks: Vec<_> = calls.iter().filter_map(|call| call.ask()).collect();
+                let document = document::body(&asks);
+                let sent = document::sent(&ask.endpoint, &document);
+                let (status, body) = self.exchange(&sent, along, request, down).await?;
+                Ok(document::read(first, &asks, status, &body))
+            }
+        }
     }
 
     /// The status and the body that come back.

@@ -1,9 +1,9 @@
 //! Links: fields that lead from an object of one source to what a query gives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::model::{Composed, Field, Given, Link, Type};
+use super::model::{Composed, Field, Given, Link, Type, Way};
 use super::name;
 use crate::config::check::{At, Checker};
 use crate::config::fault::suggest;
@@ -17,6 +17,7 @@ pub(super) fn check(cx: &mut Checker<'_>, at: &At, raw: &raw::Link, graph: &mut 
         return cx.fault(&at.key("query"), message, hint);
     };
     let names: Vec<Arc<str>> = graph.types.keys().cloned().collect();
+    let unasked = unasked(graph, &raw.ty);
     let Some(Type::Object(fields)) = graph.types.get_mut(raw.ty.as_str()) else {
         let message = format!("the graph has no object type \"{}\"", raw.ty);
         let hint = suggest(&raw.ty, names.iter().map(|name| &**name));
@@ -34,7 +35,10 @@ pub(super) fn check(cx: &mut Checker<'_>, at: &At, raw: &raw::Link, graph: &mut 
             .and_then(|t| t.strip_suffix('}'));
         let given = match parent {
             Some(member) => {
-                let known = |field: &Field| matches!(field, Field::Member(m) if *m.key == *member);
+                let known = |field: &Field| match field {
+                    Field::Member(m) => *m.key == *member && !unasked.contains(m.shape.name()),
+                    Field::Asked(_) | Field::Link(_) => false,
+                };
                 if !fields.values().any(known) {
                     let message = format!("what makes a {} has no member \"{member}\"", raw.ty);
                     cx.fault(&at, message, "name one as its source calls it");
@@ -60,4 +64,16 @@ pub(super) fn check(cx: &mut Checker<'_>, at: &At, raw: &raw::Link, graph: &mut 
         arguments,
     };
     fields.insert(raw.field.as_str().into(), Field::Link(link));
+}
+
+/// The types whose values cannot be asked for by themselves: a GraphQL server wants to know what of them.
+fn unasked(graph: &Composed, parent: &str) -> BTreeSet<Arc<str>> {
+    let mut operations = graph.query.values().chain(graph.mutation.values());
+    let of_graphql = operations.any(|operation| match &operation.way {
+        Way::Graphql(root) => root.endpoint.own.contains_key(parent),
+        Way::Rest { .. } | Way::Grpc { .. } => false,
+    });
+    let composite = graph.types.keys();
+    let composite = composite.filter(|name| of_graphql && !graph.objects(name).is_empty());
+    composite.cloned().collect()
 }

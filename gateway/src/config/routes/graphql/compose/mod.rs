@@ -7,12 +7,20 @@
 //! | `types` | their schemas |
 //! | `grpc` | methods of gRPC services |
 //! | `messages` | what those take and answer |
+//! | `graphql` | root fields of GraphQL schemas |
+//! | `definitions` | their types |
+//! | `introspection` | what servers say of their schemas |
 //! | `part` | what one source gives, under names that no other has |
 //! | `link` | fields between sources |
 //! | `name` | which names GraphQL takes |
 //! | `sdl` | the definition language |
 
+mod definitions;
+mod graphql;
+#[cfg(test)]
+mod graphql_tests;
 mod grpc;
+mod introspection;
 mod link;
 mod messages;
 mod model;
@@ -28,8 +36,8 @@ use std::sync::Arc;
 
 use http::HeaderName;
 pub use model::{
-    Argument, Composed, Field, Given, Link, Member, Operation, Piece, Place, Shape, Source, Type,
-    Way,
+    Argument, Asked, Composed, Endpoint, Field, Given, Interface, Link, Member, Operation, Piece,
+    Place, Root, Shape, Source, Taken, Type, Way,
 };
 use part::{Names, Part};
 pub(crate) use types::{JSON, LONG};
@@ -65,7 +73,7 @@ pub(super) fn check(
         return None;
     }
     if graph.query.is_empty() {
-        let hint = "give a source that has a GET operation, or expose one";
+        let hint = "give a source that has something to read, or show it";
         cx.fault(&at.key("sources"), "the graph has no query", hint);
         return None;
     }
@@ -135,6 +143,19 @@ fn check_source(
                 queries,
             };
             grpc::check(cx, at, &said, number, &names)
+        }
+        raw::Source::Graphql {
+            schema,
+            path,
+            fields,
+            ..
+        } => {
+            let said = graphql::Said {
+                schema,
+                path,
+                fields: fields.as_deref(),
+            };
+            graphql::check(cx, at, &said, number, &names)
         }
     };
     if let Some(part) = part {

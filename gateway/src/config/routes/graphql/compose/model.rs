@@ -23,6 +23,41 @@ pub struct Composed {
     pub max_calls: usize,
 }
 
+impl Composed {
+    /// The fields of a type that has some.
+    pub fn fields(&self, ty: &str) -> Option<&BTreeMap<Arc<str>, Field>> {
+        match self.types.get(ty)? {
+            Type::Object(fields) => Some(fields),
+            Type::Interface(interface) => Some(&interface.fields),
+            _ => None,
+        }
+    }
+
+    /// The objects that a type may be: itself, if it is one.
+    pub fn objects<'a>(&'a self, ty: &'a Arc<str>) -> &'a [Arc<str>] {
+        match self.types.get(ty) {
+            Some(Type::Object(_)) => std::slice::from_ref(ty),
+            Some(Type::Interface(interface)) => &interface.objects,
+            Some(Type::Union(objects)) => objects,
+            _ => &[],
+        }
+    }
+
+    /// The interfaces of an object, or of an interface.
+    pub fn interfaces<'a>(&'a self, ty: &'a str) -> impl Iterator<Item = &'a Arc<str>> {
+        self.types.iter().filter_map(move |(name, other)| {
+            let Type::Interface(interface) = other else {
+                return None;
+            };
+            let wider = match self.types.get(ty) {
+                Some(Type::Interface(this)) => this.wider.contains(name),
+                _ => interface.objects.iter().any(|object| **object == *ty),
+            };
+            wider.then_some(name)
+        })
+    }
+}
+
 /// Who answers for a part of the graph.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -41,6 +76,10 @@ pub enum Type {
     Object(BTreeMap<Arc<str>, Field>),
     /// What is sent.
     Input(BTreeMap<Arc<str>, Member>),
+    /// What objects of several types have in common.
+    Interface(Interface),
+    /// One of these objects.
+    Union(Vec<Arc<str>>),
     /// One of some names.
     Enum(Vec<Arc<str>>),
     /// Whatever it is.
@@ -52,6 +91,8 @@ pub enum Type {
 pub enum Field {
     /// A member of the object's JSON.
     Member(Member),
+    /// One that is asked for with arguments.
+    Asked(Asked),
     /// What a query gives.
     Link(Link),
 }
@@ -65,6 +106,35 @@ pub struct Member {
     pub shape: Shape,
     /// Whether it has to be sent.
     pub required: bool,
+}
+
+/// What objects of several types have in common.
+#[derive(Debug, Clone)]
+pub struct Interface {
+    /// The fields.
+    pub fields: BTreeMap<Arc<str>, Field>,
+    /// The objects.
+    pub objects: Vec<Arc<str>>,
+    /// The interfaces that it is one of itself.
+    pub wider: Vec<Arc<str>>,
+}
+
+/// A member of an object that a GraphQL source is asked for with arguments.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The member.
+    pub member: Member,
+    /// What the field takes.
+    pub arguments: BTreeMap<Arc<str>, Taken>,
+}
+
+/// An argument of a field of a GraphQL source.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// Its name there, its type, and whether it has to be given.
+    pub member: Member,
+    /// Its type as the source writes it.
+    pub ty: Arc<str>,
 }
 
 /// What a query gives, asked with what is known of an object.
@@ -148,6 +218,32 @@ pub enum Way {
         /// Whether it only reads.
         reads: bool,
     },
+    /// By GraphQL.
+    Graphql(Root),
+}
+
+/// A root field of a GraphQL source.
+#[derive(Debug, Clone)]
+pub struct Root {
+    /// Its name there.
+    pub field: Arc<str>,
+    /// Whether it is one of queries.
+    pub reads: bool,
+    /// The types of its arguments as the source writes them.
+    pub types: BTreeMap<Arc<str>, Arc<str>>,
+    /// Where it is asked.
+    pub endpoint: Arc<Endpoint>,
+}
+
+/// Where a GraphQL source is asked, and what its types are called there.
+#[derive(Debug, Default)]
+pub struct Endpoint {
+    /// The path.
+    pub path: Arc<str>,
+    /// By names of the graph, its own.
+    pub own: BTreeMap<Arc<str>, Arc<str>>,
+    /// By its own names, those of the graph.
+    pub shown: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 /// A piece of a path.
@@ -179,4 +275,6 @@ pub enum Place {
     Body,
     /// It is a field of the message.
     Field,
+    /// It is a variable.
+    Variable,
 }

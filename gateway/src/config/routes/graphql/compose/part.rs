@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::model::{Composed, Operation, Type};
+use super::model::{Composed, Interface, Operation, Type, Way};
 use super::name;
 use crate::config::check::{At, Checker};
 use crate::config::raw::compose as raw;
@@ -75,8 +75,19 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn root(&self, id: &str) -> String {
-        let own = name::lower_first(&name::nearest(id));
+    /// What a scalar is called: those of one name are one, whatever source they are of.
+    pub(super) fn scalar(&self, own: &str) -> String {
+        match self.rename.types.contains_key(own) {
+            true => self.ty(own),
+            false => own.to_owned(),
+        }
+    }
+
+    fn root(&self, id: &str, way: &Way) -> String {
+        let own = match way {
+            Way::Graphql(_) => id.to_owned(),
+            _ => name::lower_first(&name::nearest(id)),
+        };
         match self.prefix {
             "" => own,
             prefix => format!("{}{}", name::lower_first(prefix), name::upper_first(&own)),
@@ -84,7 +95,7 @@ impl<'a> Names<'a> {
     }
 
     /// The name that a field of a type has in the end.
-    fn field(&self, ty: &str, own: &str) -> Arc<str> {
+    pub(super) fn field(&self, ty: &str, own: &str) -> Arc<str> {
         let key = format!("{ty}.{own}");
         match self.rename.fields.get(&key) {
             Some(other) => {
@@ -135,6 +146,10 @@ fn add_types(
     for (ty, made) in types {
         let made = match made {
             Type::Object(fields) => Type::Object(renamed(names, &ty, fields)),
+            Type::Interface(interface) => Type::Interface(Interface {
+                fields: renamed(names, &ty, interface.fields),
+                ..interface
+            }),
             Type::Input(members) => Type::Input(renamed(names, &ty, members)),
             other => other,
         };
@@ -183,7 +198,7 @@ fn add_roots(
             true => ("Query", &mut graph.query),
             false => ("Mutation", &mut graph.mutation),
         };
-        let name = names.field(ty, &names.root(&id));
+        let name = names.field(ty, &names.root(&id, &operation.way));
         if fields.contains_key(&name) || !name::is_name(&name) {
             let message = format!("the graph cannot have another field \"{ty}.{name}\"");
             cx.fault(at, message, "give the source a prefix, or rename the field");
