@@ -9,10 +9,19 @@ const ROUTE: &str = "graphql: { backends: [{ upstream: up }], introspection: { k
 /// How many audits there are.
 const AUDITS: usize = 61;
 
+/// One on which the gateway runs operations itself, of what the same server says.
+const COMPOSED: &str = "graphql: { introspection: { kind: everybody }, compose: { sources: [{ kind: graphql, name: up, upstream: up, path: /, schema: 'type Query { hello: String }' }] } }";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_audit_of_graphql_over_http_fails() {
+    for route in [ROUTE, COMPOSED] {
+        audit(route).await;
+    }
+}
+
+async fn audit(route: &str) {
     let port = ports::free();
-    let gateway = start(port).await;
+    let gateway = start(port, route).await;
     let (url, port) = (gateway.url("public"), port.to_string());
     let environment = [("PORT", port.as_str()), ("URL", &format!("{url}/graphql"))];
     let program = include_str!("../node/graphql_audit.mjs");
@@ -30,7 +39,7 @@ async fn no_audit_of_graphql_over_http_fails() {
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_wrote_the_protocols_of_subscriptions_find_theirs() {
     let port = ports::free();
-    let gateway = start(port).await;
+    let gateway = start(port, ROUTE).await;
     let (url, port) = (gateway.url("public"), port.to_string());
     let environment = [("PORT", port.as_str()), ("URL", &format!("{url}/graphql"))];
     let program = include_str!("../node/graphql_subscriptions.mjs");
@@ -66,7 +75,7 @@ async fn those_who_wrote_the_protocols_of_subscriptions_find_theirs() {
     assert_eq!(run.stdout, expected, "{}", run.stderr);
 }
 
-async fn start(port: u16) -> Gateway {
+async fn start(port: u16, route: &str) -> Gateway {
     Gateway::start(&format!(
         r#"
 version: 1
@@ -75,7 +84,7 @@ metrics: {{ address: "127.0.0.1:0" }}
 server: {{ data_dir: "${{DATA_DIR}}" }}
 telemetry: {{ access_log: {{ output: "${{ACCESS_LOG}}" }} }}
 upstreams: [{{ name: up, endpoints: [{{ address: "127.0.0.1:{port}" }}] }}]
-routes: [{{ name: all, {ROUTE} }}]
+routes: [{{ name: all, {route} }}]
 "#
     ))
     .await
