@@ -8,14 +8,22 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use pingora_core::apps::ServerApp;
-use pingora_core::listeners::ListenerConfig;
 use pingora_core::listeners::tls::TlsSettings;
+use pingora_core::listeners::{L4BufferSettings, ListenerConfig};
 use pingora_core::server::{Fds, ListenFds, ShutdownWatch};
 use pingora_core::services::Service as _;
 use pingora_core::services::listening::Service;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;
+
+/// What a connection with TLS keeps between the socket and OpenSSL, which reads the head of each record
+/// and then the rest: a whole record, so that both come in one system call. Writes are as Pingora has
+/// them.
+const RECORD: L4BufferSettings = L4BufferSettings {
+    read: Some((16 << 10) + 512),
+    write: None,
+};
 
 /// The process's sockets, by name.
 pub(super) struct Sockets {
@@ -90,8 +98,9 @@ impl Sockets {
         let mut service = Service::new(name.to_owned(), app);
         let endpoint = ListenerConfig::tcp(name);
         service.add_listener(match tls {
-            Some(tls) => endpoint.tls(tls),
-            None => endpoint,
+            Some(tls) => endpoint.tls(tls).l4_buffer(RECORD),
+            // Who reads and writes has buffers of its own, for as long as it needs them.
+            None => endpoint.l4_buffer(L4BufferSettings::unbuffered()),
         });
         let fds = self.fds();
         tokio::spawn(async move { service.start_service(Some(fds), shutdown, 1).await });
