@@ -26,6 +26,7 @@ use super::waiting::waiting;
 use crate::error::GatewayError;
 use crate::policy::Unit;
 use crate::wire::Handle;
+use tunnel::Tunnel;
 
 /// How far an answer has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,8 @@ const BELIEVED: u64 = 1 << 20;
 pub(crate) struct Downstream {
     session: ServerSession,
     wire: Option<Handle>,
+    /// Where a caller is heard that has left HTTP.
+    tunnel: Option<Tunnel>,
     /// Something was written that may not have been sent.
     unsent: bool,
     /// Filters were given something that they may not have given out.
@@ -90,6 +93,7 @@ impl Downstream {
         Downstream {
             session,
             wire,
+            tunnel: None,
             unsent: false,
             held: false,
             inbound: Inbound::Body,
@@ -219,17 +223,22 @@ impl Downstream {
     }
 
     async fn read_session(&mut self) -> Result<Option<Bytes>, GatewayError> {
-        if self.session.is_body_done() {
-            return Ok(None);
-        }
-        let chunk = match self.session.read_request_body().await {
+        let read = match &mut self.tunnel {
+            Some(tunnel) => tunnel.read().await,
+            None if self.session.is_body_done() => return Ok(None),
+            None => {
+                let read = self.session.read_request_body().await;
+                read.map_err(|error| client_fault(&error))
+            }
+        };
+        let chunk = match read {
             Ok(Some(chunk)) => chunk,
             Ok(None) => return Ok(None),
             Err(error) => {
                 // Where the next request would begin is not known any more.
                 self.inbound = Inbound::Lost;
                 self.session.set_keepalive(None);
-                return Err(client_fault(&error));
+                return Err(error);
             }
         };
         self.received += chunk.len() as u64;

@@ -87,6 +87,9 @@ async fn pump(
     exchange: &mut Exchange,
     body: &mut Body,
 ) -> Result<(), GatewayError> {
+    if exchange.has_left_http() {
+        down.tunnel()?;
+    }
     loop {
         match exchange.next(request, down, body).await? {
             Incoming::Chunk(chunk) => down.write_chunk(chunk).await?,

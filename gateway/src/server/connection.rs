@@ -200,6 +200,13 @@ impl App {
             refuse::refuse(&self.gateway, connection, caller, seen, refusal, begun).await;
             return None;
         }
+        let head = session
+            .as_http1()
+            .map(|http1| http1.get_headers_raw_bytes().len());
+        if let Some(wire) = connection.wire.as_ref().filter(|_| head == Some(seen)) {
+            // The session has the head and nothing else: what it hears from here on, it reads itself.
+            wire.listen();
+        }
         let reusable = proxy::serve(&self.gateway, connection, session).await?;
         Some(reusable.into_parts())
     }

@@ -271,11 +271,12 @@ impl Exchange {
         let pending = writer.pending();
         // Once a caller has closed its way of a tunnel, there is nothing left to hear from it.
         let asked = self.held.is_none();
-        let listening = asked && !pending && (writer.is_open() || !writer.is_tunnel());
+        let tunnel = writer.is_tunnel();
+        let listening = asked && !pending && (writer.is_open() || !tunnel);
         // Pinned here, because a future is copied wherever it is moved to.
         let moving = pin!(async {
             tokio::select! {
-                read = read(session, head_due) => Event::Upstream(read),
+                read = read(session, head_due, tunnel) => Event::Upstream(read),
                 moved = writer.progress(), if pending => Event::Uploaded(moved),
                 event = hear(down, listening) => event,
             }
@@ -451,6 +452,11 @@ impl Exchange {
         attempt.detail.clone_from(&error.source);
     }
 
+    /// Whether both sides have agreed to leave HTTP.
+    pub(crate) fn has_left_http(&self) -> bool {
+        self.writer.is_tunnel()
+    }
+
     /// Whether the answer's head already says that no body follows.
     pub(crate) fn bodiless(&mut self) -> bool {
         self.session.body_done().unwrap_or(false)
@@ -475,7 +481,7 @@ async fn hear(down: &mut Downstream, listening: bool) -> Event {
 }
 
 /// Reads what comes next; may be dropped while pending.
-async fn read(session: &mut Session, head_due: bool) -> Result<Incoming, BError> {
+async fn read(session: &mut Session, head_due: bool, tunnel: bool) -> Result<Incoming, BError> {
     if head_due {
         let head = session.read_head().await?;
         let informational =
@@ -485,6 +491,10 @@ async fn read(session: &mut Session, head_due: bool) -> Result<Incoming, BError>
         } else {
             Incoming::Head(head)
         });
+    }
+    if tunnel {
+        let read = session.read_tunnel().await?;
+        return Ok(read.map_or(Incoming::End(None), Incoming::Chunk));
     }
     if !session.body_done()?
         && let Some(chunk) = session.read_chunk().await?

@@ -11,7 +11,37 @@ use crate::wire::Handle;
 /// The most that a caller may have sent before it was told that it may, in bytes.
 const MOST_EARLY: usize = 64 << 10;
 
+/// The caller's way of a connection that has left HTTP.
+pub(super) struct Tunnel {
+    handle: Handle,
+    /// What the session had read of it.
+    early: Bytes,
+}
+
+impl Tunnel {
+    /// What the caller says next; `None` at the end. While it says nothing, no room is kept for it.
+    pub(super) async fn read(&mut self) -> Result<Option<Bytes>, GatewayError> {
+        if !self.early.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.early)));
+        }
+        let read = self.handle.read().await;
+        let bytes =
+            read.map_err(|error| GatewayError::new(Code::ClientDisconnected).source(error))?;
+        Ok((!bytes.is_empty()).then_some(bytes))
+    }
+}
+
 impl Downstream {
+    /// From here on the caller is read below its session, where that has left HTTP.
+    pub(crate) fn tunnel(&mut self) -> Result<(), GatewayError> {
+        if let Some((handle, early)) = self.leave_http()? {
+            // Counted when it is read.
+            self.received -= early.len() as u64;
+            self.tunnel = Some(Tunnel { handle, early });
+        }
+        Ok(())
+    }
+
     /// What is below a session that has left HTTP, and what that had read of it already. None over
     /// HTTP/2, where a stream of the connection is all there is to take.
     ///
@@ -22,7 +52,13 @@ impl Downstream {
             return Ok(None);
         };
         let mut early = BytesMut::new();
-        while let Some(read) = self.read_session().now_or_never() {
+        // A session that heard nothing but the head is not asked: it would keep a buffer of 64 KiB for
+        // what it is not to read any more.
+        while let Some(read) = wire
+            .heard()
+            .then(|| self.read_session().now_or_never())
+            .flatten()
+        {
             match read? {
                 Some(chunk) if early.len() < MOST_EARLY => early.extend_from_slice(&chunk),
                 Some(_) => {
