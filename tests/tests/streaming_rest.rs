@@ -15,7 +15,7 @@ use weir_tests::forwarding::{gateway, scripted};
 use weir_tests::http1::{Framing, Reader};
 use weir_tests::upstream::{Step, When, http2};
 use weir_tests::wire::{self, Connection};
-use weir_tests::{Behaviour, Gateway, Upstream, wait};
+use weir_tests::{Behaviour, Gateway, wait};
 
 fn text(bytes: impl Into<Vec<u8>>) -> Step {
     Step::Send(bytes.into())

@@ -4,6 +4,7 @@
 //! no route and no upstream.
 
 mod aside;
+mod end;
 mod tunnel;
 mod watch;
 
@@ -474,29 +475,6 @@ impl Downstream {
         if let Some(wire) = &self.wire {
             wire.cork(corked);
         }
-    }
-
-    /// The caller shall not send another request on this connection.
-    pub(crate) fn close_after(&mut self) {
-        self.session.set_keepalive(None);
-    }
-
-    /// Breaks off: the caller must be able to tell that the answer is not whole.
-    pub(crate) async fn abort(&mut self) {
-        self.session.set_keepalive(None);
-        self.session.shutdown().await;
-    }
-
-    /// Whether the answer is out whole and the request is not.
-    pub(crate) fn answered_early(&mut self) -> bool {
-        self.answered == Answered::Whole
-            && !self.session.is_http2()
-            && (self.inbound == Inbound::Lost || !self.session.is_body_done())
-    }
-
-    /// Gives back the session once the request is over.
-    pub(crate) fn into_session(self) -> ServerSession {
-        self.session
     }
 }
 
