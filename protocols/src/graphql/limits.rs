@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::document::Measure;
+use super::lex::Count;
 
 /// The most an operation may be. A measure that equals its limit is within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +102,26 @@ impl fmt::Display for Exceeded {
 }
 
 impl Limits {
+    /// Whether a document, as it is written, can be within the limits, before it is parsed for many times
+    /// what it took to count. Where it holds several operations, the one that runs may be.
+    ///
+    /// # Errors
+    /// The first limit that its operation would exceed, if it holds but one and uses all its fragments,
+    /// as documents must (5.5.1.4).
+    pub fn check_written(&self, count: &Count) -> Result<(), Exceeded> {
+        let pairs = [
+            (Limit::Aliases, count.aliases, self.aliases),
+            (Limit::Directives, count.directives, self.directives),
+        ];
+        let beyond = pairs.into_iter().find(|(_, found, max)| found > max);
+        match beyond {
+            Some((limit, found, max)) if count.operations == 1 => {
+                Err(Exceeded { limit, found, max })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether an operation is within the limits. Its document's tokens were counted before it was
     /// parsed.
     ///
@@ -126,6 +147,7 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graphql::lex;
 
     const LIMITS: Limits = Limits {
         tokens: 100,
@@ -168,6 +190,28 @@ mod tests {
             ..within
         };
         assert_eq!(found(two), (Limit::Aliases, 3, 2));
+    }
+
+    #[test]
+    fn what_is_written_too_often_is_seen_before_it_is_parsed() {
+        let found = |text: &str| {
+            let most = lex::Limits {
+                tokens: u64::MAX,
+                nesting: u64::MAX,
+            };
+            let count = lex::count(text, most).expect("tokens");
+            let exceeded = LIMITS.check_written(&count).err()?;
+            Some((exceeded.limit, exceeded.found))
+        };
+        assert_eq!(found("{a:b c(d:1,e:{f:[{g:2}],h:3}) i:j}"), None);
+        assert_eq!(found("query q($a:T,$b:[T],$c:T=1){a}"), None);
+        assert_eq!(found("{a:b c(d:1){e:f} g:h}"), Some((Limit::Aliases, 3)));
+        let spread = "fragment F on T{a:b c:d} query q{e:f ...F}";
+        assert_eq!(found(spread), Some((Limit::Aliases, 3)));
+        let flood = "query q($a:T@a)@b{c@d(e:{f:1}) ...g@h}";
+        assert_eq!(found(flood), Some((Limit::Directives, 4)));
+        assert_eq!(found("query p{a:b c:d e:f} query q{g}"), None);
+        assert_eq!(found("\"@@@@\" #@@@@"), None);
     }
 
     #[test]

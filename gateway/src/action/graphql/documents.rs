@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use weir_protocols::graphql::document::{Document, MAX_NESTING};
 use weir_protocols::graphql::lex;
+use weir_protocols::graphql::limits::Limits;
 use weir_protocols::graphql::request::Request;
 use weir_telemetry::metrics::graphql::Source;
 use weir_telemetry::{Code, metrics};
@@ -51,7 +52,7 @@ impl Documents {
     pub(super) fn find(
         &self,
         request: &Request<'_>,
-        max_tokens: u64,
+        limits: &Limits,
         metrics: &metrics::Graphql,
     ) -> Result<Found, Refused> {
         let Some(text) = request.query.as_deref() else {
@@ -67,11 +68,14 @@ impl Documents {
             return Err(GatewayError::public(Code::RequestBodyInvalid, public).into());
         }
         // Before anything that takes longer for a longer text.
-        let limits = lex::Limits {
-            tokens: max_tokens,
+        let most = lex::Limits {
+            tokens: limits.tokens,
             nesting: MAX_NESTING,
         };
-        lex::count(text, limits).map_err(|wrong| fault::document(&wrong))?;
+        let count = lex::count(text, most).map_err(|wrong| fault::document(&wrong))?;
+        limits
+            .check_written(&count)
+            .map_err(|exceeded| fault::exceeded(&exceeded))?;
         let hash: Hash = Sha256::digest(text.as_bytes()).into();
         check_version(request)?;
         if let Some(persisted) = &request.persisted
@@ -84,7 +88,7 @@ impl Documents {
                 .param(path)
                 .into());
         }
-        self.whole(text, hash, max_tokens, metrics)
+        self.whole(text, hash, limits.tokens, metrics)
     }
 
     /// A document that came in full.

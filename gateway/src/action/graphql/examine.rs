@@ -91,7 +91,7 @@ impl Graphql {
         seen: &mut Vec<Operation>,
     ) -> Result<Found, Refused> {
         let limits = &self.rules.limits;
-        let found = self.documents.find(request, limits.tokens, &self.metrics)?;
+        let found = self.documents.find(request, limits, &self.metrics)?;
         let document = &found.known.document;
         let asked = document.operation(request.operation_name.as_deref());
         let operation = asked.map_err(|wrong| fault::document(&wrong))?;

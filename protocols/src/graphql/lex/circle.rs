@@ -55,6 +55,11 @@ impl<'a> Fragments<'a> {
         }
     }
 
+    /// How many are defined.
+    pub(super) fn count(&self) -> u64 {
+        self.defined.len() as u64
+    }
+
     /// The byte at which a fragment is used that this leads back to.
     pub(super) fn circle(&self) -> Option<usize> {
         if self.used.is_empty() {

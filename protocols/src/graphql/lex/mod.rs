@@ -27,6 +27,12 @@ pub struct Count {
     pub tokens: u64,
     /// The deepest nesting of brackets.
     pub nesting: u64,
+    /// Fields with a name of the caller's choice, as they are written: those of a fragment once.
+    pub aliases: u64,
+    /// Directives, as they are written.
+    pub directives: u64,
+    /// Operations, as far as what is no fragment is one.
+    pub operations: u64,
 }
 
 /// Counts what stands in `text`.
@@ -39,6 +45,8 @@ pub fn count(text: &str, limits: Limits) -> Result<Count, Fault> {
     let mut count = Count::default();
     let mut fragments = circle::Fragments::default();
     let mut open = 0_u64;
+    // Of those open, what is within parentheses: no field is.
+    let mut arguments = 0_u64;
     let mut at = 0;
     loop {
         at = token::skip_ignored(bytes, at);
@@ -48,13 +56,23 @@ pub fn count(text: &str, limits: Limits) -> Result<Count, Fault> {
         count.tokens += 1;
         within(Limit::Tokens, count.tokens, limits.tokens)?;
         match first {
+            b'@' => count.directives += 1,
+            b':' if open > 0 && arguments == 0 => count.aliases += 1,
+            _ => {}
+        }
+        match first {
             b'{' | b'[' | b'(' => {
+                count.operations += u64::from(open == 0 && *first == b'{');
+                arguments += u64::from(*first == b'(' || arguments > 0);
                 open += 1;
                 within(Limit::Nesting, open, limits.nesting)?;
                 count.nesting = count.nesting.max(open);
             }
             // That they pair is the parser's to see; more open ones than there are is safe.
-            b'}' | b']' | b')' => open = open.saturating_sub(1),
+            b'}' | b']' | b')' => {
+                open = open.saturating_sub(1);
+                arguments = arguments.saturating_sub(1);
+            }
             _ => {}
         }
         let end = token::end(bytes, at).map_err(|wrong| Fault::Syntax {
@@ -66,7 +84,10 @@ pub fn count(text: &str, limits: Limits) -> Result<Count, Fault> {
     }
     match fragments.circle() {
         Some(at) => Err(Fault::FragmentCycle(Place::of(text, at))),
-        None => Ok(count),
+        None => {
+            count.operations = count.operations.saturating_sub(fragments.count());
+            Ok(count)
+        }
     }
 }
 
