@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -10,7 +10,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::case::Case;
 use crate::contender::{Kind, Programs};
 use crate::failure::Failure;
-use crate::{bare, documents, hostile, llm, protocols, report, rounds, stage, tether, upstream};
+use crate::{
+    bare, documents, hostile, idle, llm, protocols, report, rounds, stage, tether, upstream,
+};
 
 /// What a request through the gateway costs.
 #[derive(Parser)]
@@ -45,6 +47,18 @@ enum Command {
         /// Turns of each document.
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
+    },
+    /// Measure what connections cost on which nobody speaks, and whether one is lost.
+    Idle {
+        /// The gateway's binary [default: `weir` beside this program].
+        #[arg(long)]
+        weir: Option<PathBuf>,
+        /// Connections of each kind; fewer, where the limit of open files is below twice as many.
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+        connections: u32,
+        /// Put the table into this file, between its results markers.
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
     /// Be the upstream (a run starts it itself).
     Upstream {
@@ -197,6 +211,11 @@ impl Cli {
                 println!("{}", documents::run(&options)?);
                 Ok(())
             }
+            Command::Idle {
+                weir,
+                connections,
+                out,
+            } => idle(weir, connections as usize, out.as_deref()),
             Command::Upstream {
                 address,
                 grpc,
@@ -212,6 +231,16 @@ impl Cli {
             Command::Tether { cpu, program } => Err(tether::become_program(cpu, &program)),
         }
     }
+}
+
+fn idle(weir: Option<PathBuf>, connections: usize, out: Option<&Path>) -> Result<(), Failure> {
+    let weir = weir.map_or_else(|| beside_us("weir"), Ok)?;
+    if let Some(path) = out {
+        report::check_markers(path, idle::RESULTS)?;
+    }
+    let text = stage::block_on(idle::run(&idle::Options { weir, connections }))?;
+    println!("{text}");
+    out.map_or(Ok(()), |path| report::publish(path, idle::RESULTS, &text))
 }
 
 impl Load {

@@ -22,6 +22,7 @@ mod failure;
 mod frames;
 mod gateway;
 mod hostile;
+mod idle;
 mod instructions;
 mod llm;
 mod load;

@@ -1,0 +1,274 @@
+//! What a connection costs in memory on which nobody speaks, and whether any of many such notices
+//! that the configuration is reloaded while one reader never reads.
+//!
+//! Callers and upstream are this process; the gateway is a fresh one for each kind of connection, so
+//! that none is measured in what another left behind.
+
+mod kind;
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+use crate::contender::free_address;
+use crate::cpu;
+use crate::failure::Failure;
+use crate::process::{Plan, Process};
+use crate::wire::find;
+use kind::Kind;
+
+/// The name of the section that holds the table in a published file.
+pub const RESULTS: &str = "idle results";
+
+/// What a connection may take, in KiB.
+const ASKED: f64 = 64.0;
+/// Files that the gateway has open besides its connections, at most.
+const OTHERS: usize = 200;
+/// How long the gateway may take to start, or to do what it was told.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long after the last connection its memory is looked at.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// What to measure.
+pub struct Options {
+    /// The gateway's binary.
+    pub weir: PathBuf,
+    /// Connections of each kind.
+    pub connections: usize,
+}
+
+/// Measures, and says what came of it as Markdown. Fails if a connection was lost.
+pub async fn run(options: &Options) -> Result<String, Failure> {
+    let held = allowed(options.connections);
+    let mut text = format!(
+        "### Connections on which nobody speaks\n\n{held} of each kind, held at once (asked: {}; each \
+         takes two of the files that a process may open); two workers, mimalloc.\n\n\
+         | | connections | RSS before, MiB | RSS held, MiB | KiB per connection | asked | answered |\n\
+         |---|--:|--:|--:|--:|---|--:|\n",
+        options.connections
+    );
+    for kind in Kind::ALL {
+        eprintln!("holding {held}: {}", kind.title());
+        let row = measure(options, kind, held).await?;
+        let each = (row.held.saturating_sub(row.before)) as f64 / 1024.0 / held as f64;
+        writeln!(
+            text,
+            "| {} | {held} | {:.1} | {:.1} | {each:.1} | {ASKED}: {} | {} |",
+            kind.title(),
+            row.before as f64 / 1_048_576.0,
+            row.held as f64 / 1_048_576.0,
+            if each <= ASKED { "met" } else { "missed" },
+            row.answered,
+        )
+        .expect("a string takes all that is written");
+    }
+    Ok(text)
+}
+
+/// What was found of one kind, in bytes and connections.
+struct Row {
+    before: u64,
+    held: u64,
+    answered: usize,
+}
+
+/// Both ends of a connection through the gateway.
+struct Pair {
+    caller: TcpStream,
+    upstream: TcpStream,
+}
+
+async fn measure(options: &Options, kind: Kind, held: usize) -> Result<Row, Failure> {
+    let directory = tempfile::Builder::new()
+        .prefix("weir-bench-")
+        .tempdir()
+        .map_err(Failure::during("cannot make a temporary directory"))?;
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .map_err(Failure::during("cannot listen"))?;
+    let upstream = listener
+        .local_addr()
+        .map_err(Failure::during("cannot listen"))?;
+    let (address, metrics) = (free_address()?, free_address()?);
+    let config = Config {
+        path: directory.path().join("weir.yaml"),
+        address,
+        metrics,
+        upstream,
+    };
+    config.write(directory.path(), "one")?;
+    let mut gateway = Process::start(Plan {
+        name: "weir",
+        command: config.command(options),
+        environment: Vec::new(),
+        directory: directory.path(),
+        cpu: None,
+    })?;
+    wait_for(&mut gateway, address, "one").await?;
+    // What is made once only is made before.
+    drop(connect(kind, address, &listener).await?);
+    sleep(SETTLED).await;
+    let before = cpu::resident(gateway.pid())?;
+    let mut pairs = Vec::with_capacity(held);
+    for _ in 0..held {
+        pairs.push(connect(kind, address, &listener).await?);
+    }
+    sleep(SETTLED).await;
+    let resident = cpu::resident(gateway.pid())?;
+
+    let Pair {
+        caller: deaf,
+        upstream: mut loud,
+    } = connect(kind, address, &listener).await?;
+    let piece = kind.message(&[b'x'; 60_000]);
+    let flood = tokio::spawn(async move { while loud.write_all(&piece).await.is_ok() {} });
+    config.write(directory.path(), "two")?;
+    kill(gateway.pid(), Signal::SIGHUP).map_err(Failure::during("cannot ask for a reload"))?;
+    wait_for(&mut gateway, address, "two").await?;
+    let mut answered = 0;
+    for (number, pair) in pairs.iter_mut().enumerate() {
+        answered += usize::from(hears(kind, pair, number).await);
+    }
+    let cut_off = flood.is_finished();
+    flood.abort();
+    drop(deaf);
+    match answered == held && !cut_off {
+        true => Ok(Row {
+            before,
+            held: resident,
+            answered,
+        }),
+        false => Err(Failure::new(format!(
+            "{answered} of {held} connections answered; the slow reader was {}",
+            if cut_off { "cut off" } else { "held" }
+        ))),
+    }
+}
+
+/// Opens a connection through the gateway.
+async fn connect(kind: Kind, address: SocketAddr, listener: &TcpListener) -> Result<Pair, Failure> {
+    let failed = "a connection was not opened";
+    let opening = async {
+        let mut caller = TcpStream::connect(address).await?;
+        caller.write_all(kind.request().as_bytes()).await?;
+        let (mut upstream, _) = listener.accept().await?;
+        read_until(&mut upstream, b"\r\n\r\n").await?;
+        upstream.write_all(kind.answer().as_bytes()).await?;
+        read_until(&mut caller, b"\r\n\r\n").await?;
+        Ok::<_, std::io::Error>(Pair { caller, upstream })
+    };
+    timeout(PATIENCE, opening)
+        .await
+        .map_err(Failure::during(failed))?
+        .map_err(Failure::during(failed))
+}
+
+/// Whether what is said on a connection arrives.
+async fn hears(kind: Kind, pair: &mut Pair, number: usize) -> bool {
+    let says = format!("to {number}.");
+    let heard = async {
+        let message = kind.message(says.as_bytes());
+        pair.upstream.write_all(&message).await?;
+        read_until(&mut pair.caller, says.as_bytes()).await
+    };
+    matches!(timeout(PATIENCE, heard).await, Ok(Ok(())))
+}
+
+async fn read_until(stream: &mut TcpStream, needle: &[u8]) -> std::io::Result<()> {
+    let mut read = Vec::new();
+    while find(&read, needle).is_none() {
+        if stream.read_buf(&mut read).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the gateway answers by a configuration of this version.
+async fn wait_for(
+    gateway: &mut Process,
+    address: SocketAddr,
+    version: &str,
+) -> Result<(), Failure> {
+    let deadline = Instant::now() + PATIENCE;
+    let asked = "GET /version HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n";
+    loop {
+        let answer = async {
+            let mut stream = TcpStream::connect(address).await?;
+            stream.write_all(asked.as_bytes()).await?;
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await?;
+            Ok::<_, std::io::Error>(answer)
+        };
+        if matches!(answer.await, Ok(answer) if answer.ends_with(version.as_bytes())) {
+            return Ok(());
+        }
+        gateway.check_alive()?;
+        if Instant::now() > deadline {
+            let words = gateway.last_words();
+            return Err(Failure::new(format!(
+                "the gateway does not serve version {version}:\n{words}"
+            )));
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The gateway's configuration.
+struct Config {
+    path: PathBuf,
+    address: SocketAddr,
+    metrics: SocketAddr,
+    upstream: SocketAddr,
+}
+
+impl Config {
+    fn write(&self, directory: &Path, version: &str) -> Result<(), Failure> {
+        let text = format!(
+            "version: 1
+listeners: [{{ name: bench, address: {} }}]
+metrics: {{ address: {} }}
+server: {{ worker_threads: 2, data_dir: {:?} }}
+telemetry: {{ access_log: {{ output: none }} }}
+upstreams: [{{ name: upstream, endpoints: [{{ address: {} }}], timeouts: {{ stream_idle: 1h, total: 1h }} }}]
+routes:
+  - {{ name: messages, matches: [{{ path: {{ exact: /messages }} }}], websocket: {{ backends: [{{ upstream: upstream }}] }} }}
+  - {{ name: version, matches: [{{ path: {{ exact: /version }} }}], respond: {{ status: 200, body: {version} }} }}
+  - {{ name: rest, forward: {{ backends: [{{ upstream: upstream }}] }} }}
+",
+            self.address,
+            self.metrics,
+            directory.display().to_string(),
+            self.upstream,
+        );
+        fs::write(&self.path, text)
+            .map_err(Failure::during("cannot write the gateway's configuration"))
+    }
+
+    fn command(&self, options: &Options) -> Vec<OsString> {
+        vec![
+            options.weir.clone().into(),
+            "run".into(),
+            "--config".into(),
+            self.path.clone().into(),
+        ]
+    }
+}
+
+/// As many as the system lets the gateway and this process hold, which both take two files for each.
+fn allowed(asked: usize) -> usize {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let soft = line.and_then(|line| line.split_whitespace().nth(3)?.parse::<usize>().ok());
+    soft.map_or(asked, |soft| asked.min(soft.saturating_sub(OTHERS) / 2))
+}
