@@ -7,7 +7,7 @@ use weir_protocols::graphql::document::{Document, Measure};
 use weir_protocols::graphql::limits::Limits;
 use weir_protocols::graphql::request::{Request, Requests, from_json, from_query};
 use weir_protocols::graphql::transport_ws::{self, Message, Session};
-use weir_protocols::graphql::{lex, response};
+use weir_protocols::graphql::{Fault, lex, response};
 
 /// Tokens are counted as by a lexer that keeps them, fragments change no measure, and what is read of a
 /// request is what a tree parser reads.
@@ -63,8 +63,14 @@ const UNBOUNDED: lex::Limits = lex::Limits {
 };
 
 fn tokens(text: &str) {
-    let counted = lex::count(text, UNBOUNDED).ok();
+    let counted = lex::count(text, UNBOUNDED);
     let kept = lex_all(text);
+    if matches!(counted, Err(Fault::FragmentCycle(_))) {
+        let written = |word: &str| kept.iter().flatten().any(|token| *token == word);
+        assert!(written("fragment") && written("..."), "{kept:?}");
+        return;
+    }
+    let counted = counted.ok();
     assert_eq!(
         counted.map(|count| count.tokens),
         kept.as_ref().map(|tokens| tokens.len() as u64),

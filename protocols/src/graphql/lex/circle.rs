@@ -9,6 +9,8 @@ use std::collections::HashMap;
 pub(super) struct Fragments<'a> {
     defined: Vec<Fragment<'a>>,
     used: Vec<Use<'a>>,
+    /// Whether this is within the definition of the last.
+    defining: bool,
     next: Next,
 }
 
@@ -35,7 +37,7 @@ enum Next {
 }
 
 impl<'a> Fragments<'a> {
-    /// Takes the next token, which begins at `at`; `within` brackets or not.
+    /// Takes the next token, which begins at `at`, and leaves us `within` brackets or not.
     pub(super) fn token(&mut self, token: &'a str, at: usize, within: bool) {
         let next = match token {
             "..." => Next::Use(at),
@@ -43,14 +45,18 @@ impl<'a> Fragments<'a> {
             _ => Next::Nothing,
         };
         match std::mem::replace(&mut self.next, next) {
-            Next::Definition if is_name(token) => self.defined.push(Fragment {
-                name: token,
-                uses: self.used.len(),
-            }),
+            Next::Definition if is_name(token) => {
+                self.defining = true;
+                self.defined.push(Fragment {
+                    name: token,
+                    uses: self.used.len(),
+                });
+            }
             // What operations use is in no circle.
-            Next::Use(at) if is_name(token) && token != "on" && !self.defined.is_empty() => {
+            Next::Use(at) if is_name(token) && token != "on" && self.defining => {
                 self.used.push(Use { name: token, at });
             }
+            _ if token == "}" && !within => self.defining = false,
             _ => {}
         }
     }

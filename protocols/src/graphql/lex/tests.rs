@@ -250,6 +250,7 @@ proptest! {
             let uses: String = uses.iter().map(|to| format!("c{{...F{to} fragment x}}")).collect();
             text.push_str(&format!("fragment F{number} on T{{d {uses}}}"));
         }
+        text.push_str("{e{...F0}}");
         let found = matches!(count(&text, NONE), Err(Fault::FragmentCycle(_)));
         prop_assert_eq!(found, circular, "{}", text);
     }
