@@ -4,6 +4,8 @@
 //! moves the request body meanwhile, watches the client, and holds the deadlines; what it finds
 //! is named once, here.
 
+mod stop;
+
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -26,6 +28,8 @@ use super::session::Session;
 use crate::error::GatewayError;
 use crate::proxy::{Downstream, Request};
 
+pub(crate) use stop::Stop;
+
 /// What an upstream said next.
 pub(crate) enum Incoming {
     /// A 1xx head other than 101; more heads follow.
@@ -36,33 +40,6 @@ pub(crate) enum Incoming {
     Chunk(Bytes),
     /// The body's clean end, with trailers if there were any.
     End(Option<HeaderMap>),
-}
-
-/// Why an exchange stopped.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    /// The upstream failed.
-    Upstream(Failure),
-    /// The client failed, or left.
-    Client(GatewayError),
-}
-
-impl From<Failure> for GatewayError {
-    fn from(failure: Failure) -> Self {
-        GatewayError {
-            rpc: failure.reset.map(status::Code::from_reset),
-            ..GatewayError::new(failure.code).source(failure.detail)
-        }
-    }
-}
-
-impl From<Stop> for GatewayError {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Upstream(failure) => failure.into(),
-            Stop::Client(error) => error,
-        }
-    }
 }
 
 /// An exchange with one endpoint, from the sent head to the end of the answer.
