@@ -62,26 +62,9 @@ fn comparison(table: &Table, series: &Series) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::case::Case;
-
-    fn series(kind: Kind, micros: &[u64]) -> Series {
-        let round = |micros: &u64| Round {
-            requests: 10,
-            cpu: Duration::from_micros(*micros),
-            wall: Duration::from_millis(1),
-            p50: Duration::from_micros(100),
-            p99: Duration::from_micros(200),
-            resident: 3 << 20,
-            instructions: None,
-        };
-        Series {
-            kind,
-            rounds: micros.iter().map(round).collect(),
-        }
-    }
+    use crate::rounds::series;
 
     #[test]
     fn only_the_gateway_is_held_against_what_is_asked() {

@@ -215,26 +215,9 @@ fn replaced(text: &str, section: &str, results: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::case::Case;
-
-    fn series(kind: Kind, micros: &[u64]) -> Series {
-        let round = |micros: &u64| Round {
-            requests: 10,
-            cpu: Duration::from_micros(*micros),
-            wall: Duration::from_millis(1),
-            p50: Duration::from_micros(100),
-            p99: Duration::from_micros(200),
-            resident: 3 << 20,
-            instructions: None,
-        };
-        Series {
-            kind,
-            rounds: micros.iter().map(round).collect(),
-        }
-    }
+    use crate::rounds::series;
 
     #[test]
     fn a_line_holds_medians_ratios_and_the_verdict() {

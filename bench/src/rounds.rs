@@ -205,3 +205,21 @@ async fn burst(
         instructions,
     })
 }
+
+/// Rounds that took so many microseconds of CPU each, alike in all else.
+#[cfg(test)]
+pub fn series(kind: Kind, micros: &[u64]) -> Series {
+    let round = |micros: &u64| Round {
+        requests: 10,
+        cpu: Duration::from_micros(*micros),
+        wall: Duration::from_millis(1),
+        p50: Duration::from_micros(100),
+        p99: Duration::from_micros(200),
+        resident: 3 << 20,
+        instructions: None,
+    };
+    Series {
+        kind,
+        rounds: micros.iter().map(round).collect(),
+    }
+}
