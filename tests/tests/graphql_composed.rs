@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use weir_telemetry::Code;
 use weir_tests::upstream::{Step, When};
 use weir_tests::wire::{self, Connection};
-use weir_tests::{Behaviour, Gateway, Upstream};
+use weir_tests::{Behaviour, Gateway, Upstream, wait};
 
 const ORDERS: &str = r##"{
   "openapi": "3.0.3",
@@ -223,6 +223,33 @@ async fn what_is_not_in_the_schema_is_refused_before_anything_is_called() {
         assert!(answer.json().get("data").is_none());
     }
     assert_eq!(upstream.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn who_asks_over_http2_is_answered_the_same() {
+    let (upstream, _gateway, public) = start("").await;
+    let tcp = tokio::net::TcpStream::connect(public).await.expect("open");
+    let (client, connection) = h2::client::handshake(tcp).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let mut client = client.ready().await.expect("a stream");
+    let request = http::Request::post("http://shop.example.com/graphql")
+        .header("content-type", "application/json")
+        .header("authorization", "Bearer caller")
+        .body(())
+        .expect("a request");
+    let (answer, mut body) = client.send_request(request, false).expect("sent");
+    let asked = json!({ "query": "{ customer(id: \"a\") { name } }" }).to_string();
+    body.send_data(asked.into(), true).expect("sent");
+    let answer = wait::for_end("an answer", answer).await.expect("one");
+    let mut said = answer.into_body();
+    let mut whole = Vec::new();
+    while let Some(data) = wait::for_end("data", said.data()).await {
+        whole.extend_from_slice(&data.expect("data"));
+    }
+    let told: Value = serde_json::from_slice(&whole).expect("JSON");
+    assert_eq!(told, json!({ "data": { "customer": { "name": "Ann" } } }));
+    let called = &upstream.requests()[0];
+    assert_eq!(called.header("authorization"), Some("Bearer caller"));
 }
 
 #[tokio::test]

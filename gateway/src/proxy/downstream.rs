@@ -11,7 +11,6 @@ mod watch;
 use std::pin::pin;
 use std::time::Duration;
 
-pub(crate) use aside::Aside;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::header::CONTENT_LENGTH;

@@ -2,29 +2,28 @@
 //! written goes nowhere. Whether the caller is still there is for whoever made it to find out.
 
 use pingora_core::protocols::http::ServerSession;
-use pingora_core::protocols::http::subrequest::server::HttpSession;
+use tokio::io::AsyncWriteExt as _;
 use weir_telemetry::Code;
 
 use super::{Downstream, Inbound};
 use crate::error::GatewayError;
 
-/// A caller's side that is not ready yet.
-pub(crate) struct Aside(HttpSession);
+/// What such a side is said to have asked. It is the same whoever called, and by which protocol: what goes
+/// along of a caller's head is for whoever makes the call to say.
+const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: aside\r\n\r\n";
 
 impl Downstream {
-    /// A caller's side for a call beside this request.
-    pub(crate) fn aside(&self) -> Aside {
-        let (session, _) = HttpSession::new_from_session(&self.session);
-        Aside(session)
-    }
-}
-
-impl Aside {
-    /// Makes it ready.
-    pub(crate) async fn begin(mut self) -> Result<Downstream, GatewayError> {
-        let read = self.0.read_request().await;
-        read.map_err(|error| GatewayError::new(Code::InternalError).source(error))?;
-        let mut down = Downstream::new(ServerSession::new_subrequest(self.0), None);
+    /// A caller's side for a call beside a request.
+    pub(crate) async fn aside() -> Result<Self, GatewayError> {
+        let broken = || GatewayError::new(Code::InternalError).source("no caller's side to be had");
+        let (near, mut far) = tokio::io::duplex(HEAD.len());
+        far.write_all(HEAD).await.map_err(|_| broken())?;
+        let mut session = ServerSession::new_http1(Box::new(near));
+        match session.read_request().await {
+            Ok(true) => {}
+            Ok(false) | Err(_) => return Err(broken()),
+        }
+        let mut down = Downstream::new(session, None);
         down.continue_due = false;
         down.inbound = Inbound::Over;
         down.left = true;

@@ -124,12 +124,12 @@ impl Composed {
                 && let Some(first) = waiting.front()
             {
                 let source = self.source(&first.call)?;
-                let (mut request, aside) = (request.aside(), down.aside());
+                let mut request = request.aside();
                 let along = source.along(&down.head().headers);
                 let wanted = document::together(&mut waiting);
                 flying.push(async move {
                     let calls: Vec<&Call> = wanted.iter().map(|asked| &asked.call).collect();
-                    let outcomes = source.call(&calls, along, &mut request, aside).await;
+                    let outcomes = source.call(&calls, along, &mut request).await;
                     let replies = wanted.into_iter().map(|asked| asked.reply);
                     Landed {
                         outcomes: replies.zip(outcomes).collect(),

@@ -13,7 +13,7 @@ use super::calls::{Call, Fault, Outcome, What};
 use super::{document, grpc, rest};
 use crate::error::GatewayError;
 use crate::proxy::identify::{REQUEST_ID, WEIR_CONSUMER, WEIR_TEAM};
-use crate::proxy::{Aside, Downstream, Request};
+use crate::proxy::{Downstream, Request};
 use crate::upstream::{self, Body, Upstream};
 
 /// The longest answer that is read, in bytes.
@@ -57,13 +57,12 @@ impl Source {
         calls: &[&Call],
         along: HeaderMap,
         request: &mut Request,
-        down: Aside,
     ) -> Vec<Outcome> {
         let Some(call) = calls.first() else {
             return Vec::new();
         };
         let asked = async {
-            let mut down = down.begin().await?;
+            let mut down = Downstream::aside().await?;
             self.answer(calls, call, &along, request, &mut down).await
         };
         match asked.await {
