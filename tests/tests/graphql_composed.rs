@@ -226,6 +226,21 @@ async fn what_is_not_in_the_schema_is_refused_before_anything_is_called() {
 }
 
 #[tokio::test]
+async fn who_wants_events_is_answered_in_such() {
+    let (_upstream, _gateway, public) = start("").await;
+    let headers = [
+        "Content-Type: application/json",
+        "Accept: text/event-stream",
+    ];
+    let body = json!({ "query": "{ customer(id: \"a\") { name } }" }).to_string();
+    let answer = wire::request(public, "POST", "/graphql", &headers, &body).await;
+    assert_eq!(answer.header("content-type"), Some("text/event-stream"));
+    let result = r#"{"data":{"customer":{"name":"Ann"}}}"#;
+    let events = format!("event: next\ndata: {result}\n\nevent: complete\ndata: \n\n");
+    assert_eq!((answer.status, answer.text()), (200, events));
+}
+
+#[tokio::test]
 async fn who_asks_over_http2_is_answered_the_same() {
     let (upstream, _gateway, public) = start("").await;
     let tcp = tokio::net::TcpStream::connect(public).await.expect("open");

@@ -155,13 +155,18 @@ pub fn write(out: &mut Vec<u8>, errors: &[Error<'_>]) {
         .expect("strings and JSON values always serialise into a Vec");
 }
 
-/// Appends the same result as an event, and that nothing follows (GraphQL over Server-Sent Events,
-/// distinct connections mode).
+/// Appends the same result as an event, and that nothing follows.
 pub fn write_events(out: &mut Vec<u8>, errors: &[Error<'_>]) {
     let mut result = Vec::new();
     write(&mut result, errors);
+    write_whole(out, &result);
+}
+
+/// Appends a result, JSON of one line, as an event, and that nothing follows (GraphQL over Server-Sent
+/// Events, distinct connections mode).
+pub fn write_whole(out: &mut Vec<u8>, result: &[u8]) {
     // An event without data would not be seen by a page's `EventSource`, unless its field stands there.
-    for (name, data) in [("next", &result[..]), ("complete", b"")] {
+    for (name, data) in [("next", result), ("complete", b"")] {
         let event = Outgoing {
             name: Some(name),
             data,

@@ -6,34 +6,46 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::Value as Json;
-use weir_protocols::graphql::response::MediaType;
+use weir_protocols::graphql::response::{self, MediaType};
 use weir_telemetry::Code;
 
 use crate::error::GatewayError;
 use crate::proxy::{Reply, Request};
 use crate::runtime::Dialect;
 
-/// The answer. An operation that is not valid by the schema is refused as other documents are, unless it
-/// is one of a batch.
+/// The answer as a reply by HTTP.
 pub(super) fn reply(request: &Request, answers: BatchResponse) -> Result<Reply, GatewayError> {
-    let body = match answers {
-        BatchResponse::Single(one) if !was_run(&one) => return Err(refused(&one)),
-        BatchResponse::Single(one) => serde_json::to_string(&told(request, one)),
-        BatchResponse::Batch(all) => {
-            let all = all.into_iter().map(|one| told(request, one));
-            serde_json::to_string(&all.collect::<Vec<_>>())
-        }
-    };
-    let body = body.map_err(|error| GatewayError::new(Code::InternalError).source(error))?;
+    let mut body = body(request, answers)?;
     let media = match request.dialect {
         Dialect::Graphql(media) => media,
         _ => MediaType::Json,
     };
+    if media == MediaType::EventStream {
+        let result = std::mem::take(&mut body);
+        response::write_whole(&mut body, &result);
+    }
     Ok(Reply {
         status: StatusCode::OK,
         headers: vec![(CONTENT_TYPE, HeaderValue::from_static(media.content_type()))],
         body: body.into(),
     })
+}
+
+/// The answer as JSON. An operation that is not valid by the schema is refused as other documents are,
+/// unless it is one of a batch.
+pub(in super::super) fn body(
+    request: &Request,
+    answers: BatchResponse,
+) -> Result<Vec<u8>, GatewayError> {
+    let body = match answers {
+        BatchResponse::Single(one) if !was_run(&one) => return Err(refused(&one)),
+        BatchResponse::Single(one) => serde_json::to_vec(&told(request, one)),
+        BatchResponse::Batch(all) => {
+            let all = all.into_iter().map(|one| told(request, one));
+            serde_json::to_vec(&all.collect::<Vec<_>>())
+        }
+    };
+    body.map_err(|error| GatewayError::new(Code::InternalError).source(error))
 }
 
 /// Whether it came to running it: errors of fields say which.
