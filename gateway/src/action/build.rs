@@ -10,7 +10,7 @@ use super::llm;
 use super::publish::Publish;
 use super::redirect::Redirect;
 use super::respond::Respond;
-use super::websocket::Websocket;
+use super::websocket::{Connections, Websocket};
 use crate::config::routes::Route;
 use crate::config::routes::action as config;
 use crate::proxy::Reply;
@@ -41,8 +41,10 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
         config::Action::Prompt(action) => Action::Prompt(llm::build::prompt(action, parts)),
         config::Action::Websocket(action) => Action::Websocket(Websocket {
             to: Destination::build(&action.to, parts)?,
-            config: action.clone(),
-            metrics: parts.metrics.websocket(&route.name),
+            connections: Connections {
+                terms: action.terms.clone(),
+                metrics: parts.metrics.websocket(&route.name),
+            },
         }),
         config::Action::Publish(action) => Action::Publish(Publish {
             producer: parts.producer(&action.cluster),

@@ -38,7 +38,7 @@ use weir_protocols::graphql::transport_ws::Session;
 use weir_telemetry::{metrics, record};
 
 use crate::action::destination::{Destination, Sending};
-use crate::action::websocket::Websocket;
+use crate::action::websocket::Connections;
 use crate::config::routes::graphql as config;
 use crate::error::GatewayError;
 use crate::large;
@@ -74,8 +74,8 @@ pub(crate) struct Graphql {
 
 /// Connections on which operations come.
 struct Sockets {
-    /// What passes their messages on.
-    websocket: Websocket,
+    /// What they may be.
+    connections: Connections,
     /// The most operations in flight on one.
     max_in_flight: usize,
 }
@@ -99,17 +99,13 @@ impl Graphql {
             config::Documents::AllowList(trusted) => trusted.operations(),
             config::Documents::Any | config::Documents::Automatic(_) => Vec::new(),
         };
-        let sockets = match &said.subscriptions {
-            Some(said) => Some(Sockets {
-                websocket: Websocket {
-                    to: Destination::build(&said.websocket.to, parts)?,
-                    config: said.websocket.clone(),
-                    metrics: parts.metrics.websocket(route),
-                },
-                max_in_flight: said.max_in_flight,
-            }),
-            None => None,
-        };
+        let sockets = said.subscriptions.as_ref().map(|said| Sockets {
+            connections: Connections {
+                terms: said.terms.clone(),
+                metrics: parts.metrics.websocket(route),
+            },
+            max_in_flight: said.max_in_flight,
+        });
         let shown = said.rules.introspection == config::Introspection::Everybody;
         let by = match &said.by {
             config::By::Upstream(to) => By::Upstream(Destination::build(to, parts)?),
@@ -186,9 +182,12 @@ impl Graphql {
             quotas: quotas.filter(|quotas| quotas.count(Unit::GraphqlCost)),
             session: Session::default(),
         };
+        let By::Upstream(to) = &self.by else {
+            return Err(fault::no_subscriptions());
+        };
         let running = sockets
-            .websocket
-            .run_with(request, down, Some(&mut operations));
+            .connections
+            .relay(to, request, down, Some(&mut operations));
         running.await
     }
 

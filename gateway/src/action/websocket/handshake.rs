@@ -10,7 +10,7 @@ use weir_protocols::websocket::handshake;
 use weir_telemetry::Code;
 
 use crate::config::policies::cors::Origin;
-use crate::config::routes::websocket::{Compression, Websocket as Config};
+use crate::config::routes::websocket::{Compression, Terms};
 use crate::error::GatewayError;
 use crate::proxy::head::wants_upgrade;
 use crate::proxy::identify;
@@ -44,7 +44,7 @@ pub(super) struct Agreed {
 
 /// Judges a caller's request, and makes its head one that an upstream can be asked with.
 pub(super) fn ask(
-    config: &Config,
+    terms: &Terms,
     request: &Request,
     down: &mut Downstream,
 ) -> Result<Asked, GatewayError> {
@@ -63,10 +63,10 @@ pub(super) fn ask(
     if let Err(fault) = handshake::check_version(version.map(HeaderValue::as_bytes)) {
         return Err(upgrade_required().source(fault));
     }
-    check_origin(config, head)?;
+    check_origin(terms, head)?;
     check_body(over_http2, &head.headers)?;
-    let (offered, own) = subprotocols(config, &head.headers)?;
-    let compression = compression(config, &head.headers)?;
+    let (offered, own) = subprotocols(terms, &head.headers)?;
+    let compression = compression(terms, &head.headers)?;
     let key = key(over_http2, &head.headers)?;
     let expected = handshake::accept(key.as_bytes()).map_err(invalid)?;
     let asked = Asked {
@@ -132,12 +132,12 @@ fn check_body(over_http2: bool, headers: &HeaderMap) -> Result<(), GatewayError>
 
 /// Pages of other origins can open connections with the cookies of whoever looks at them: they have
 /// to be named. Who sends no origin is no browser.
-fn check_origin(config: &Config, head: &RequestHeader) -> Result<(), GatewayError> {
+fn check_origin(terms: &Terms, head: &RequestHeader) -> Result<(), GatewayError> {
     let Some(origin) = head.headers.get(ORIGIN) else {
         return Ok(());
     };
     let origin = origin.to_str().unwrap_or_default();
-    let admitted = match &config.origins {
+    let admitted = match &terms.origins {
         Some(origins) => origins
             .iter()
             .any(|admitted: &Origin| admitted.matches(origin)),
@@ -168,7 +168,7 @@ fn is_same(origin: &str, host: &str) -> bool {
 /// What the upstream is offered of the subprotocols that the caller wants, and whether that wants
 /// [`OWN`].
 fn subprotocols<'h>(
-    config: &Config,
+    terms: &Terms,
     headers: &'h HeaderMap,
 ) -> Result<(Vec<&'h str>, bool), GatewayError> {
     let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).into_iter();
@@ -176,12 +176,12 @@ fn subprotocols<'h>(
     let all = wanted.len();
     wanted.retain(|name| *name != OWN);
     let own = wanted.len() < all;
-    if config.subprotocols.is_empty() {
+    if terms.subprotocols.is_empty() {
         return Ok((wanted, own));
     }
-    wanted.retain(|name| config.subprotocols.iter().any(|known| **known == **name));
+    wanted.retain(|name| terms.subprotocols.iter().any(|known| **known == **name));
     if wanted.is_empty() {
-        let known = config.subprotocols.join(", ");
+        let known = terms.subprotocols.join(", ");
         return Err(invalid(format!(
             "it has to offer one of the subprotocols {known}"
         )));
@@ -189,10 +189,10 @@ fn subprotocols<'h>(
     Ok((wanted, own))
 }
 
-fn compression(config: &Config, headers: &HeaderMap) -> Result<Option<String>, GatewayError> {
+fn compression(terms: &Terms, headers: &HeaderMap) -> Result<Option<String>, GatewayError> {
     let values = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).into_iter();
     let offered = handshake::deflate(values.map(HeaderValue::as_bytes)).map_err(invalid)?;
-    Ok(offered.filter(|_| config.compression == Compression::Pass))
+    Ok(offered.filter(|_| terms.compression == Compression::Pass))
 }
 
 impl Asked {
@@ -259,7 +259,7 @@ impl Asked {
         }
     }
 
-    /// Makes an upstream's head the answer to this caller: by an upgrade, or on its stream.
+    /// Makes a head the answer to this caller: by an upgrade, or on its stream.
     fn dress(&self, head: &mut ResponseHeader) {
         for name in [CONTENT_LENGTH, CONNECTION, UPGRADE, SEC_WEBSOCKET_ACCEPT] {
             head.remove_header(&name);

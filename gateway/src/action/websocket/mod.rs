@@ -1,9 +1,11 @@
 //! `websocket`: connections of messages, passed to an upstream and judged on their way.
 //!
-//! [`handshake`] is the request and its answer, [`relay`] the connection that comes of it, [`way`]
-//! one of its two directions. [`inspect`] is for an action that understands what is said on one.
+//! [`handshake`] is the request and its answer, [`relay`] the connection that comes of it, [`course`] how
+//! that goes, [`way`] one of its two directions. [`inspect`] is for an action that understands what is
+//! said on one.
 
 mod caller;
+mod course;
 mod handshake;
 pub(crate) mod inspect;
 mod pulse;
@@ -18,7 +20,7 @@ use weir_telemetry::record::websocket as record;
 use weir_telemetry::{Code, metrics};
 
 use super::destination::{Destination, Sending};
-use crate::config::routes::websocket::Websocket as Config;
+use crate::config::routes::websocket::Terms;
 use crate::error::GatewayError;
 use crate::policy::quota::{self, Bound, Quotas};
 use crate::proxy::head::Length;
@@ -26,7 +28,8 @@ use crate::proxy::{Downstream, Request, reply, respond};
 use crate::quota::Unit;
 use crate::upstream::{Answer, Body, Call, Exchange};
 use caller::Caller;
-use handshake::Agreed;
+use course::Course;
+use handshake::{Agreed, Asked};
 use inspect::Inspect;
 use relay::Relay;
 use way::Way;
@@ -35,10 +38,8 @@ use way::Way;
 pub(crate) struct Websocket {
     /// Where connections go.
     pub(crate) to: Destination,
-    /// What the configuration says.
-    pub(crate) config: Config,
-    /// The route's figures.
-    pub(crate) metrics: Arc<metrics::WebSocket>,
+    /// What they may be.
+    pub(crate) connections: Connections,
 }
 
 impl Websocket {
@@ -48,26 +49,30 @@ impl Websocket {
         request: &mut Request,
         down: &mut Downstream,
     ) -> Result<(), GatewayError> {
-        self.run_with(request, down, None).await
+        self.connections.relay(&self.to, request, down, None).await
     }
+}
 
-    /// The same, where somebody looks into the text messages.
-    pub(crate) async fn run_with(
+/// The connections of a route.
+pub(crate) struct Connections {
+    /// What is allowed of them.
+    pub(crate) terms: Terms,
+    /// The route's figures.
+    pub(crate) metrics: Arc<metrics::WebSocket>,
+}
+
+impl Connections {
+    /// Opens one to an upstream, and passes messages until it is closed; `inspector` looks into those
+    /// of text.
+    pub(crate) async fn relay(
         &self,
+        to: &Destination,
         request: &mut Request,
         down: &mut Downstream,
         inspector: Option<&mut dyn Inspect>,
     ) -> Result<(), GatewayError> {
-        let asked = handshake::ask(&self.config, request, down)?;
-        let quotas = request.deferred_quotas.clone();
-        let quotas = quotas.filter(|quotas| quotas.count(Unit::WebsocketMessages));
-        quota::charge(request, &down.head().headers, Bound::default()).await?;
-        request.record.long_lived = true;
-        if !request.extended_connect {
-            // It has none, and that is to be known before the way up is told to stay open.
-            down.read_whole().await?;
-        }
-        let backend = self.to.pick();
+        let (asked, quotas) = self.asked(request, down).await?;
+        let backend = to.pick();
         let mut call = Call {
             body: Body::Stream {
                 first: None,
@@ -83,8 +88,7 @@ impl Websocket {
             upgrade: true,
             expect: false,
         };
-        let answer = self
-            .to
+        let answer = to
             .call(backend, request, down, &mut call, sending, |_| {})
             .await?;
         let Answer {
@@ -128,21 +132,33 @@ impl Websocket {
         }
     }
 
-    async fn connected(
+    /// Judges what a caller asks for; with what counts its messages, if anything does.
+    async fn asked(
         &self,
         request: &mut Request,
         down: &mut Downstream,
-        exchange: &mut Exchange,
-        (agreed, quotas, inspector): (Agreed, Option<Arc<Quotas>>, Option<&mut dyn Inspect>),
-    ) -> Result<(), GatewayError> {
-        let config = &self.config;
+    ) -> Result<(Asked, Option<Arc<Quotas>>), GatewayError> {
+        let asked = handshake::ask(&self.terms, request, down)?;
+        let quotas = request.deferred_quotas.clone();
+        let quotas = quotas.filter(|quotas| quotas.count(Unit::WebsocketMessages));
+        quota::charge(request, &down.head().headers, Bound::default()).await?;
+        request.record.long_lived = true;
+        if !request.extended_connect {
+            // It has none, and that is to be known before the other side is told to stay open.
+            down.read_whole().await?;
+        }
+        Ok((asked, quotas))
+    }
+
+    /// Writes down what was agreed on; what may be said from here on.
+    fn open(&self, request: &mut Request, agreed: Agreed) -> Allowed {
+        let terms = &self.terms;
         let allowed = Allowed {
-            text: config.text,
-            binary: config.binary,
-            max_message: config.max_message,
+            text: terms.text,
+            binary: terms.binary,
+            max_message: terms.max_message,
             compressed: agreed.compressed,
         };
-        let up = Way::up(allowed, config.rate, config.schema.clone());
         request.record.websocket = Some(Box::new(record::WebSocket {
             subprotocol: agreed.subprotocol,
             compressed: agreed.compressed,
@@ -150,18 +166,29 @@ impl Websocket {
             ..record::WebSocket::default()
         }));
         request.websocket_metrics = Some(self.metrics.clone());
+        allowed
+    }
+
+    async fn connected(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+        exchange: &mut Exchange,
+        (agreed, quotas, inspector): (Agreed, Option<Arc<Quotas>>, Option<&mut dyn Inspect>),
+    ) -> Result<(), GatewayError> {
+        let allowed = self.open(request, agreed);
+        let up = Way::up(allowed, self.terms.rate, self.terms.schema.clone());
         let caller = Caller::new(down)?;
         // Borrowed anew, for as long as the others.
         let inspector: Option<&mut dyn Inspect> = match inspector {
             Some(inspector) => Some(&mut *inspector),
             None => None,
         };
+        let course = Course::new(self, request, quotas);
         let relay = Relay::new(
-            self,
-            request,
+            course,
             caller,
             exchange,
-            quotas,
             inspector,
             (up, Way::down(allowed)),
         );

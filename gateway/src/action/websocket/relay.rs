@@ -5,32 +5,21 @@
 
 mod ending;
 
-use std::pin::Pin;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use pingora_error::BError;
-use tokio::time::Sleep;
-use weir_protocols::websocket::{Code as CloseCode, Opcode, frame};
-use weir_telemetry::{Code, metrics};
+use weir_protocols::websocket::{Opcode, frame};
+use weir_telemetry::Code;
 
-use super::Websocket;
 use super::caller::{Caller, Turn};
+use super::course::{CLOSING, Course, End, PARTING, Woken};
 use super::inspect::{Inspect, Verdict};
-use super::pulse::{Due, Pulse};
+use super::pulse::Due;
 use super::way::{Refusal, Step, Way};
 use crate::error::GatewayError;
-use crate::policy::quota::Quotas;
-use crate::proxy::Request;
-use crate::quota::Unit;
 use crate::upstream::Exchange;
 use crate::upstream::attribute::{self, Failure, Sent};
-
-/// How long a side has to answer a close.
-const CLOSING: Duration = Duration::from_secs(5);
-/// How long one has that the other no longer waits for, or that is told why it was broken off.
-const PARTING: Duration = Duration::from_secs(1);
 
 /// One of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,33 +36,11 @@ impl Side {
     }
 }
 
-/// How far a side is from being done with.
-struct End {
-    pulse: Pulse,
-    /// It was sent a close; nothing may follow that.
-    told: bool,
-    /// It sent a close, or something after which it is not listened to.
-    done: bool,
-    /// It has ended its direction.
-    ended: bool,
-    /// It can neither be heard nor told any more.
-    gone: bool,
-}
-
-impl End {
-    fn is_settled(&self) -> bool {
-        self.gone || (self.told && self.done)
-    }
-}
-
 /// A connection in progress.
 pub(super) struct Relay<'a> {
-    action: &'a Websocket,
-    request: &'a mut Request,
+    course: Course<'a>,
     caller: Caller<'a>,
     exchange: &'a mut Exchange,
-    /// Those that count callers' messages, if any.
-    quotas: Option<Arc<Quotas>>,
     /// Who looks into text messages, if anybody does.
     inspector: Option<&'a mut dyn Inspect>,
     /// By who speaks.
@@ -81,31 +48,20 @@ pub(super) struct Relay<'a> {
     ends: [End; 2],
     /// Whether what waits for the caller answers it by the gateway's own word.
     answering: bool,
-    /// When something last passed that was more than a sign of life to the gateway.
-    used: Instant,
-    /// When it is over at the latest, once it is ending.
-    until: Option<Instant>,
-    failure: Option<GatewayError>,
-    alarm: Pin<Box<Sleep>>,
-    _open: metrics::InFlight,
 }
 
 enum Event {
     Caller(Turn),
     Said(Result<Option<Bytes>, BError>),
     Took(std::io::Result<()>),
-    Drain,
-    Due,
 }
 
 impl<'a> Relay<'a> {
     /// Begins once both sides have agreed; what each may say is judged by `up` and `down`.
     pub(super) fn new(
-        action: &'a Websocket,
-        request: &'a mut Request,
+        course: Course<'a>,
         caller: Caller<'a>,
         exchange: &'a mut Exchange,
-        quotas: Option<Arc<Quotas>>,
         inspector: Option<&'a mut dyn Inspect>,
         (up, down): (Way, Way),
     ) -> Self {
@@ -113,27 +69,13 @@ impl<'a> Relay<'a> {
             Some(_) => (up.whole(), down.whole()),
             None => (up, down),
         };
-        let now = Instant::now();
-        let end = || End {
-            pulse: Pulse::new(action.config.ping, now),
-            told: false,
-            done: false,
-            ended: false,
-            gone: false,
-        };
+        let end = || End::new(course.connections, course.used);
         Relay {
             ways: [up, down],
             ends: [end(), end()],
-            used: now,
-            until: None,
-            failure: None,
-            alarm: Box::pin(tokio::time::sleep_until((now + action.config.idle).into())),
-            _open: action.metrics.begin(),
-            action,
-            request,
+            course,
             caller,
             exchange,
-            quotas,
             inspector,
             answering: false,
         }
@@ -148,36 +90,43 @@ impl<'a> Relay<'a> {
                 self.look_at_clock(waiting).await;
                 continue;
             }
-            let event = self.event(due).await;
-            let now = Instant::now();
-            // However long it lasts, hardly any of it is the gateway's own time.
-            self.request.waits.client += now - waiting;
-            match event {
-                Event::Caller(Turn::Read(Ok(bytes))) => {
-                    let bytes = (!bytes.is_empty()).then_some(bytes);
-                    self.heard(Side::Caller, bytes, None, now).await;
-                }
-                Event::Caller(Turn::Read(Err(error))) => {
-                    self.heard(Side::Caller, None, Some(error), now).await;
-                }
-                Event::Said(Ok(bytes)) => self.heard(Side::Upstream, bytes, None, now).await,
-                Event::Said(Err(error)) => {
-                    let failure = attribute::amid_body(&error);
-                    let error = self.exchange.broke(self.request, failure);
-                    self.heard(Side::Upstream, None, Some(error), now).await;
-                }
-                Event::Caller(Turn::Wrote(wrote)) => self.took(Side::Caller, wrote, now).await,
-                Event::Took(wrote) => self.took(Side::Upstream, wrote, now).await,
-                Event::Drain => self.drain(now).await,
-                Event::Due => {}
+            let (woken, now) = self.event(due).await;
+            match woken {
+                Woken::Event(event) => self.happened(event, now).await,
+                Woken::Drain => self.drain(now).await,
+                Woken::Due => {}
             }
         }
         self.finish().await
     }
 
+    async fn happened(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Caller(Turn::Read(Ok(bytes))) => {
+                let bytes = (!bytes.is_empty()).then_some(bytes);
+                self.heard(Side::Caller, bytes, None, now).await;
+            }
+            Event::Caller(Turn::Read(Err(error))) => {
+                self.heard(Side::Caller, None, Some(error), now).await;
+            }
+            Event::Said(Ok(bytes)) => self.heard(Side::Upstream, bytes, None, now).await,
+            Event::Said(Err(error)) => {
+                let failure = attribute::amid_body(&error);
+                let error = self.exchange.broke(self.course.request, failure);
+                self.heard(Side::Upstream, None, Some(error), now).await;
+            }
+            Event::Caller(Turn::Wrote(wrote)) => self.took(Side::Caller, wrote, now).await,
+            Event::Took(wrote) => self.took(Side::Upstream, wrote, now).await,
+        }
+    }
+
     /// Whether nothing more is to pass either way.
     fn is_over(&mut self) -> bool {
-        if self.until.is_some_and(|until| Instant::now() >= until) {
+        if self
+            .course
+            .until
+            .is_some_and(|until| Instant::now() >= until)
+        {
             return true;
         }
         let settled = self.ends.iter().all(End::is_settled);
@@ -212,17 +161,14 @@ impl<'a> Relay<'a> {
     }
 
     /// Waits for whatever comes first. Dropping any of these waits loses nothing.
-    async fn event(&mut self, due: Instant) -> Event {
+    async fn event(&mut self, due: Instant) -> (Woken<Event>, Instant) {
         let (hear_caller, hear_upstream) =
             (self.is_heard(Side::Caller), self.is_heard(Side::Upstream));
         let (caller_takes, upstream_takes) =
             (self.is_taking(Side::Caller), self.is_taking(Side::Upstream));
         let draining = self.ends.iter().all(|end| end.told);
-        if due < self.alarm.deadline().into_std() {
-            self.alarm.as_mut().reset(due.into());
-        }
         let (session, writer) = self.exchange.ways();
-        let (alarm, caller) = (&mut self.alarm, &mut self.caller);
+        let caller = &mut self.caller;
         let turn = async {
             tokio::select! {
                 turn = caller.turn(hear_caller), if hear_caller || caller_takes => Event::Caller(turn),
@@ -231,17 +177,7 @@ impl<'a> Relay<'a> {
                 else => std::future::pending().await,
             }
         };
-        tokio::select! {
-            biased;
-            () = self.request.gateway.drain.must_end(), if !draining => Event::Drain,
-            event = turn => event,
-            () = alarm.as_mut() => {
-                if Instant::now() < due {
-                    alarm.as_mut().reset(due.into());
-                }
-                Event::Due
-            }
-        }
+        self.course.wait(due, draining, turn).await
     }
 
     /// A side said something, or will say nothing more.
@@ -277,9 +213,9 @@ impl<'a> Relay<'a> {
         let to = from.other();
         match step {
             Step::Data { raw, begins, ended } => {
-                self.used = now;
+                self.course.used = now;
                 if begins && from == Side::Caller {
-                    self.charge().await?;
+                    self.course.charge(self.caller.headers()).await?;
                 }
                 if let Some(length) = ended {
                     self.count(from, length);
@@ -289,9 +225,9 @@ impl<'a> Relay<'a> {
                 }
             }
             Step::Text { raw, text, begins } => {
-                self.used = now;
+                self.course.used = now;
                 if begins && from == Side::Caller {
-                    self.charge().await?;
+                    self.course.charge(self.caller.headers()).await?;
                 }
                 self.count(from, text.len() as u64);
                 let raw = self.inspect(from, raw, &text, now).await?;
@@ -299,12 +235,9 @@ impl<'a> Relay<'a> {
                     self.push(to, raw, now).await;
                 }
             }
-            Step::Beat { raw, pong } => {
-                let pulse = &self.end(from).pulse;
-                if pong.is_some_and(|pong| pulse.is_answered_by(&pong)) {
-                    return Ok(());
-                }
-                self.used = now;
+            Step::Pong { payload, .. } if self.end(from).pulse.is_answered_by(&payload) => {}
+            Step::Ping { raw, .. } | Step::Pong { raw, .. } => {
+                self.course.used = now;
                 if !self.end(to).told {
                     self.push(to, raw, now).await;
                 }
@@ -312,7 +245,7 @@ impl<'a> Relay<'a> {
             Step::Close { raw, code } => {
                 self.note_close(from, code, now);
                 self.end(from).done = true;
-                self.end_by(now + CLOSING);
+                self.course.end_by(now + CLOSING);
                 if !self.end(to).told {
                     self.end(to).told = true;
                     self.push(to, raw, now).await;
@@ -338,7 +271,7 @@ impl<'a> Relay<'a> {
             return Ok(raw);
         }
         let headers = self.caller.headers();
-        let (to, text) = match inspector.caller(self.request, headers, text).await? {
+        let (to, text) = match inspector.caller(self.course.request, headers, text).await? {
             Verdict::Pass => return Ok(raw),
             Verdict::Instead(text) => (Side::Upstream, text),
             Verdict::Answer(text) => (Side::Caller, text),
@@ -355,22 +288,10 @@ impl<'a> Relay<'a> {
         Ok(Bytes::new())
     }
 
-    /// Charges a message to the quotas that count them.
-    async fn charge(&mut self) -> Result<(), Refusal> {
-        let Some(quotas) = &self.quotas else {
-            return Ok(());
-        };
-        let headers = self.caller.headers();
-        let spent = quotas.spend(self.request, headers, Unit::WebsocketMessages, 1);
-        spent
-            .await
-            .map_err(|error| Refusal::new(CloseCode::POLICY_VIOLATION, error))
-    }
-
     fn count(&mut self, from: Side, length: u64) {
         let messages = self.way_from(from).messages;
-        let metrics = &self.action.metrics;
-        if let Some(record) = &mut self.request.record.websocket {
+        let metrics = &self.course.connections.metrics;
+        if let Some(record) = &mut self.course.request.record.websocket {
             match from {
                 Side::Caller => {
                     metrics.received(length);
@@ -407,7 +328,7 @@ impl<'a> Relay<'a> {
             Side::Caller => GatewayError::new(Code::ClientDisconnected).source(error),
             Side::Upstream => {
                 let failure = attribute::writing_body(&error);
-                self.exchange.broke(self.request, failure)
+                self.exchange.broke(self.course.request, failure)
             }
         };
         self.lost(side, Some(error), now).await;
@@ -415,19 +336,19 @@ impl<'a> Relay<'a> {
 
     /// When something is to be done next, if nothing happens.
     fn due(&mut self) -> Instant {
-        if let Some(until) = self.until {
+        if let Some(until) = self.course.until {
             return until;
         }
         let pulses = self.ends.iter().filter_map(|end| end.pulse.due());
-        let idle = self.used + self.action.config.idle;
+        let idle = self.course.idle_at();
         pulses.map(|(due, _)| due).fold(idle, Instant::min)
     }
 
     async fn look_at_clock(&mut self, now: Instant) {
-        if self.until.is_some() {
+        if self.course.until.is_some() {
             return;
         }
-        if now >= self.used + self.action.config.idle {
+        if now >= self.course.idle_at() {
             return self.end_both("idle", now).await;
         }
         for side in Side::BOTH {
@@ -464,7 +385,7 @@ impl<'a> Relay<'a> {
             Side::Caller => GatewayError::new(Code::ClientDisconnected).source(detail),
             Side::Upstream => {
                 let failure = Failure::new(Code::ResponseStalled, Sent::Some, detail);
-                self.exchange.broke(self.request, failure)
+                self.exchange.broke(self.course.request, failure)
             }
         }
     }
@@ -481,7 +402,7 @@ impl<'a> Relay<'a> {
             writer.finish();
             let _ = tokio::time::timeout(PARTING, writer.progress()).await;
         }
-        self.failure.map_or(Ok(()), Err)
+        self.course.outcome()
     }
 }
 

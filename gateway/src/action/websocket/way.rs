@@ -38,12 +38,17 @@ pub(super) enum Step {
         /// Whether nothing of it was given out before.
         begins: bool,
     },
-    /// A ping or a pong.
-    Beat {
+    /// Is anybody there?
+    Ping {
         /// As it came.
         raw: Bytes,
-        /// What a pong says.
-        pong: Option<Bytes>,
+    },
+    /// Somebody is there.
+    Pong {
+        /// As it came.
+        raw: Bytes,
+        /// What it says.
+        payload: Bytes,
     },
     /// The last that this side says.
     Close {
@@ -159,10 +164,10 @@ impl Way {
                 opcode,
                 payload,
                 raw,
-            }) => {
-                let pong = (opcode == Opcode::Pong).then_some(payload);
-                Ok(Some(Step::Beat { raw, pong }))
-            }
+            }) => Ok(Some(match opcode {
+                Opcode::Pong => Step::Pong { raw, payload },
+                _ => Step::Ping { raw },
+            })),
         }
     }
 
@@ -374,7 +379,8 @@ mod tests {
         match step {
             Step::Data { raw, .. }
             | Step::Text { raw, .. }
-            | Step::Beat { raw, .. }
+            | Step::Ping { raw, .. }
+            | Step::Pong { raw, .. }
             | Step::Close { raw, .. } => raw.len(),
         }
     }

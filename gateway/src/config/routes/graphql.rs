@@ -15,7 +15,7 @@ use weir_protocols::graphql::transport_ws::SUBPROTOCOL;
 
 use super::actions::Around;
 use super::destination::{self, Destination};
-use super::websocket::Websocket;
+use super::websocket::Terms;
 use crate::config::check::{At, Checker};
 use crate::config::fault::suggest;
 use crate::config::policies::cors::check_origins;
@@ -44,7 +44,7 @@ pub struct Graphql {
 #[derive(Debug, Clone)]
 pub struct Subscriptions {
     /// What connections they may open.
-    pub websocket: Websocket,
+    pub terms: Terms,
     /// The most operations in flight on a connection.
     pub max_in_flight: usize,
 }
@@ -153,17 +153,16 @@ fn check_subscriptions(
     else {
         return None;
     };
-    let By::Upstream(to) = by else {
+    if let By::Composed(_) = by {
         let hint = "leave it out: a composed graph has none";
         cx.fault(at, "no source feeds subscriptions", hint);
         return None;
-    };
+    }
     let origins = origins
         .as_ref()
         .map(|origins| check_origins(cx, &at.key("origins"), origins));
-    let websocket = Websocket::speaking(SUBPROTOCOL, to.clone(), origins, max_message.0);
     Some(Subscriptions {
-        websocket,
+        terms: Terms::speaking(SUBPROTOCOL, origins, max_message.0),
         max_in_flight: *max_in_flight,
     })
 }

@@ -21,6 +21,13 @@ pub use raw::Compression;
 pub struct Websocket {
     /// Where to.
     pub to: Destination,
+    /// What is allowed of them.
+    pub terms: Terms,
+}
+
+/// What is allowed of connections, whoever is at their other end.
+#[derive(Debug, Clone)]
+pub struct Terms {
     /// Whose pages may open connections; those of the host asked for, if it is not said.
     pub origins: Option<Vec<Origin>>,
     /// Subprotocols callers may use; any, if empty.
@@ -43,16 +50,14 @@ pub struct Websocket {
     pub idle: Duration,
 }
 
-impl Websocket {
+impl Terms {
     /// Connections of one subprotocol, whose messages are text that the gateway reads.
     pub(super) fn speaking(
         subprotocol: &str,
-        to: Destination,
         origins: Option<Vec<Origin>>,
         max_message: u64,
     ) -> Self {
         Self {
-            to,
             origins,
             subprotocols: vec![subprotocol.into()],
             max_message,
@@ -113,8 +118,7 @@ pub(super) fn check(
             timeout: timeout.0,
         }),
     };
-    Some(Websocket {
-        to: to?,
+    let terms = Terms {
         origins,
         subprotocols,
         max_message: raw.max_message.0,
@@ -125,7 +129,8 @@ pub(super) fn check(
         compression: raw.compression,
         ping,
         idle: raw.idle.0,
-    })
+    };
+    Some(Websocket { to: to?, terms })
 }
 
 fn check_subprotocols(cx: &mut Checker<'_>, at: &At, raw: &[String]) -> Vec<Arc<str>> {

@@ -70,7 +70,7 @@ fn subscriptions_are_refused_unless_it_is_said_from_where_they_may_come() {
     assert!(said("").is_none());
     let passed = said(", subscriptions: { kind: pass }").expect("they pass");
     assert_eq!(passed.max_in_flight, 100);
-    assert_eq!(&*passed.websocket.subprotocols[0], "graphql-transport-ws");
+    assert_eq!(&*passed.terms.subprotocols[0], "graphql-transport-ws");
     let origins = ", subscriptions: { kind: pass, origins: [shop] }";
     expect_after(
         BEFORE,

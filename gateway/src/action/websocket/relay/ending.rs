@@ -7,7 +7,8 @@ use weir_protocols::websocket::{Close, Code as CloseCode};
 use weir_telemetry::Code;
 use weir_telemetry::record::websocket as record;
 
-use super::{CLOSING, PARTING, Relay, Side, key};
+use super::{Relay, Side, key};
+use crate::action::websocket::course::{CLOSING, PARTING};
 use crate::action::websocket::way::Refusal;
 use crate::error::GatewayError;
 use crate::upstream::attribute::{Failure, Sent};
@@ -19,7 +20,7 @@ impl Relay<'_> {
         let error = *error;
         let reason = format!("{}: {}", error.code, error.public);
         self.end(side).done = true;
-        self.note_close_by_gateway(close, now);
+        self.course.note_close_by_gateway(close, now);
         self.tell(side, close, &reason, now).await;
         let (close, reason) = match side {
             Side::Caller => (CloseCode::GOING_AWAY, error.code.slug()),
@@ -31,11 +32,11 @@ impl Relay<'_> {
             Side::Upstream => {
                 let detail = error.public.into_owned();
                 let failure = Failure::new(error.code, Sent::Some, detail);
-                self.exchange.broke(self.request, failure)
+                self.exchange.broke(self.course.request, failure)
             }
         };
-        self.fail(error);
-        self.end_by(now + PARTING);
+        self.course.fail(error);
+        self.course.end_by(now + PARTING);
     }
 
     /// A side is not there any more: the other is told.
@@ -65,7 +66,7 @@ impl Relay<'_> {
         }
         let expected = end.done || end.told;
         end.gone = true;
-        self.end_by(now + PARTING);
+        self.course.end_by(now + PARTING);
         if expected {
             return None;
         }
@@ -74,11 +75,11 @@ impl Relay<'_> {
             Side::Upstream => {
                 let detail = "the connection ended without a close frame";
                 let failure = Failure::new(Code::HttpResponseIncomplete, Sent::Some, detail);
-                self.exchange.broke(self.request, failure)
+                self.exchange.broke(self.course.request, failure)
             }
         });
         let code = error.code;
-        self.fail(error);
+        self.course.fail(error);
         Some(code)
     }
 
@@ -106,28 +107,19 @@ impl Relay<'_> {
         let error = GatewayError::new(Code::Draining)
             .source("it had not ended when the drain timeout passed");
         self.end_both(error.code.slug(), now).await;
-        self.fail(error);
+        self.course.fail(error);
         // Who does not answer at once is not waited for.
-        self.end_by(now + PARTING / 4);
+        self.course.end_by(now + PARTING / 4);
     }
 
     /// Closes both ways for a reason of the gateway's own.
     pub(super) async fn end_both(&mut self, reason: &str, now: Instant) {
-        self.note_close_by_gateway(CloseCode::GOING_AWAY, now);
+        self.course
+            .note_close_by_gateway(CloseCode::GOING_AWAY, now);
         for side in Side::BOTH {
             self.tell(side, CloseCode::GOING_AWAY, reason, now).await;
         }
-        self.end_by(now + CLOSING);
-    }
-
-    /// The first failure is what the connection failed by.
-    pub(super) fn fail(&mut self, error: GatewayError) {
-        self.failure.get_or_insert(error);
-    }
-
-    pub(super) fn end_by(&mut self, latest: Instant) {
-        let until = self.until.map_or(latest, |until| until.min(latest));
-        self.until = Some(until);
+        self.course.end_by(now + CLOSING);
     }
 
     pub(super) fn note_close(&mut self, side: Side, code: Option<u16>, now: Instant) {
@@ -135,17 +127,6 @@ impl Relay<'_> {
             Side::Caller => record::Closer::Client,
             Side::Upstream => record::Closer::Upstream,
         };
-        self.note(by, code, now);
-    }
-
-    pub(super) fn note_close_by_gateway(&mut self, code: CloseCode, now: Instant) {
-        self.note(record::Closer::Gateway, Some(code.0), now);
-    }
-
-    pub(super) fn note(&mut self, by: record::Closer, code: Option<u16>, now: Instant) {
-        let at = now - self.request.began;
-        if let Some(record) = &mut self.request.record.websocket {
-            record.close.get_or_insert(record::Close { by, code, at });
-        }
+        self.course.note_close(by, code, now);
     }
 }
