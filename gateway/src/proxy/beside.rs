@@ -15,7 +15,8 @@ use super::Request;
 /// Attempts of calls that are over, and where the figures of each go.
 pub(super) type Made = Mutex<Vec<(Attempt, Arc<metrics::Upstream>)>>;
 
-/// The context of such a call. Dropping it gives its attempts back.
+/// The context of such a call, or of several that are made beside it in turn. Dropping it gives their
+/// attempts back.
 pub(crate) struct Beside {
     request: Box<Request>,
     made: Arc<Made>,
@@ -45,14 +46,17 @@ impl Request {
         Beside { request, made }
     }
 
-    /// Takes in the attempts of calls that were made [aside](Self::aside).
-    pub(super) fn take_in(&mut self) {
-        let Some(made) = self.beside.take() else {
+    /// Takes in the attempts of calls that were made [aside](Self::aside) and are over: counts them, and
+    /// keeps them to be told of, as long as no more than `most` are.
+    pub(crate) fn take_in(&mut self, most: usize) {
+        let Some(made) = &self.beside else {
             return;
         };
         for (attempt, metrics) in made.lock().drain(..) {
-            self.record.attempts.push(attempt);
-            self.upstream_metrics.push(metrics);
+            metrics.attempt(&attempt);
+            if self.record.attempts.len() < most {
+                self.record.attempts.push(attempt);
+            }
         }
     }
 }
@@ -69,7 +73,11 @@ impl Drop for Beside {
         }
         let attempts = request.record.attempts.drain(..);
         let made = attempts.zip(request.upstream_metrics.drain(..));
-        self.made.lock().extend(made);
+        let mut all = self.made.lock();
+        all.extend(made);
+        if let Some(further) = &request.beside {
+            all.append(&mut further.lock());
+        }
     }
 }
 

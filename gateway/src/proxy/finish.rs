@@ -29,7 +29,7 @@ pub(super) fn finish(mut request: Box<Request>, down: Option<&Downstream>) {
         request.close(down);
         broken_off(&mut request, down);
     }
-    request.take_in();
+    request.take_in(usize::MAX);
     grpc::settle(&mut request);
     request.record.duration = request.began.elapsed();
     request.record.upstream_wait = request.waits.upstream;

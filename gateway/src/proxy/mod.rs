@@ -31,6 +31,7 @@ use futures_util::FutureExt as _;
 use pingora_core::protocols::http::{ReusableHttpStream, ServerSession};
 use weir_telemetry::Code;
 
+pub(crate) use beside::Beside;
 pub(crate) use downstream::Downstream;
 pub(crate) use reply::Reply;
 pub(crate) use request::{Connection, Request, peer_field};

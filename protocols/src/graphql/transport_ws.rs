@@ -52,6 +52,8 @@ pub enum Violation {
     Taken,
     /// It wants to begin once more.
     InitialisedTwice,
+    /// It did not want to begin for too long.
+    Uninitialised,
 }
 
 impl Violation {
@@ -62,6 +64,7 @@ impl Violation {
             Self::Unacknowledged => 4401,
             Self::Taken => 4409,
             Self::InitialisedTwice => 4429,
+            Self::Uninitialised => 4408,
         }
     }
 }
@@ -77,6 +80,7 @@ impl fmt::Display for Violation {
                 "an operation of this id is in flight; give each an id of its own, or complete that"
             }
             Self::InitialisedTwice => "connection_init came twice; send it once",
+            Self::Uninitialised => "connection_init did not come in time; send it at once",
         })
     }
 }
@@ -174,6 +178,11 @@ impl Session {
         Ok(())
     }
 
+    /// Takes note that the connection is acknowledged.
+    pub fn acknowledge(&mut self) {
+        self.acknowledged = true;
+    }
+
     /// Takes note of what a server says. Where that is none of the protocol's messages, it is its
     /// caller's to judge.
     ///
@@ -185,7 +194,7 @@ impl Session {
         };
         let text = |json: &str| serde_json::from_str::<String>(json).ok();
         match (text(sort).as_deref(), id.and_then(text)) {
-            (Some("connection_ack"), _) => self.acknowledged = true,
+            (Some("connection_ack"), _) => self.acknowledge(),
             (Some("complete" | "error"), Some(id)) => self.over(&id),
             _ => {}
         }
@@ -218,6 +227,39 @@ pub fn subscribe(id: &str, payload: &[u8]) -> Result<Vec<u8>, serde_json::Error>
         r#type: "subscribe",
         payload: serde_json::from_slice(payload)?,
     })
+}
+
+/// The message that a connection is acknowledged by.
+pub const CONNECTION_ACK: &[u8] = br#"{"type":"connection_ack"}"#;
+
+/// The message that answers a ping.
+pub const PONG: &[u8] = br#"{"type":"pong"}"#;
+
+/// The message with a result of an operation, which is JSON.
+pub fn next(id: &str, result: &[u8]) -> Vec<u8> {
+    let mut out = begin("next", id);
+    out.reserve(result.len() + 12);
+    out.extend_from_slice(b",\"payload\":");
+    out.extend_from_slice(result);
+    out.push(b'}');
+    out
+}
+
+/// The message after which nothing follows under an id.
+pub fn complete(id: &str) -> Vec<u8> {
+    let mut out = begin("complete", id);
+    out.push(b'}');
+    out
+}
+
+fn begin(sort: &str, id: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(id.len() + 48);
+    out.extend_from_slice(b"{\"id\":");
+    serde_json::to_writer(&mut out, id).expect("a string always serialises into a Vec");
+    out.extend_from_slice(b",\"type\":\"");
+    out.extend_from_slice(sort.as_bytes());
+    out.push(b'"');
+    out
 }
 
 /// The message that tells why an operation did not run; nothing follows under its id.
@@ -333,6 +375,15 @@ mod tests {
         };
         assert_eq!(read(&written), Ok(expected));
         assert!(subscribe("1", b"{").is_err());
+        for (written, expected) in [
+            (
+                next("a\"b", br#"{"data":null}"#),
+                r#"{"id":"a\"b","type":"next","payload":{"data":null}}"#,
+            ),
+            (complete("1"), r#"{"id":"1","type":"complete"}"#),
+        ] {
+            assert_eq!(String::from_utf8(written).expect("text"), expected);
+        }
         let told = Error {
             message: "no",
             place: None,

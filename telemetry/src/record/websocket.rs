@@ -11,7 +11,7 @@ pub struct WebSocket {
     pub compressed: bool,
     /// What the client sent.
     pub from_client: Messages,
-    /// What the upstream sent.
+    /// What the upstream sent, or the gateway where it answers itself.
     pub from_upstream: Messages,
     /// When both sides had agreed, counted from the request's start.
     pub opened: Duration,

@@ -104,7 +104,8 @@ impl Graphql {
         if by_get && operation.ty() == Type::Mutation {
             return Err(fault::not_by_get().into());
         }
-        if operation.ty() == Type::Subscription && self.sockets.is_none() {
+        let subscribes = operation.ty() == Type::Subscription;
+        if subscribes && (self.sockets.is_none() || self.runs_here()) {
             return Err(fault::no_subscriptions().into());
         }
         let measured = operation.measure(&self.rules.costs, request.variables.as_ref());

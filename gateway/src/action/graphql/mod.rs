@@ -15,7 +15,9 @@
 //! | `rewrite` | what goes upstream where that is not what came |
 //! | `fault` | what callers are told |
 //! | `compose` | graphs that are run here |
+//! | `answered` | their operations on a WebSocket |
 
+mod answered;
 mod compose;
 mod documents;
 mod examine;
@@ -49,6 +51,7 @@ use crate::quota::{Amounts, Provenance, Unit};
 use crate::runtime::{Dialect, Parts};
 use crate::upstream::{Body, Call};
 
+use answered::Answered;
 use compose::Composed;
 use documents::Documents;
 use examine::{Operation, Refused};
@@ -182,13 +185,19 @@ impl Graphql {
             quotas: quotas.filter(|quotas| quotas.count(Unit::GraphqlCost)),
             session: Session::default(),
         };
-        let By::Upstream(to) = &self.by else {
-            return Err(fault::no_subscriptions());
-        };
-        let running = sockets
-            .connections
-            .relay(to, request, down, Some(&mut operations));
-        running.await
+        let connections = &sockets.connections;
+        match &self.by {
+            By::Upstream(to) => {
+                connections
+                    .relay(to, request, down, Some(&mut operations))
+                    .await
+            }
+            By::Composed(graph) => {
+                let max_message = connections.terms.max_message;
+                let mut answered = Answered::new(operations, graph, max_message);
+                connections.serve(request, down, &mut answered).await
+            }
+        }
     }
 
     /// Charges what the operations cost. They are charged in full: what an upstream does of one that

@@ -1,8 +1,9 @@
 //! Operations that come on a WebSocket (`graphql-transport-ws`): each is examined as the body of a POST
 //! would be, and one that is refused is answered here while the connection goes on.
 //!
-//! It knows neither frames nor how messages get to the upstream.
+//! It knows neither frames nor who runs what may run.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -33,6 +34,22 @@ pub(super) struct Operations<'a> {
     pub(super) session: Session,
 }
 
+/// What a caller said.
+pub(super) enum Heard<'t> {
+    /// That an operation is to run, and it may.
+    Operation {
+        id: Cow<'t, str>,
+        /// What is to run, as it came.
+        payload: &'t str,
+        /// The same in full, where that is not what came.
+        instead: Option<Vec<u8>>,
+    },
+    /// That one is to run that may not: what is answered.
+    Refused(Vec<u8>),
+    /// Anything else.
+    Other(Message<'t>),
+}
+
 #[async_trait]
 impl Inspect for Operations<'_> {
     async fn caller(
@@ -41,30 +58,23 @@ impl Inspect for Operations<'_> {
         headers: &HeaderMap,
         text: &[u8],
     ) -> Result<Verdict, Refusal> {
-        let message = transport_ws::read(text).map_err(Violation::Invalid);
-        let message = message.map_err(|wrong| closing(&wrong))?;
-        self.session
-            .said(&message)
-            .map_err(|wrong| closing(&wrong))?;
-        let Message::Subscribe { id, payload } = message else {
-            return Ok(Verdict::Pass);
+        let (id, instead) = match self.hear(request, headers, text).await? {
+            Heard::Other(_) | Heard::Operation { instead: None, .. } => return Ok(Verdict::Pass),
+            Heard::Refused(told) => return Ok(Verdict::Answer(told)),
+            Heard::Operation {
+                id,
+                instead: Some(instead),
+                ..
+            } => (id, instead),
         };
-        let told = match self.judge(request, headers, payload).await {
-            Ok(None) => return Ok(Verdict::Pass),
-            Ok(Some(instead)) => match transport_ws::subscribe(&id, &instead) {
-                Ok(instead) => return Ok(Verdict::Instead(instead)),
-                Err(error) => {
-                    let error = GatewayError::new(Code::InternalError).source(error);
-                    refusal(request, &id, &error)
-                }
-            },
-            Err(Refused::Error(error)) => refusal(request, &id, &error),
-            Err(Refused::Unknown(unknown)) => {
-                fault::unknown_error(request, unknown, |error| transport_ws::error(&id, &[error]))
+        match transport_ws::subscribe(&id, &instead) {
+            Ok(instead) => Ok(Verdict::Instead(instead)),
+            Err(error) => {
+                let error = GatewayError::new(Code::InternalError).source(error);
+                self.session.over(&id);
+                Ok(Verdict::Answer(refusal(request, &id, &error)))
             }
-        };
-        self.session.over(&id);
-        Ok(Verdict::Answer(told))
+        }
     }
 
     fn upstream(&mut self, text: &[u8]) {
@@ -76,6 +86,38 @@ impl Inspect for Operations<'_> {
 }
 
 impl Operations<'_> {
+    /// Hears a message, and examines the operation that it asks for.
+    pub(super) async fn hear<'t>(
+        &mut self,
+        request: &mut Request,
+        headers: &HeaderMap,
+        text: &'t [u8],
+    ) -> Result<Heard<'t>, Refusal> {
+        let message = transport_ws::read(text).map_err(Violation::Invalid);
+        let message = message.map_err(|wrong| closing(&wrong))?;
+        self.session
+            .said(&message)
+            .map_err(|wrong| closing(&wrong))?;
+        let Message::Subscribe { id, payload } = message else {
+            return Ok(Heard::Other(message));
+        };
+        let told = match self.judge(request, headers, payload).await {
+            Ok(instead) => {
+                return Ok(Heard::Operation {
+                    id,
+                    payload,
+                    instead,
+                });
+            }
+            Err(Refused::Error(error)) => refusal(request, &id, &error),
+            Err(Refused::Unknown(unknown)) => {
+                fault::unknown_error(request, unknown, |error| transport_ws::error(&id, &[error]))
+            }
+        };
+        self.session.over(&id);
+        Ok(Heard::Refused(told))
+    }
+
     /// Whether an operation may run, and what is to be asked instead, if that is not what came.
     async fn judge(
         &self,
@@ -121,7 +163,7 @@ impl Operations<'_> {
 
 /// What a caller is told of an operation that does not run. It is counted as a request by itself would
 /// be, and the first is what the log tells of the connection.
-fn refusal(request: &mut Request, id: &str, error: &GatewayError) -> Vec<u8> {
+pub(super) fn refusal(request: &mut Request, id: &str, error: &GatewayError) -> Vec<u8> {
     let detail = || format!("an operation was refused: {error}");
     request.record.detail.get_or_insert_with(detail);
     if let Some(route) = &request.route {
@@ -130,7 +172,8 @@ fn refusal(request: &mut Request, id: &str, error: &GatewayError) -> Vec<u8> {
     dialect::in_graphql(request, error, |error| transport_ws::error(id, &[error]))
 }
 
-fn closing(wrong: &Violation) -> Refusal {
+/// How a connection ends on which that happened.
+pub(super) fn closing(wrong: &Violation) -> Refusal {
     let error = GatewayError::public(Code::WebsocketMessageInvalid, wrong.to_string());
     Refusal::new(CloseCode(wrong.code()), error)
 }

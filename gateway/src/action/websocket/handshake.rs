@@ -235,6 +235,24 @@ impl Asked {
         Ok(Some(agreed))
     }
 
+    /// What the gateway itself answers, where it is at the other end: it speaks the first subprotocol
+    /// that was offered, and uncompressed.
+    pub(super) fn grant(&self) -> Result<(Box<ResponseHeader>, Agreed), GatewayError> {
+        let mut head = ResponseHeader::build_no_case(StatusCode::SWITCHING_PROTOCOLS, Some(4))
+            .map_err(|error| GatewayError::new(Code::InternalError).source(error))?;
+        let subprotocol = self.offered.first().cloned();
+        if let Some(chosen) = &subprotocol {
+            head.insert_header(SEC_WEBSOCKET_PROTOCOL, &**chosen)
+                .expect("a token is a valid value");
+        }
+        self.dress(&mut head);
+        let agreed = Agreed {
+            subprotocol,
+            compressed: false,
+        };
+        Ok((Box::new(head), agreed))
+    }
+
     fn subprotocol(&self, headers: &HeaderMap) -> Result<Option<Box<str>>, GatewayError> {
         let mut values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).into_iter();
         let (chosen, more) = (values.next(), values.next());

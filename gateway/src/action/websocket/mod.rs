@@ -1,8 +1,9 @@
-//! `websocket`: connections of messages, passed to an upstream and judged on their way.
+//! `websocket`: connections of messages, passed to an upstream and judged on their way; or of an action
+//! that answers them itself.
 //!
-//! [`handshake`] is the request and its answer, [`relay`] the connection that comes of it, [`course`] how
-//! that goes, [`way`] one of its two directions. [`inspect`] is for an action that understands what is
-//! said on one.
+//! [`handshake`] is the request and its answer, [`relay`] the connection to an upstream that comes of it,
+//! [`serve`] one whose other end is here, [`course`] what both have in common, [`way`] one direction.
+//! [`inspect`] is for an action that understands what is said on one.
 
 mod caller;
 mod course;
@@ -10,6 +11,7 @@ mod handshake;
 pub(crate) mod inspect;
 mod pulse;
 mod relay;
+pub(crate) mod serve;
 mod way;
 
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use course::Course;
 use handshake::{Agreed, Asked};
 use inspect::Inspect;
 use relay::Relay;
+use serve::{Serve, Serving};
 use way::Way;
 
 /// The action.
@@ -130,6 +133,25 @@ impl Connections {
                 Err(error)
             }
         }
+    }
+
+    /// Opens one that `server` is at the other end of, until it is closed.
+    pub(crate) async fn serve(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+        server: &mut dyn Serve,
+    ) -> Result<(), GatewayError> {
+        let (asked, quotas) = self.asked(request, down).await?;
+        let (head, agreed) = asked.grant()?;
+        if let Some(reply) = respond::head(request, down, head, false).await? {
+            return reply::send(request, down, reply).await;
+        }
+        let allowed = self.open(request, agreed);
+        let way = Way::up(allowed, self.terms.rate, self.terms.schema.clone());
+        let caller = Caller::new(down)?;
+        let course = Course::new(self, request, quotas);
+        Serving::new(course, caller, server, way).run().await
     }
 
     /// Judges what a caller asks for; with what counts its messages, if anything does.

@@ -42,6 +42,8 @@ pub(super) enum Step {
     Ping {
         /// As it came.
         raw: Bytes,
+        /// What the answer is to repeat.
+        payload: Bytes,
     },
     /// Somebody is there.
     Pong {
@@ -166,7 +168,7 @@ impl Way {
                 raw,
             }) => Ok(Some(match opcode {
                 Opcode::Pong => Step::Pong { raw, payload },
-                _ => Step::Ping { raw },
+                _ => Step::Ping { raw, payload },
             })),
         }
     }

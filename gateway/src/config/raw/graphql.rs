@@ -178,7 +178,8 @@ pub enum Subscriptions {
     Refuse,
     /// Yes: over HTTP, as the upstream streams them (`text/event-stream`), and on WebSocket connections
     /// of the subprotocol `graphql-transport-ws`, on which each operation is held to the limits as over
-    /// HTTP.
+    /// HTTP. A composed graph has no subscriptions: its queries and mutations may come on such
+    /// connections then.
     Pass {
         /// The most operations in flight on a connection; one more is refused.
         #[serde(default = "Subscriptions::default_max_in_flight")]

@@ -112,7 +112,7 @@ pub(super) fn check(
     let documents = documents::check(cx, &at.key("documents"), raw);
     let by = by?;
     Some(Graphql {
-        subscriptions: check_subscriptions(cx, &at.key("subscriptions"), &raw.subscriptions, &by),
+        subscriptions: check_subscriptions(cx, &at.key("subscriptions"), &raw.subscriptions),
         by,
         max_body: raw.max_body.0,
         max_batch: match raw.batching {
@@ -143,7 +143,6 @@ fn check_subscriptions(
     cx: &mut Checker<'_>,
     at: &At,
     raw: &raw::Subscriptions,
-    by: &By,
 ) -> Option<Subscriptions> {
     let raw::Subscriptions::Pass {
         max_in_flight,
@@ -153,11 +152,6 @@ fn check_subscriptions(
     else {
         return None;
     };
-    if let By::Composed(_) = by {
-        let hint = "leave it out: a composed graph has none";
-        cx.fault(at, "no source feeds subscriptions", hint);
-        return None;
-    }
     let origins = origins
         .as_ref()
         .map(|origins| check_origins(cx, &at.key("origins"), origins));

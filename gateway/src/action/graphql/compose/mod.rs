@@ -10,6 +10,7 @@
 //! | `ask` | what is asked of a GraphQL server for a field |
 //! | `document` | several of that in one call |
 //! | `calls` | which calls a request makes, once each |
+//! | `running` | operations under way, and the calls that they wait for |
 //! | `source` | how one is made |
 //! | `rest` | what is sent and answered by HTTP and JSON |
 //! | `grpc` | the same by gRPC |
@@ -18,7 +19,7 @@
 //! | `order` | in which order fields are answered |
 //! | `answer` | what callers are told |
 
-mod answer;
+pub(super) mod answer;
 mod ask;
 mod calls;
 mod document;
@@ -30,36 +31,28 @@ mod order;
 mod plan;
 mod prepare;
 mod rest;
+mod running;
 mod schema;
 mod source;
 
-use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Instant;
 
 use async_graphql::dynamic::Schema;
 use async_graphql::{BatchRequest, BatchResponse, Response};
-use bytes::Bytes;
-use futures_util::StreamExt as _;
 use futures_util::future::join_all;
-use futures_util::stream::FuturesUnordered;
-use tokio::sync::{mpsc, oneshot};
+use http::HeaderMap;
 use weir_telemetry::Code;
 
 use crate::config::routes::graphql::compose as config;
 use crate::error::GatewayError;
-use crate::proxy::{Downstream, Reply, Request};
+use crate::proxy::{Beside, Downstream, Reply, Request};
 use crate::runtime::Parts;
 
-use calls::{Asked, Call, Calls, Outcome};
+use calls::Call;
 use nulls::Nulls;
+use running::{Running, Turn};
 use source::Source;
-
-/// The most calls that are under way at once for a request.
-const AT_ONCE: usize = 16;
 
 /// The graph, ready to be asked.
 pub(super) struct Composed {
@@ -67,18 +60,6 @@ pub(super) struct Composed {
     graph: Arc<config::Composed>,
     sources: Vec<Arc<Source>>,
     max_calls: usize,
-}
-
-enum Event {
-    Done(BatchResponse),
-    Asked(Asked),
-    Landed(Landed),
-    Caller(Result<Option<Bytes>, GatewayError>),
-}
-
-/// A call that is over, with what is to be told of it to whoever asked.
-struct Landed {
-    outcomes: Vec<(oneshot::Sender<Outcome>, Outcome)>,
 }
 
 impl Composed {
@@ -101,65 +82,50 @@ impl Composed {
         })
     }
 
-    /// Runs what was asked, as JSON that was found to be right.
+    /// Runs what was asked, as JSON that was found to be right, while its caller is there.
     pub(super) async fn run(
         &self,
         request: &mut Request,
         down: &mut Downstream,
         asked: &[u8],
     ) -> Result<Reply, GatewayError> {
-        let batch: BatchRequest = serde_json::from_slice(asked)
-            .map_err(|error| GatewayError::new(Code::RequestBodyInvalid).source(error))?;
-        let (sender, mut asked) = mpsc::channel(self.max_calls.max(1));
-        let batch = batch.data(Arc::new(Calls::new(sender, self.max_calls)));
-        let mut running = pin!(self.execute(batch));
-        let mut flying = FuturesUnordered::new();
-        let mut waiting = VecDeque::new();
+        let mut running = Running::begin(self, asked)?;
         loop {
-            let room = flying.len() < AT_ONCE && !waiting.is_empty();
-            if room && let Some(answers) = settle(&mut running, &mut asked, &mut waiting).await {
-                return answer::reply(request, answers);
-            }
-            while flying.len() < AT_ONCE
-                && let Some(first) = waiting.front()
-            {
-                let source = self.source(&first.call)?;
-                let mut request = request.aside();
-                let along = source.along(&down.head().headers);
-                let wanted = document::together(&mut waiting);
-                flying.push(async move {
-                    let calls: Vec<&Call> = wanted.iter().map(|asked| &asked.call).collect();
-                    let outcomes = source.call(&calls, along, &mut request).await;
-                    let replies = wanted.into_iter().map(|asked| asked.reply);
-                    Landed {
-                        outcomes: replies.zip(outcomes).collect(),
-                    }
-                });
-            }
-            let began = Instant::now();
-            let under_way = !flying.is_empty();
-            let event = tokio::select! {
+            let (began, waiting) = (Instant::now(), running.is_waiting());
+            let turn = tokio::select! {
                 biased;
-                done = &mut running => Event::Done(done),
-                Some(asked) = asked.recv() => Event::Asked(asked),
-                Some(landed) = flying.next(), if under_way => Event::Landed(landed),
-                gone = down.read() => Event::Caller(gone),
+                turn = running.turn() => turn,
+                gone = down.read() => {
+                    gone?;
+                    Turn::More
+                }
             };
-            if under_way {
+            if waiting {
                 request.waits.upstream += began.elapsed();
             }
-            match event {
-                Event::Done(answers) => return answer::reply(request, answers),
-                Event::Asked(asked) => waiting.push_back(asked),
-                Event::Landed(landed) => {
-                    for (reply, outcome) in landed.outcomes {
-                        // Nobody waits for what a sibling's failure made superfluous.
-                        let _ = reply.send(outcome);
-                    }
-                }
-                Event::Caller(read) => {
-                    read?;
-                }
+            match turn {
+                Turn::Done(answers) => return answer::reply(request, *answers),
+                Turn::Calls => running.call(request, &down.head().headers)?,
+                Turn::More => {}
+            }
+        }
+    }
+
+    /// The same apart from the request that it came by, of which `headers` are known. It is given up by
+    /// dropping it.
+    pub(super) async fn run_aside(
+        &self,
+        asked: Vec<u8>,
+        mut request: Beside,
+        headers: HeaderMap,
+    ) -> Result<BatchResponse, GatewayError> {
+        let mut running = Running::begin(self, &asked)?;
+        drop(asked);
+        loop {
+            match running.turn().await {
+                Turn::Done(answers) => return Ok(*answers),
+                Turn::Calls => running.call(&mut request, &headers)?,
+                Turn::More => {}
             }
         }
     }
@@ -189,28 +155,5 @@ impl Composed {
             order.apply(&mut answer.data);
         }
         answer
-    }
-}
-
-/// Waits until nothing more is asked for the time being, so that all of it goes in as few calls as it can:
-/// amid much that is to be done, what runs pauses. Its answers, if it has ended.
-async fn settle<R: Future>(
-    running: &mut Pin<&mut R>,
-    asked: &mut mpsc::Receiver<Asked>,
-    waiting: &mut VecDeque<Asked>,
-) -> Option<R::Output> {
-    loop {
-        let known = waiting.len();
-        while let Ok(more) = asked.try_recv() {
-            waiting.push_back(more);
-        }
-        // Only whoever begins anew may do much.
-        tokio::task::yield_now().await;
-        if let Poll::Ready(answers) = poll_fn(|cx| Poll::Ready(running.as_mut().poll(cx))).await {
-            return Some(answers);
-        }
-        if asked.is_empty() && waiting.len() == known {
-            return None;
-        }
     }
 }
