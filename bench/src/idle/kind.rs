@@ -9,7 +9,14 @@ pub enum Kind {
     Upgrade,
     /// The action `forward`, and an answer of server-sent events.
     Events,
+    /// The action `graphql` on a composed graph: the gateway is the other end.
+    Answered,
 }
+
+/// What a connection may take in KiB, where it is passed on.
+const PASSED_ON: f64 = 64.0;
+/// The same, where there is none beside it.
+const ALONE: f64 = 48.0;
 
 /// A key of a handshake, and what accepts it: RFC 6455's own example (1.3).
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -17,7 +24,7 @@ const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 impl Kind {
     /// In the order they are measured.
-    pub const ALL: [Self; 3] = [Self::Websocket, Self::Upgrade, Self::Events];
+    pub const ALL: [Self; 4] = [Self::Websocket, Self::Upgrade, Self::Events, Self::Answered];
 
     /// What it is called in the table.
     pub const fn title(self) -> &'static str {
@@ -25,6 +32,15 @@ impl Kind {
             Self::Websocket => "`websocket`",
             Self::Upgrade => "`forward`, upgraded",
             Self::Events => "`forward`, server-sent events",
+            Self::Answered => "`graphql`, a composed graph",
+        }
+    }
+
+    /// What a connection may take, in KiB.
+    pub const fn asked(self) -> f64 {
+        match self {
+            Self::Answered => ALONE,
+            Self::Websocket | Self::Upgrade | Self::Events => PASSED_ON,
         }
     }
 
@@ -33,35 +49,46 @@ impl Kind {
         let path = match self {
             Self::Websocket => "/messages",
             Self::Upgrade | Self::Events => "/",
+            Self::Answered => "/graphql",
         };
+        let upgrade = format!(
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: {KEY}\r\n"
+        );
         let fields = match self {
             Self::Events => String::new(),
-            Self::Websocket | Self::Upgrade => format!(
-                "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                 Sec-WebSocket-Key: {KEY}\r\n"
-            ),
+            Self::Websocket | Self::Upgrade => upgrade,
+            Self::Answered => {
+                format!("{upgrade}Sec-WebSocket-Protocol: graphql-transport-ws\r\n")
+            }
         };
         format!("GET {path} HTTP/1.1\r\nHost: bench\r\n{fields}\r\n")
     }
 
-    /// What grants it.
+    /// What the upstream grants it by; it is not asked by who answers alone.
     pub fn answer(self) -> String {
         match self {
             Self::Events => "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
                              Transfer-Encoding: chunked\r\n\r\n"
                 .to_owned(),
-            Self::Websocket | Self::Upgrade => format!(
+            Self::Websocket | Self::Upgrade | Self::Answered => format!(
                 "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                  Sec-WebSocket-Accept: {ACCEPT}\r\n\r\n"
             ),
         }
     }
 
+    /// What carries `says` up: a masked frame, of which the mask is zero; at most 125 bytes.
+    pub fn word(says: &str) -> Vec<u8> {
+        let length = u8::try_from(says.len()).unwrap_or(125);
+        [&[0x81, 0x80 | length, 0, 0, 0, 0], says.as_bytes()].concat()
+    }
+
     /// What carries `says` down; at most 65,535 bytes.
     pub fn message(self, says: &[u8]) -> Vec<u8> {
         match self {
             Self::Events => [format!("{:x}\r\n", says.len()).as_bytes(), says, b"\r\n"].concat(),
-            Self::Websocket | Self::Upgrade => {
+            Self::Websocket | Self::Upgrade | Self::Answered => {
                 let length = u16::try_from(says.len()).unwrap_or(u16::MAX);
                 match u8::try_from(length) {
                     Ok(short @ ..126) => [&[0x82, short], says].concat(),
