@@ -210,7 +210,10 @@ async fn a_call_that_fails_costs_its_field_and_says_why() {
     assert_eq!(only_error(&told)["code"], "grpc_message_invalid");
     let told = ask(public, &[], &json!({ "query": "{ hang { name } }" })).await;
     let error = only_error(&told);
-    assert_eq!(error["code"], "request_deadline_exceeded", "{told}");
+    // The server holds the same deadline, and may be the first to say that it has passed.
+    let ours = error["code"] == "request_deadline_exceeded";
+    let theirs = ["CANCELLED", "DEADLINE_EXCEEDED"].map(|name| error["grpc_status"] == name);
+    assert!(ours || theirs.contains(&true), "{told}");
     drop(gateway);
 
     let dead = Upstream::refusing();
