@@ -48,7 +48,7 @@ impl Documents {
         }
     }
 
-    /// The document that `request` means, of at most so many tokens.
+    /// The document that `request` means, unless what is written of it is beyond `limits`.
     pub(super) fn find(
         &self,
         request: &Request<'_>,
