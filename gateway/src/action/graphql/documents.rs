@@ -88,7 +88,7 @@ impl Documents {
                 .param(path)
                 .into());
         }
-        self.whole(text, hash, limits.tokens, metrics)
+        self.whole(text, hash, &count, metrics)
     }
 
     /// A document that came in full.
@@ -96,7 +96,7 @@ impl Documents {
         &self,
         text: &str,
         hash: Hash,
-        max_tokens: u64,
+        count: &lex::Count,
         metrics: &metrics::Graphql,
     ) -> Result<Found, Refused> {
         let shelf = match self {
@@ -111,8 +111,7 @@ impl Documents {
             return Ok(Found { known, new: None });
         }
         metrics.document(Source::Parsed);
-        let document =
-            Document::parse(text, max_tokens).map_err(|wrong| fault::document(&wrong))?;
+        let document = Document::counted(text, count).map_err(|wrong| fault::document(&wrong))?;
         let known = Known {
             text: text.into(),
             document,

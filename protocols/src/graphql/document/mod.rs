@@ -120,8 +120,16 @@ impl Document {
             tokens: max_tokens,
             nesting: MAX_NESTING,
         };
-        let tokens = lex::count(text, limits)?.tokens;
+        Self::counted(text, &lex::count(text, limits)?)
+    }
+
+    /// Parses `text`, of which the tokens were counted.
+    ///
+    /// # Errors
+    /// If it is not GraphQL.
+    pub fn counted(text: &str, count: &lex::Count) -> Result<Self, Fault> {
         let parsed = read::read(text)?;
+        let tokens = count.tokens;
         Ok(Self { parsed, tokens })
     }
 
