@@ -330,6 +330,9 @@ metrics! {
     MESSAGING_SENT "messaging_client_sent_messages_total" Counter "{message}"
         ["weir_kafka_cluster" "messaging_destination_name" "error_type"] &[],
         "Records sent to Kafka; the error type is empty for those acknowledged.";
+    MESSAGING_CONSUMED "messaging_client_consumed_messages_total" Counter "{message}"
+        ["weir_kafka_cluster" "messaging_destination_name"] &[],
+        "Records read from Kafka; once for all who follow a topic.";
 
     // The gateway itself.
     CONFIG_RELOADS "weir_config_reloads_total" Counter "{reload}"

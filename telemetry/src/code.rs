@@ -230,6 +230,8 @@ codes! {
         "The record is larger than the Kafka cluster accepts.";
     KafkaRecordRejected "kafka_record_rejected" 502 Upstream false "http_request_denied"
         "The Kafka broker refused the record.";
+    SubscriberTooSlow "subscriber_too_slow" 429 Client true "connection_terminated"
+        "The subscriber took events more slowly than they came, and fell too far behind.";
     KafkaOutcomeUnknown "kafka_outcome_unknown" 504 Upstream false "http_response_timeout"
         "The record was sent and no acknowledgement came in time: it may have been written.";
 }

@@ -47,7 +47,7 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
             },
         }),
         config::Action::Publish(action) => Action::Publish(Publish {
-            producer: parts.producer(&action.cluster),
+            producer: parts.cluster(&action.cluster).producer.clone(),
             config: action.clone(),
             metrics: parts.metrics.clone(),
         }),

@@ -1,13 +1,7 @@
 //! What the design names and this version does not build: refused by name.
 
 /// Keys, with `[]` for any index; and what to do instead.
-const KEYS: &[(&str, &str)] = &[
-    ("routes[].subscribe", "leave the route out"),
-    (
-        "routes[].graphql.compose.feeds",
-        "leave it out: a composed graph has no subscriptions",
-    ),
-];
+const KEYS: &[(&str, &str)] = &[("routes[].subscribe", "leave the route out")];
 
 /// What to do instead, if the key at `path` is not built yet.
 pub(super) fn key(path: &str) -> Option<&'static str> {

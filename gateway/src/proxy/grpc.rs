@@ -194,6 +194,7 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::ResponseStalled
         | Slug::RequestDeadlineExceeded
         | Slug::KafkaOutcomeUnknown => Code::DeadlineExceeded,
+        Slug::SubscriberTooSlow => Code::ResourceExhausted,
         Slug::ModelNotFound | Slug::KafkaTopicUnknown => Code::NotFound,
         Slug::ConsumerDenied
         | Slug::ModelNotAllowed

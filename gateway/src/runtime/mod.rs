@@ -13,12 +13,11 @@ use weir_telemetry::trace::Sampler;
 use weir_telemetry::{Metrics, metrics};
 
 use crate::action::llm::{Shelves, Standing, Standings};
-use crate::action::publish::Producer;
 use crate::action::{self, Action};
-use crate::config::kafka_clusters::Cluster;
 use crate::config::listeners::Listener;
 use crate::config::{Config, Loaded};
-use crate::config::{routes as config, stores};
+use crate::config::{kafka_clusters, routes as config, stores};
+use crate::kafka;
 use crate::policy::chain::Chain;
 use crate::policy::{self, key_auth::Directory};
 use crate::quota::{Quota, Store};
@@ -75,7 +74,7 @@ pub(crate) struct Snapshot {
     /// What it was compiled from.
     pub(crate) loaded: Loaded,
     upstreams: HashMap<Arc<str>, Arc<Upstream>>,
-    producers: HashMap<Arc<str>, Arc<Producer>>,
+    clusters: HashMap<Arc<str>, Arc<kafka::Cluster>>,
     listeners: HashMap<Arc<str>, Arc<Listener>>,
     /// What is known of the targets of models.
     standings: Standings,
@@ -153,14 +152,14 @@ pub(crate) struct Parts<'a> {
     /// The answers that routes keep.
     pub(crate) shelves: Shelves,
     upstreams: HashMap<Arc<str>, Arc<Upstream>>,
-    producers: HashMap<Arc<str>, Arc<Producer>>,
+    clusters: HashMap<Arc<str>, Arc<kafka::Cluster>>,
 }
 
 impl Parts<'_> {
-    /// The producer of a cluster that `check` found to exist.
-    pub(crate) fn producer(&self, cluster: &str) -> Arc<Producer> {
-        self.producers
-            .get(cluster)
+    /// A Kafka cluster that `check` found to exist.
+    pub(crate) fn cluster(&self, name: &str) -> Arc<kafka::Cluster> {
+        self.clusters
+            .get(name)
             .expect("`check` resolved every cluster")
             .clone()
     }
@@ -204,7 +203,7 @@ pub(crate) fn compile(
     let parts = Parts {
         config,
         metrics,
-        producers: producers(config, previous)?,
+        clusters: clusters(config, previous, metrics)?,
         quotas: policy::quota::definitions(&config.quotas, &by_name),
         directory: Arc::new(Directory::new(&config.consumers)),
         standings: Standings::new(
@@ -226,7 +225,7 @@ pub(crate) fn compile(
     let quotas = quotas.map(|q| parts.quotas[&q.name].clone()).collect();
     let Parts {
         upstreams,
-        producers,
+        clusters,
         standings,
         shelves,
         ..
@@ -243,7 +242,7 @@ pub(crate) fn compile(
             .map(|l| (l.name.clone(), l.clone()))
             .collect(),
         upstreams,
-        producers,
+        clusters,
         standings,
         shelves,
         organisations: config
@@ -281,18 +280,19 @@ fn open(definition: &stores::Store) -> Store {
     }
 }
 
-/// A producer whose cluster a reload leaves as it is keeps its connections and its queue.
-fn producers(
+/// A cluster that a reload leaves as it is keeps its connections, its queue and who follows its topics.
+fn clusters(
     config: &Config,
     previous: Option<&Snapshot>,
-) -> Result<HashMap<Arc<str>, Arc<Producer>>, String> {
-    let one = |cluster: &Arc<Cluster>| {
-        let before = previous.and_then(|p| p.producers.get(&cluster.name));
-        let producer = match before.filter(|p| p.fits(cluster)) {
+    metrics: &Metrics,
+) -> Result<HashMap<Arc<str>, Arc<kafka::Cluster>>, String> {
+    let one = |definition: &Arc<kafka_clusters::Cluster>| {
+        let before = previous.and_then(|p| p.clusters.get(&definition.name));
+        let cluster = match before.filter(|p| p.fits(definition)) {
             Some(same) => same.clone(),
-            None => Arc::new(Producer::start(cluster)?),
+            None => Arc::new(kafka::Cluster::start(definition, metrics)?),
         };
-        Ok((cluster.name.clone(), producer))
+        Ok((definition.name.clone(), cluster))
     };
     config.kafka_clusters.iter().map(one).collect()
 }

@@ -165,15 +165,23 @@ pub fn write_events(out: &mut Vec<u8>, errors: &[Error<'_>]) {
 /// Appends a result, JSON of one line, as an event, and that nothing follows (GraphQL over Server-Sent
 /// Events, distinct connections mode).
 pub fn write_whole(out: &mut Vec<u8>, result: &[u8]) {
+    write_next(out, result);
     // An event without data would not be seen by a page's `EventSource`, unless its field stands there.
-    for (name, data) in [("next", result), ("complete", b"")] {
-        let event = Outgoing {
-            name: Some(name),
-            data,
-            ..Outgoing::default()
-        };
-        write_event(out, &event).expect("constants hold no line break");
-    }
+    write_named(out, "complete", b"");
+}
+
+/// Appends a result, JSON of one line, as an event that others may follow.
+pub fn write_next(out: &mut Vec<u8>, result: &[u8]) {
+    write_named(out, "next", result);
+}
+
+fn write_named(out: &mut Vec<u8>, name: &str, data: &[u8]) {
+    let event = Outgoing {
+        name: Some(name),
+        data,
+        ..Outgoing::default()
+    };
+    write_event(out, &event).expect("constants hold no line break");
 }
 
 impl Serialize for Error<'_> {

@@ -17,6 +17,7 @@ mod listener;
 pub mod model;
 mod process;
 pub mod quota;
+mod received;
 mod route;
 mod rpc;
 mod slots;
@@ -33,6 +34,7 @@ pub use guardrail::Findings;
 pub use listener::Listener;
 pub use model::{Model, Pace};
 pub use quota::{Quota, Units};
+pub use received::Received;
 pub use route::Route;
 pub use standing::Standing;
 pub use store::Store;
@@ -154,6 +156,7 @@ struct Families {
     rpc_duration: Histograms,
     rpc_messages: Counters,
     messaging_sent: Counters,
+    messaging_consumed: Counters,
     reloads: Counters,
     reload_successful: IntGauge,
     reload_timestamp: IntGauge,
@@ -298,6 +301,11 @@ impl Metrics {
         })
     }
 
+    /// What is read of a topic of a Kafka cluster; topics are those of the configuration.
+    pub fn received(&self, cluster: &str, topic: &str) -> Arc<Received> {
+        Arc::new(Received::resolve(&self.families, cluster, topic))
+    }
+
     /// A configuration was loaded, at start or by a reload, or could not be.
     pub fn config_loaded(&self, ok: bool) {
         let result = if ok { "ok" } else { "failed" };
@@ -408,6 +416,7 @@ impl Families {
             rpc_duration: histograms(&c::RPC_SERVER_CALL_DURATION),
             rpc_messages: counters(&c::RPC_MESSAGES),
             messaging_sent: counters(&c::MESSAGING_SENT),
+            messaging_consumed: counters(&c::MESSAGING_CONSUMED),
             reloads,
             reload_successful: gauges(&c::CONFIG_LAST_RELOAD_SUCCESSFUL).with(&[]),
             reload_timestamp: gauges(&c::CONFIG_LAST_RELOAD_TIMESTAMP).with(&[]),

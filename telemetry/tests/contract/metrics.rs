@@ -44,6 +44,7 @@ fn exercise(metrics: &Metrics) -> (Standing, Target) {
     ];
     models[1].pace().chunk();
     let topic = metrics.topic("events", "usage");
+    metrics.received("events", "usage").add();
     let websocket = metrics.websocket("chat");
     let telemetry = telemetry(metrics);
     let handles = Handles {

@@ -17,6 +17,8 @@ use tokio::time::Sleep;
 use weir_protocols::graphql::transport_ws::{self, Message, Violation};
 use weir_telemetry::Code;
 
+use super::MOST_TOLD;
+use super::compose::aside::Aside;
 use super::compose::{Composed, answer};
 use super::socket::{Heard, Operations, closing, refusal};
 use crate::action::websocket::inspect::Refusal;
@@ -26,8 +28,6 @@ use crate::proxy::Request;
 
 /// How long a caller has to begin, as it is to say `connection_init` at once.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The most calls of sources that are told of a connection, which may make any number of them.
-const MOST_TOLD: usize = 100;
 
 /// The operations of one connection.
 pub(super) struct Answered<'a> {
@@ -40,23 +40,26 @@ pub(super) struct Answered<'a> {
     running: FuturesUnordered<Runs<'a>>,
     /// How those that run are given up.
     running_by_id: HashMap<Box<str>, AbortHandle>,
-    /// Those that were run, and are to be told of.
-    over: VecDeque<(Box<str>, Ran)>,
+    /// Those of which something came that is to be told.
+    over: VecDeque<(Box<str>, Came<'a>)>,
     /// What is to be said before.
-    said: VecDeque<Said>,
+    said: VecDeque<Said<'a>>,
 }
 
 /// What comes of an operation.
 type Ran = Result<BatchResponse, GatewayError>;
 
-/// One that runs: its id, and what comes of it unless it is given up.
-type Runs<'a> = BoxFuture<'a, (Box<str>, Result<Ran, Aborted>)>;
+/// One that runs: its id, and what comes of it next unless it is given up.
+type Runs<'a> = BoxFuture<'a, (Box<str>, Result<Came<'a>, Aborted>)>;
+
+/// What comes of it, and the rest, if there may be more.
+type Came<'a> = (Ran, Option<Box<Aside<'a>>>);
 
 /// A message that is to be said.
-struct Said {
+struct Said<'a> {
     text: Vec<u8>,
-    /// The operation that it is the last of.
-    ends: Option<Box<str>>,
+    /// The operation that it is the last of, or that goes on after it.
+    of: Option<(Box<str>, Option<Box<Aside<'a>>>)>,
 }
 
 impl<'a> Answered<'a> {
@@ -77,8 +80,16 @@ impl<'a> Answered<'a> {
     fn tell(&mut self, text: impl Into<Vec<u8>>) {
         self.said.push_back(Said {
             text: text.into(),
-            ends: None,
+            of: None,
         });
+    }
+
+    /// Waits for what comes of an operation.
+    fn run(&mut self, id: Box<str>, operation: Box<Aside<'a>>) {
+        let (handle, registration) = AbortHandle::new_pair();
+        self.running_by_id.insert(id.clone(), handle);
+        let run = Abortable::new(operation.next(), registration).map(|came| (id, came));
+        self.running.push(run.boxed());
     }
 
     /// Its caller wants to hear no more of an operation.
@@ -87,23 +98,25 @@ impl<'a> Answered<'a> {
             handle.abort();
         }
         self.over.retain(|(over, _)| **over != *id);
-        self.said.retain(|said| said.ends.as_deref() != Some(id));
+        let of_it = |said: &Said<'_>| said.of.as_ref().is_some_and(|(of, _)| **of == *id);
+        self.said.retain(|said| !of_it(said));
     }
 
-    /// Says what came of an operation.
-    fn conclude(&mut self, request: &mut Request, id: Box<str>, ran: Ran) {
+    /// Says what came of an operation. It goes on once that was said.
+    fn conclude(&mut self, request: &mut Request, id: Box<str>, (ran, rest): Came<'a>) {
         let result = ran.and_then(|answers| answer::body(request, answers));
         let result = result.and_then(|result| self.fitting(&id, &result));
-        let last = match result {
+        let (text, rest) = match result {
+            Ok(next) if rest.is_some() => (next, rest),
             Ok(next) => {
                 self.tell(next);
-                transport_ws::complete(&id)
+                (transport_ws::complete(&id), None)
             }
-            Err(error) => refusal(request, &id, &error),
+            Err(error) => (refusal(request, &id, &error), None),
         };
         self.said.push_back(Said {
-            text: last,
-            ends: Some(id),
+            text,
+            of: Some((id, rest)),
         });
     }
 
@@ -147,17 +160,14 @@ impl Serve for Answered<'_> {
                 id,
                 payload,
                 instead,
+                lasts,
             } => {
                 // Those of operations that were given up are not told of by any other.
                 request.take_in(MOST_TOLD);
                 let asked = instead.unwrap_or_else(|| payload.as_bytes().to_vec());
-                let headers = headers.clone();
-                let run = self.graph.run_aside(asked, request.aside(), headers);
-                let (handle, registration) = AbortHandle::new_pair();
-                let id: Box<str> = id.into();
-                self.running_by_id.insert(id.clone(), handle);
-                let run = Abortable::new(run, registration).map(|ran| (id, ran));
-                self.running.push(run.boxed());
+                let aside = request.aside();
+                let operation = Aside::new(self.graph, asked, lasts, aside, headers.clone());
+                self.run(id.into(), operation.into());
             }
         }
         Ok(())
@@ -166,11 +176,11 @@ impl Serve for Answered<'_> {
     async fn work(&mut self) -> Result<(), Refusal> {
         let runs = !self.running.is_empty();
         tokio::select! {
-            Some((id, ran)) = self.running.next(), if runs => {
+            Some((id, came)) = self.running.next(), if runs => {
                 // One that was given up may have the id of one that runs.
-                if let Ok(ran) = ran {
+                if let Ok(came) = came {
                     self.running_by_id.remove(&id);
-                    self.over.push_back((id, ran));
+                    self.over.push_back((id, came));
                 }
                 Ok(())
             }
@@ -180,14 +190,16 @@ impl Serve for Answered<'_> {
 
     fn say(&mut self, request: &mut Request) -> Option<Vec<u8>> {
         if self.said.is_empty()
-            && let Some((id, ran)) = self.over.pop_front()
+            && let Some((id, came)) = self.over.pop_front()
         {
             request.take_in(MOST_TOLD);
-            self.conclude(request, id, ran);
+            self.conclude(request, id, came);
         }
-        let Said { text, ends } = self.said.pop_front()?;
-        if let Some(id) = ends {
-            self.operations.session.over(&id);
+        let Said { text, of } = self.said.pop_front()?;
+        match of {
+            Some((id, Some(rest))) => self.run(id, rest),
+            Some((id, None)) => self.operations.session.over(&id),
+            None => {}
         }
         Some(text)
     }

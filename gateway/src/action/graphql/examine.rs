@@ -104,8 +104,7 @@ impl Graphql {
         if by_get && operation.ty() == Type::Mutation {
             return Err(fault::not_by_get().into());
         }
-        let subscribes = operation.ty() == Type::Subscription;
-        if subscribes && (self.sockets.is_none() || self.runs_here()) {
+        if operation.ty() == Type::Subscription && !self.has_subscriptions() {
             return Err(fault::no_subscriptions().into());
         }
         let measured = operation.measure(&self.rules.costs, request.variables.as_ref());

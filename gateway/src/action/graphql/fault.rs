@@ -51,6 +51,15 @@ pub(super) fn no_subscriptions() -> GatewayError {
     )
 }
 
+/// A subscription came by a request that wants one answer.
+pub(super) fn not_by_one_answer() -> GatewayError {
+    GatewayError::public(
+        Code::GraphqlSubscriptionRefused,
+        "What a subscription gives are events: send one with `Accept: text/event-stream`, and not in a \
+         batch, or on a WebSocket of graphql-transport-ws.",
+    )
+}
+
 /// The route does not run its document.
 pub(super) fn not_trusted() -> GatewayError {
     GatewayError::public(

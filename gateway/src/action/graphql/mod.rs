@@ -35,7 +35,7 @@ use http::header::{CONTENT_TYPE, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method};
 use weir_protocols::graphql::document::Type;
 use weir_protocols::graphql::request::strip_query;
-use weir_protocols::graphql::response;
+use weir_protocols::graphql::response::{self, MediaType};
 use weir_protocols::graphql::transport_ws::Session;
 use weir_telemetry::{metrics, record};
 
@@ -158,10 +158,27 @@ impl Graphql {
             By::Upstream(to) => forward(to, request, down, received, rewritten).await,
             By::Composed(graph) => {
                 let asked = rewritten.map_or_else(|| received.into_bytes(), Bytes::from);
+                if request.record.long_lived {
+                    return match request.dialect {
+                        Dialect::Graphql(MediaType::EventStream) => {
+                            graph.stream(request, down, &asked).await
+                        }
+                        _ => Err(fault::not_by_one_answer()),
+                    };
+                }
                 let told = graph.run(request, down, &asked).await?;
                 reply::answer(request, down, told).await
             }
         }
+    }
+
+    /// Whether there is anything to subscribe to, and a way.
+    const fn has_subscriptions(&self) -> bool {
+        let known = match &self.by {
+            By::Upstream(_) => true,
+            By::Composed(graph) => graph.has_feeds(),
+        };
+        known && self.sockets.is_some()
     }
 
     /// Whether a request by GET is needed as a body would say it.
@@ -318,6 +335,9 @@ fn note_more(request: &mut Request, operations: &[Operation]) {
     }
 }
 
+/// The most calls of sources that are told of what lasts, and may make any number of them.
+const MOST_TOLD: usize = 100;
+
 /// The most that is written down of an operation's name, in characters.
 const MAX_NAME: usize = 128;
 
@@ -328,5 +348,5 @@ pub(crate) fn dialect(headers: &HeaderMap) -> Dialect {
     let values: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
     let said = (!values.is_empty()).then(|| values.join(","));
     let media = response::negotiate(said.as_deref());
-    Dialect::Graphql(media.unwrap_or(response::MediaType::Json))
+    Dialect::Graphql(media.unwrap_or(MediaType::Json))
 }

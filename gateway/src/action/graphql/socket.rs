@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::json;
+use weir_protocols::graphql::document::Type;
 use weir_protocols::graphql::transport_ws::{self, Message, Session, Violation};
 use weir_protocols::websocket::Code as CloseCode;
 use weir_telemetry::Code;
@@ -43,6 +44,8 @@ pub(super) enum Heard<'t> {
         payload: &'t str,
         /// The same in full, where that is not what came.
         instead: Option<Vec<u8>>,
+        /// Whether it may have more than one result.
+        lasts: bool,
     },
     /// That one is to run that may not: what is answered.
     Refused(Vec<u8>),
@@ -102,11 +105,12 @@ impl Operations<'_> {
             return Ok(Heard::Other(message));
         };
         let told = match self.judge(request, headers, payload).await {
-            Ok(instead) => {
+            Ok((instead, lasts)) => {
                 return Ok(Heard::Operation {
                     id,
                     payload,
                     instead,
+                    lasts,
                 });
             }
             Err(Refused::Error(error)) => refusal(request, &id, &error),
@@ -118,13 +122,14 @@ impl Operations<'_> {
         Ok(Heard::Refused(told))
     }
 
-    /// Whether an operation may run, and what is to be asked instead, if that is not what came.
+    /// Whether an operation may run; what is to be asked instead, if that is not what came, and whether it
+    /// is a subscription.
     async fn judge(
         &self,
         request: &mut Request,
         headers: &HeaderMap,
         payload: &str,
-    ) -> Result<Option<Vec<u8>>, Refused> {
+    ) -> Result<(Option<Vec<u8>>, bool), Refused> {
         if self.session.in_flight() > self.max_in_flight {
             return Err(self.too_many().into());
         }
@@ -145,7 +150,8 @@ impl Operations<'_> {
             let metrics = &self.graphql.metrics;
             metrics.operation(ty.name(), name.as_deref(), *cost);
         }
-        Ok(instead)
+        let lasts = |operation: &Operation| operation.ty == Type::Subscription;
+        Ok((instead, operations.iter().any(lasts)))
     }
 
     fn too_many(&self) -> GatewayError {

@@ -18,7 +18,11 @@ pub struct Compose {
     /// Fields that lead from an object of one source to what a query gives.
     #[serde(default)]
     pub links: Vec<Link>,
-    /// The most that one request asks of its sources: calls of REST APIs, and root fields of GraphQL
+    /// Fields of `Subscription`, each fed by the records of a Kafka topic. The route has to say
+    /// `subscriptions: { kind: pass }`.
+    #[serde(default)]
+    pub feeds: Vec<Feed>,
+    /// The most that one request asks of its sources, and one event of a subscription: calls of REST APIs, and root fields of GraphQL
     /// servers, however many of those go in one call. What is asked once for several fields counts once.
     #[serde(default = "Compose::default_max_calls")]
     #[schemars(range(min = 1, max = 10000))]
@@ -182,6 +186,26 @@ pub struct Rename {
     pub types: BTreeMap<String, String>,
     /// Of fields, by the names that their types have in the graph, as `{ Query.getOrder: order }`.
     pub fields: BTreeMap<String, String>,
+}
+
+/// A field of `Subscription`: whoever asks for it is told each record that comes to a topic from then on.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "GraphqlFeed")]
+pub struct Feed {
+    /// The field's name.
+    pub field: String,
+    /// The name of an entry of `kafka_clusters`.
+    pub cluster: Name,
+    /// The topic.
+    pub topic: String,
+    /// What a record's value is, as JSON: an object type of `schema`, or, without that, of the graph.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// Types that are of this topic, in the definition language, as `${file:events.graphql}`; those that
+    /// `type` leads to become part of the graph.
+    #[serde(default)]
+    pub schema: Option<String>,
 }
 
 /// A field that leads from an object to what a query gives.

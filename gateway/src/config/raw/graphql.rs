@@ -178,8 +178,7 @@ pub enum Subscriptions {
     Refuse,
     /// Yes: over HTTP, as the upstream streams them (`text/event-stream`), and on WebSocket connections
     /// of the subprotocol `graphql-transport-ws`, on which each operation is held to the limits as over
-    /// HTTP. A composed graph has no subscriptions: its queries and mutations may come on such
-    /// connections then.
+    /// HTTP. The subscriptions of a composed graph are what its `feeds` tell.
     Pass {
         /// The most operations in flight on a connection; one more is refused.
         #[serde(default = "Subscriptions::default_max_in_flight")]

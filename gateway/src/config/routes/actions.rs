@@ -177,9 +177,19 @@ fn check_topic(
     topic: Template,
     around: &Around<'_>,
 ) -> Option<Template> {
-    let Some(name) = topic.literal() else {
-        return Some(topic);
-    };
+    match topic.literal() {
+        Some(name) => check_topic_name(cx, at, name, around).map(|()| topic.clone()),
+        None => Some(topic),
+    }
+}
+
+/// Checks that Kafka allows a topic of that name, and the route's team owns it.
+pub(super) fn check_topic_name(
+    cx: &mut Checker<'_>,
+    at: &At,
+    name: &str,
+    around: &Around<'_>,
+) -> Option<()> {
     if !is_topic(name) {
         let hint = "topics are letters, digits, \".\", \"_\" and \"-\", at most 249";
         cx.fault(at, format!("\"{name}\" is no topic"), hint);
@@ -196,7 +206,7 @@ fn check_topic(
         );
         return None;
     }
-    Some(topic)
+    Some(())
 }
 
 fn check_respond(cx: &mut Checker<'_>, at: &At, raw: &raw::Respond) -> Option<Respond> {

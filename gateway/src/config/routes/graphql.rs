@@ -196,8 +196,21 @@ fn check_by(
         }
     }
     match compose::check(cx, &at.key("compose"), composed, around) {
-        Some((graph, schema)) => (Some(By::Composed(graph.into())), Some(Some(schema))),
+        Some((graph, schema)) => {
+            check_feeds(cx, &at.key("compose").key("feeds"), raw, &graph);
+            (Some(By::Composed(graph.into())), Some(Some(schema)))
+        }
         None => (None, None),
+    }
+}
+
+/// Whoever may not subscribe is told nothing.
+fn check_feeds(cx: &mut Checker<'_>, at: &At, raw: &raw::Graphql, graph: &Composed) {
+    let refused = matches!(raw.subscriptions, raw::Subscriptions::Refuse);
+    if refused && !graph.subscription.is_empty() {
+        let message = "this route refuses the subscriptions that feeds are for";
+        let hint = "write `subscriptions: { kind: pass }` in `graphql`, or leave the feeds out";
+        cx.fault(at, message, hint);
     }
 }
 

@@ -9,6 +9,7 @@ mod examples;
 mod faults;
 mod files;
 mod graphql;
+mod graphql_feeds;
 mod graphql_grpc;
 mod grpc;
 mod guardrails;

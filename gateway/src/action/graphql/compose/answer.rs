@@ -48,6 +48,11 @@ pub(in super::super) fn body(
     body.map_err(|error| GatewayError::new(Code::InternalError).source(error))
 }
 
+/// Why an operation was not run, if it was not.
+pub(super) fn refusal(answer: &Response) -> Option<GatewayError> {
+    (!was_run(answer)).then(|| refused(answer))
+}
+
 /// Whether it came to running it: errors of fields say which.
 fn was_run(answer: &Response) -> bool {
     let of_fields = |error: &async_graphql::ServerError| !error.path.is_empty();

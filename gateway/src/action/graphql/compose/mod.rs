@@ -10,6 +10,10 @@
 //! | `ask` | what is asked of a GraphQL server for a field |
 //! | `document` | several of that in one call |
 //! | `calls` | which calls a request makes, once each |
+//! | `events` | subscriptions: which feed is meant, and what is made of a record |
+//! | `following` | a subscription that is run |
+//! | `stream` | one that is answered by events over HTTP |
+//! | `aside` | an operation apart from the request that it came by |
 //! | `running` | operations under way, and the calls that they wait for |
 //! | `source` | how one is made |
 //! | `rest` | what is sent and answered by HTTP and JSON |
@@ -20,9 +24,12 @@
 //! | `answer` | what callers are told |
 
 pub(super) mod answer;
+pub(super) mod aside;
 mod ask;
 mod calls;
 mod document;
+mod events;
+mod following;
 mod give;
 mod given;
 mod grpc;
@@ -34,6 +41,7 @@ mod rest;
 mod running;
 mod schema;
 mod source;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,15 +49,15 @@ use std::time::Instant;
 use async_graphql::dynamic::Schema;
 use async_graphql::{BatchRequest, BatchResponse, Response};
 use futures_util::future::join_all;
-use http::HeaderMap;
 use weir_telemetry::Code;
 
 use crate::config::routes::graphql::compose as config;
 use crate::error::GatewayError;
-use crate::proxy::{Beside, Downstream, Reply, Request};
+use crate::proxy::{Downstream, Reply, Request};
 use crate::runtime::Parts;
 
 use calls::Call;
+use events::Events;
 use nulls::Nulls;
 use running::{Running, Turn};
 use source::Source;
@@ -60,6 +68,7 @@ pub(super) struct Composed {
     graph: Arc<config::Composed>,
     sources: Vec<Arc<Source>>,
     max_calls: usize,
+    events: Option<Events>,
 }
 
 impl Composed {
@@ -76,6 +85,10 @@ impl Composed {
         let graph = Arc::new(said.clone());
         Ok(Self {
             schema: schema::build(&graph, shown)?,
+            events: match graph.subscription.is_empty() {
+                true => None,
+                false => Some(Events::build(&graph, shown, parts)?),
+            },
             graph,
             sources: sources.map(Arc::new).collect(),
             max_calls: said.max_calls,
@@ -89,7 +102,8 @@ impl Composed {
         down: &mut Downstream,
         asked: &[u8],
     ) -> Result<Reply, GatewayError> {
-        let mut running = Running::begin(self, asked)?;
+        let batch = read(asked)?;
+        let mut running = Running::begin(self, |calls| self.execute(batch.data(calls)));
         loop {
             let (began, waiting) = (Instant::now(), running.is_waiting());
             let turn = tokio::select! {
@@ -111,23 +125,9 @@ impl Composed {
         }
     }
 
-    /// The same apart from the request that it came by, of which `headers` are known. It is given up by
-    /// dropping it.
-    pub(super) async fn run_aside(
-        &self,
-        asked: Vec<u8>,
-        mut request: Beside,
-        headers: HeaderMap,
-    ) -> Result<BatchResponse, GatewayError> {
-        let mut running = Running::begin(self, &asked)?;
-        drop(asked);
-        loop {
-            match running.turn().await {
-                Turn::Done(answers) => return Ok(*answers),
-                Turn::Calls => running.call(&mut request, &headers)?,
-                Turn::More => {}
-            }
-        }
+    /// Whether it has anything to subscribe to.
+    pub(super) const fn has_feeds(&self) -> bool {
+        self.events.is_some()
     }
 
     fn source(&self, call: &Call) -> Result<Arc<Source>, GatewayError> {
@@ -156,4 +156,10 @@ impl Composed {
         }
         answer
     }
+}
+
+/// What was asked, as JSON that was found to be right.
+fn read(asked: &[u8]) -> Result<BatchRequest, GatewayError> {
+    serde_json::from_slice(asked)
+        .map_err(|error| GatewayError::new(Code::RequestBodyInvalid).source(error))
 }

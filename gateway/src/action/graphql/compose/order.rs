@@ -1,6 +1,8 @@
 //! The order of an answer's fields: that in which they are asked (GraphQL 6.3), whichever came first.
 
-use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
+use async_graphql::parser::types::{
+    ExecutableDocument, OperationDefinition, Selection, SelectionSet,
+};
 use async_graphql::{Name, Value};
 use async_graphql_value::indexmap::IndexMap;
 
@@ -25,17 +27,30 @@ impl Order {
         if *answer == Value::Null {
             return;
         }
+        if let Some(operation) = self.operation() {
+            let mut asked = Asked::default();
+            self.collect(&operation.selection_set.node, &mut asked);
+            sort(answer, &asked);
+        }
+    }
+
+    /// How many names an operation answers by.
+    pub(super) fn roots(&self) -> usize {
+        let mut asked = Asked::default();
+        if let Some(operation) = self.operation() {
+            self.collect(&operation.selection_set.node, &mut asked);
+        }
+        asked.0.len()
+    }
+
+    fn operation(&self) -> Option<&OperationDefinition> {
         let mut operations = self.document.operations.iter();
         let named = self.operation.as_deref();
         let operation = operations.find(|(name, _)| match named {
             Some(named) => name.is_some_and(|name| name.as_str() == named),
             None => true,
         });
-        if let Some((_, operation)) = operation {
-            let mut asked = Asked::default();
-            self.collect(&operation.node.selection_set.node, &mut asked);
-            sort(answer, &asked);
-        }
+        operation.map(|(_, operation)| &operation.node)
     }
 
     fn collect<'a>(&'a self, set: &'a SelectionSet, into: &mut Asked<'a>) {

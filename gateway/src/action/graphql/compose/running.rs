@@ -6,13 +6,12 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use async_graphql::{BatchRequest, BatchResponse};
+use async_graphql::BatchResponse;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use http::HeaderMap;
 use tokio::sync::{mpsc, oneshot};
-use weir_telemetry::Code;
 
 use super::calls::{Asked, Call, Calls, Outcome};
 use super::{Composed, document};
@@ -47,19 +46,34 @@ struct Landed {
 }
 
 impl<'a> Running<'a> {
-    /// Begins with what was asked, as JSON that was found to be right.
-    pub(super) fn begin(graph: &'a Composed, asked: &[u8]) -> Result<Self, GatewayError> {
-        let batch: BatchRequest = serde_json::from_slice(asked)
-            .map_err(|error| GatewayError::new(Code::RequestBodyInvalid).source(error))?;
+    /// Begins with what `execute` makes of the place where calls are asked for.
+    pub(super) fn begin<F>(graph: &'a Composed, execute: impl FnOnce(Arc<Calls>) -> F) -> Self
+    where
+        F: Future<Output = BatchResponse> + Send + 'a,
+    {
         let (sender, asked) = mpsc::channel(graph.max_calls.max(1));
-        let batch = batch.data(Arc::new(Calls::new(sender, graph.max_calls)));
-        Ok(Self {
+        Self {
             graph,
-            executing: Box::pin(graph.execute(batch)),
+            executing: Box::pin(execute(Arc::new(Calls::new(sender, graph.max_calls)))),
             asked,
             waiting: VecDeque::new(),
             flying: FuturesUnordered::new(),
-        })
+        }
+    }
+
+    /// Goes on until all is answered. Its calls are made beside `request`.
+    pub(super) async fn run(
+        mut self,
+        request: &mut Request,
+        headers: &HeaderMap,
+    ) -> Result<BatchResponse, GatewayError> {
+        loop {
+            match self.turn().await {
+                Turn::Done(answers) => return Ok(*answers),
+                Turn::Calls => self.call(request, headers)?,
+                Turn::More => {}
+            }
+        }
     }
 
     /// Whether calls are under way.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::dynamic::{
     Enum, Field, FieldFuture, FieldValue, InputObject, InputValue, Interface, InterfaceField,
-    Object, ResolverContext, Scalar, Schema, TypeRef, Union,
+    Object, ResolverContext, Scalar, Schema, SchemaBuilder, TypeRef, Union,
 };
 use async_graphql::{Context, Error, ErrorExtensions as _, PathSegment};
 use serde_json::{Map, Value as Json};
@@ -17,7 +17,7 @@ use super::given::arguments;
 use super::nulls::Nulls;
 use super::plan::plan;
 use super::prepare::Number;
-use super::{ask, document, grpc};
+use super::{ask, document, events, grpc};
 use crate::config::routes::graphql::compose as config;
 use crate::config::routes::graphql::compose::{
     Asked, Composed, Given, Link, Member, Operation, Shape, Type, Way,
@@ -27,14 +27,27 @@ use crate::config::routes::graphql::compose::{
 /// that may have been meant.
 pub(super) fn build(graph: &Arc<Composed>, shown: bool) -> Result<Schema, String> {
     let mutation = (!graph.mutation.is_empty()).then_some("Mutation");
-    let mut schema = Schema::build("Query", mutation, None)
-        .limit_recursive_depth(usize::try_from(MAX_NESTING).unwrap_or(usize::MAX));
-    if !shown {
-        schema = schema.disable_suggestions();
-    }
-    schema = schema.register(root(graph, "Query", &graph.query));
+    let subscription = (!graph.subscription.is_empty()).then_some("Subscription");
+    let mut schema =
+        Schema::build("Query", mutation, subscription).register(root(graph, "Query", &graph.query));
     if mutation.is_some() {
         schema = schema.register(root(graph, "Mutation", &graph.mutation));
+    }
+    if subscription.is_some() {
+        schema = schema.register(events::shown(graph));
+    }
+    finish(schema, graph, shown)
+}
+
+/// Gives a schema that has its roots all other types.
+pub(super) fn finish(
+    mut schema: SchemaBuilder,
+    graph: &Arc<Composed>,
+    shown: bool,
+) -> Result<Schema, String> {
+    schema = schema.limit_recursive_depth(usize::try_from(MAX_NESTING).unwrap_or(usize::MAX));
+    if !shown {
+        schema = schema.disable_suggestions();
     }
     for (name, ty) in &graph.types {
         schema = match ty {
@@ -67,7 +80,8 @@ pub(super) fn build(graph: &Arc<Composed>, shown: bool) -> Result<Schema, String
     schema.finish().map_err(|error| error.to_string())
 }
 
-fn ty(shape: &Shape) -> TypeRef {
+/// A type as the executor has it.
+pub(super) fn ty(shape: &Shape) -> TypeRef {
     match shape {
         Shape::Named(name) => TypeRef::named(&**name),
         Shape::List(item) => TypeRef::List(Box::new(ty(item))),
@@ -127,7 +141,8 @@ fn member_of<'a>(cx: &ResolverContext<'a>, give: &Give, key: &str) -> Option<Fie
     taken_over(cx.ctx, give::member(give, json?))
 }
 
-fn taken_over<'v>(
+/// Gives a value, and tells where it is none of its type.
+pub(super) fn taken_over<'v>(
     cx: &Context<'_>,
     given: Result<give::Given<'v>, &str>,
 ) -> Option<FieldValue<'v>> {
@@ -273,13 +288,15 @@ fn tell(
     cx.add_error(error);
 }
 
-fn refuse<'v>(cx: &Context<'_>, error: Error) -> Option<FieldValue<'v>> {
+/// Gives null, and tells why.
+pub(super) fn refuse<'v>(cx: &Context<'_>, error: Error) -> Option<FieldValue<'v>> {
     let error = error.into_server_error(cx.item.pos);
     cx.add_error(cx.set_error_path(error));
     None
 }
 
-fn wrong_value(wrong: &str) -> Error {
+/// A value is not of its type.
+pub(super) fn wrong_value(wrong: &str) -> Error {
     let message = format!("What the source says here is {wrong}.");
     Error::new(message).extend_with(|_, extensions| extensions.set("code", "source_answer_invalid"))
 }

@@ -25,10 +25,15 @@ pub(super) struct Definitions {
 }
 
 impl Definitions {
-    /// Reads the definition language.
+    /// Reads a schema in the definition language.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         // It knows more words for what is wrong.
         Schema::parse(text).map_err(|fault| fault.to_string())?;
+        Self::parse_types(text)
+    }
+
+    /// Reads types, where nothing needs to be there that queries begin at.
+    pub(super) fn parse_types(text: &str) -> Result<Self, String> {
         let parsed = parse_schema(text).map_err(|error| error.to_string())?;
         let mut this = Self {
             roots: ["Query", "Mutation", "Subscription"].map(|name| Some(Name::new(name))),
@@ -140,7 +145,7 @@ impl<'a> Types<'a> {
     }
 
     /// The name of a type in the graph; it will be made.
-    fn called(&mut self, own: &Name) -> Result<Arc<str>, String> {
+    pub(super) fn called(&mut self, own: &Name) -> Result<Arc<str>, String> {
         if BUILT_IN.contains(&own.as_str()) {
             return Ok(own.as_str().into());
         }

@@ -12,10 +12,12 @@
 //! | `introspection` | what servers say of their schemas |
 //! | `part` | what one source gives, under names that no other has |
 //! | `link` | fields between sources |
+//! | `feed` | fields that the records of topics feed |
 //! | `name` | which names GraphQL takes |
 //! | `sdl` | the definition language |
 
 mod definitions;
+mod feed;
 mod graphql;
 #[cfg(test)]
 mod graphql_tests;
@@ -36,8 +38,8 @@ use std::sync::Arc;
 
 use http::HeaderName;
 pub use model::{
-    Argument, Asked, Composed, Endpoint, Field, Given, Interface, Link, Member, Operation, Piece,
-    Place, Root, Shape, Source, Taken, Type, Way,
+    Argument, Asked, Composed, Endpoint, Feed, Field, Given, Interface, Link, Member, Operation,
+    Piece, Place, Root, Shape, Source, Taken, Type, Way,
 };
 use part::{Names, Part};
 pub(crate) use types::{JSON, LONG};
@@ -76,6 +78,9 @@ pub(super) fn check(
         let hint = "give a source that has something to read, or show it";
         cx.fault(&at.key("sources"), "the graph has no query", hint);
         return None;
+    }
+    for (index, feed) in raw.feeds.iter().enumerate() {
+        feed::check(cx, &at.key("feeds").index(index), feed, around, &mut graph);
     }
     for (index, link) in raw.links.iter().enumerate() {
         link::check(cx, &at.key("links").index(index), link, &mut graph);

@@ -19,6 +19,8 @@ pub struct Composed {
     pub query: BTreeMap<Arc<str>, Arc<Operation>>,
     /// The fields of `Mutation`; it does not exist without any.
     pub mutation: BTreeMap<Arc<str>, Arc<Operation>>,
+    /// The fields of `Subscription`; it does not exist without any.
+    pub subscription: BTreeMap<Arc<str>, Arc<Feed>>,
     /// The most calls that one operation makes.
     pub max_calls: usize,
 }
@@ -198,6 +200,17 @@ pub struct Operation {
     /// What the field takes.
     pub arguments: BTreeMap<Arc<str>, Argument>,
     /// What it gives.
+    pub answer: Shape,
+}
+
+/// What a field of `Subscription` tells of.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    /// The Kafka cluster's name; it exists.
+    pub cluster: Arc<str>,
+    /// The topic.
+    pub topic: Arc<str>,
+    /// What each record is.
     pub answer: Shape,
 }
 

@@ -131,16 +131,18 @@ pub(super) fn add(
     names: &Names<'_>,
     graph: &mut Composed,
 ) {
-    add_types(cx, at, part.types, names, graph);
+    let hint = "give the source a prefix, or rename the type";
+    add_types(cx, at, part.types, (names, hint), graph);
     add_roots(cx, at, part.roots, names, graph);
     names.check(cx, &at.key("rename"));
 }
 
-fn add_types(
+/// Puts types into the graph; `hint` says what to do where one is called as another.
+pub(super) fn add_types(
     cx: &mut Checker<'_>,
     at: &At,
     types: BTreeMap<Arc<str>, Type>,
-    names: &Names<'_>,
+    (names, hint): (&Names<'_>, &str),
     graph: &mut Composed,
 ) {
     for (ty, made) in types {
@@ -157,7 +159,7 @@ fn add_types(
         let taken = BUILT_IN.contains(&&*ty) || (!shared && graph.types.contains_key(&ty));
         if taken || !name::is_name(&ty) {
             let message = format!("the graph cannot have another type \"{ty}\"");
-            cx.fault(at, message, "give the source a prefix, or rename the type");
+            cx.fault(at, message, hint);
             continue;
         }
         graph.types.insert(ty, made);

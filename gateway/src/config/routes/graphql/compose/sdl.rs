@@ -13,6 +13,12 @@ pub(super) fn print(graph: &Composed) -> String {
     if !graph.mutation.is_empty() {
         root(&mut out, "Mutation", &graph.mutation);
     }
+    if !graph.subscription.is_empty() {
+        let fields = graph.subscription.iter();
+        let fields = fields.map(|(name, feed)| format!("{name}: {}", feed.answer));
+        let fields = fields.collect::<Vec<_>>().join(" ");
+        line(&mut out, format_args!("type Subscription {{ {fields} }}"));
+    }
     for (name, ty) in &graph.types {
         match ty {
             Type::Scalar => line(&mut out, format_args!("scalar {name}")),

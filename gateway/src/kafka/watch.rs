@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::{Broker, Statistics};
 use tokio::sync::watch;
@@ -160,6 +161,8 @@ impl ClientContext for Watch {
         }
     }
 }
+
+impl ConsumerContext for Watch {}
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,6 @@
 //! `publish`: makes a request a Kafka record, and answers with what the broker said, no more. What
 //! the record takes up is charged before it is sent.
 
-mod producer;
-mod watch;
-
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,8 +16,7 @@ use crate::policy::quota::{Bound, Usage, charge};
 use crate::proxy::{Downstream, Reply, Request, reply};
 use crate::quota::{self, Amounts, Unit};
 
-pub(crate) use producer::Producer;
-use producer::{Acknowledged, Outgoing};
+use crate::kafka::{Acknowledged, Outgoing, Producer};
 
 /// The action.
 pub(crate) struct Publish {

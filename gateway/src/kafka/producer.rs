@@ -37,22 +37,21 @@ pub(crate) struct Producer {
     /// Taken only when this is dropped.
     inner: Option<FutureProducer<Watch>>,
     watch: Watch,
-    definition: Cluster,
     /// Topics that a broker took a record for; [`MOST_TOPICS`] at most.
     published: RwLock<HashSet<Box<str>>>,
 }
 
 /// A record to send.
-pub(super) struct Outgoing<'a> {
-    pub(super) topic: &'a str,
-    pub(super) key: Option<&'a str>,
-    pub(super) payload: &'a [u8],
-    pub(super) headers: OwnedHeaders,
+pub(crate) struct Outgoing<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) key: Option<&'a str>,
+    pub(crate) payload: &'a [u8],
+    pub(crate) headers: OwnedHeaders,
 }
 
 impl Outgoing<'_> {
     /// Its key, its value, and the names and values of its headers, in bytes.
-    pub(super) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         let headers = self.headers.iter().map(|header| {
             let value = header.value.map_or(0, <[u8]>::len);
             header.key.len() + value
@@ -63,9 +62,9 @@ impl Outgoing<'_> {
 }
 
 /// What the broker said.
-pub(super) struct Acknowledged {
-    pub(super) partition: i32,
-    pub(super) offset: i64,
+pub(crate) struct Acknowledged {
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
 }
 
 impl Producer {
@@ -93,14 +92,8 @@ impl Producer {
         Ok(Producer {
             inner: Some(inner),
             watch,
-            definition: cluster.clone(),
             published: RwLock::default(),
         })
-    }
-
-    /// Whether this producer is what `cluster` asks for.
-    pub(crate) fn fits(&self, cluster: &Cluster) -> bool {
-        self.definition == *cluster
     }
 
     fn inner(&self) -> &FutureProducer<Watch> {
@@ -110,7 +103,7 @@ impl Producer {
     }
 
     /// Whether a broker took a record for this topic, as far as is remembered.
-    pub(super) fn has_published_to(&self, topic: &str) -> bool {
+    pub(crate) fn has_published_to(&self, topic: &str) -> bool {
         self.published.read().contains(topic)
     }
 
@@ -124,7 +117,7 @@ impl Producer {
     }
 
     /// Sends a record and waits at most `within` for the broker's word.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         record: Outgoing<'_>,
         within: Duration,

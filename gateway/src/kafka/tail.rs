@@ -1,0 +1,165 @@
+//! The end of one topic: read once, by a thread of its own, for all who follow it. A follower holds nothing
+//! but its place, so that one who is slow costs no memory and delays nobody; one who falls too far behind is
+//! told so.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use weir_telemetry::{Code, metrics};
+
+use super::consumer::{Broken, Consumer};
+use super::ring::{Found, Record, Ring};
+use crate::config::kafka_clusters::Cluster;
+use crate::error::GatewayError;
+
+/// What is kept of a topic for followers who are behind, in bytes.
+const KEPT: usize = 8 << 20;
+/// How long a follower waits for the end of the topic to be found.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How soon a thread whose followers have left ends.
+const PACE: Duration = Duration::from_millis(500);
+
+/// One topic's end.
+pub(super) struct Tail {
+    ring: Mutex<Ring>,
+    /// Changes with every record.
+    state: watch::Sender<State>,
+    /// Whether nobody follows it any more.
+    left: Arc<AtomicBool>,
+}
+
+/// How far it got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The end of the topic is sought.
+    Seeking,
+    /// All that is written is read; so much was.
+    Reading(u64),
+    /// Nothing more is read.
+    Broken(Broken),
+}
+
+impl Tail {
+    /// Begins to read.
+    pub(super) fn start(
+        cluster: &Cluster,
+        topic: Arc<str>,
+        received: Arc<metrics::Received>,
+    ) -> Arc<Self> {
+        let tail = Arc::new(Self {
+            ring: Mutex::new(Ring::new(KEPT)),
+            state: watch::Sender::new(State::Seeking),
+            left: Arc::default(),
+        });
+        let (left, weak) = (tail.left.clone(), Arc::downgrade(&tail));
+        let cluster = cluster.clone();
+        // librdkafka's calls block, and its client takes a while to end.
+        std::thread::spawn(move || {
+            let with = |change: &dyn Fn(&Self)| {
+                if let Some(tail) = weak.upgrade() {
+                    change(&tail);
+                }
+            };
+            let broken =
+                |why| with(&|tail: &Self| tail.state.send_modify(|s| *s = State::Broken(why)));
+            let consumer = match Consumer::start(&cluster, &topic) {
+                Ok(consumer) => consumer,
+                Err(why) => return broken(why),
+            };
+            with(&|tail| tail.state.send_modify(|state| *state = State::Reading(0)));
+            while !left.load(Ordering::Relaxed) {
+                match consumer.next(PACE) {
+                    Ok(None) => {}
+                    Ok(Some(record)) => {
+                        received.add();
+                        let Some(tail) = weak.upgrade() else { return };
+                        tail.push(record);
+                    }
+                    Err(why) => return broken(why),
+                }
+            }
+        });
+        tail
+    }
+
+    fn push(&self, record: Record) {
+        let end = {
+            let mut ring = self.ring.lock();
+            ring.push(record);
+            ring.end()
+        };
+        self.state.send_modify(|state| *state = State::Reading(end));
+    }
+
+    /// Whether it reads no more.
+    pub(super) fn is_broken(&self) -> bool {
+        matches!(*self.state.borrow(), State::Broken(_))
+    }
+
+    /// Follows it from its end on.
+    pub(super) async fn follow(self: Arc<Self>) -> Result<Follower, GatewayError> {
+        let mut changes = self.state.subscribe();
+        let found = changes.wait_for(|state| *state != State::Seeking);
+        let Ok(Ok(state)) = tokio::time::timeout(PATIENCE, found)
+            .await
+            .map(|found| found.map(|state| *state))
+        else {
+            let error = GatewayError::new(Code::KafkaUnavailable);
+            return Err(error.source("the end of the topic was not found in time"));
+        };
+        if let State::Broken(why) = state {
+            return Err(why.into());
+        }
+        let place = self.ring.lock().end();
+        Ok(Follower {
+            place,
+            changes,
+            tail: self,
+        })
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One who follows a topic.
+pub(crate) struct Follower {
+    place: u64,
+    changes: watch::Receiver<State>,
+    tail: Arc<Tail>,
+}
+
+impl Follower {
+    /// The next record. May be dropped while pending: nothing is lost.
+    ///
+    /// # Errors
+    /// Where the topic cannot be read any more, or the next record is not kept any more.
+    pub(crate) async fn next(&mut self) -> Result<Arc<Record>, GatewayError> {
+        loop {
+            // Seen before it is looked, so that what comes in between wakes this one.
+            let state = *self.changes.borrow_and_update();
+            let found = self.tail.ring.lock().at(self.place);
+            match (found, state) {
+                (Found::Record(record), _) => {
+                    self.place += 1;
+                    return Ok(record);
+                }
+                (Found::Gone, _) => {
+                    let error = GatewayError::new(Code::SubscriberTooSlow);
+                    return Err(error.source("what it had not taken was no longer kept"));
+                }
+                (Found::Nothing, State::Broken(why)) => return Err(why.into()),
+                (Found::Nothing, _) => {
+                    // What sends changes is held here.
+                    let _ = self.changes.changed().await;
+                }
+            }
+        }
+    }
+}

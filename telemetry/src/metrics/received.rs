@@ -1,0 +1,18 @@
+//! What records read from a Kafka topic add to.
+
+use super::Families;
+use prometheus::IntCounter;
+
+/// The series of one topic of one cluster.
+pub struct Received(IntCounter);
+
+impl Received {
+    pub(super) fn resolve(families: &Families, cluster: &str, topic: &str) -> Self {
+        Self(families.messaging_consumed.with(&[cluster, topic]))
+    }
+
+    /// A record was read.
+    pub fn add(&self) {
+        self.0.inc();
+    }
+}
