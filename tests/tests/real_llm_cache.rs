@@ -183,7 +183,8 @@ async fn gateways_of_a_fleet_give_what_means_the_same_too() {
     let left: u64 = redis.command(&["PTTL", &lists]).parse().unwrap();
     assert!(left > 0 && left <= 3_600_000, "{left}");
     let asked = provider.requests().len();
-    for n in [0, 35, 69] {
+    // Not the last one: until that was known to `one`, its twin was answered and kept itself.
+    for n in [0, 35, 68] {
         let there = post(&other, "ann", &nth(128 + n)).await;
         assert_eq!(there.header("weir-cache"), Some("hit"), "{n}");
         assert_eq!(there.header("weir-cache-similarity"), Some("1.0000"));
