@@ -11,6 +11,8 @@ pub enum Kind {
     Events,
     /// The action `graphql` on a composed graph: the gateway is the other end.
     Answered,
+    /// The same, and a subscription that a topic feeds, as server-sent events.
+    Feed,
 }
 
 /// What a connection may take in KiB, where it is passed on.
@@ -24,7 +26,13 @@ const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 impl Kind {
     /// In the order they are measured.
-    pub const ALL: [Self; 4] = [Self::Websocket, Self::Upgrade, Self::Events, Self::Answered];
+    pub const ALL: [Self; 5] = [
+        Self::Websocket,
+        Self::Upgrade,
+        Self::Events,
+        Self::Answered,
+        Self::Feed,
+    ];
 
     /// What it is called in the table.
     pub const fn title(self) -> &'static str {
@@ -32,31 +40,40 @@ impl Kind {
             Self::Websocket => "`websocket`",
             Self::Upgrade => "`forward`, upgraded",
             Self::Events => "`forward`, server-sent events",
-            Self::Answered => "`graphql`, a composed graph",
+            Self::Answered => "`graphql`, a composed graph on a WebSocket",
+            Self::Feed => "`graphql`, a feed as server-sent events",
         }
     }
 
     /// What a connection may take, in KiB.
     pub const fn asked(self) -> f64 {
         match self {
-            Self::Answered => ALONE,
+            Self::Answered | Self::Feed => ALONE,
             Self::Websocket | Self::Upgrade | Self::Events => PASSED_ON,
         }
     }
 
+    /// Whether the gateway is the other end.
+    pub const fn is_alone(self) -> bool {
+        matches!(self, Self::Answered | Self::Feed)
+    }
+
     /// What asks for a connection.
     pub fn request(self) -> String {
+        if self == Self::Feed {
+            return subscribe("quiet");
+        }
         let path = match self {
             Self::Websocket => "/messages",
             Self::Upgrade | Self::Events => "/",
-            Self::Answered => "/graphql",
+            Self::Answered | Self::Feed => "/graphql",
         };
         let upgrade = format!(
             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: {KEY}\r\n"
         );
         let fields = match self {
-            Self::Events => String::new(),
+            Self::Events | Self::Feed => String::new(),
             Self::Websocket | Self::Upgrade => upgrade,
             Self::Answered => {
                 format!("{upgrade}Sec-WebSocket-Protocol: graphql-transport-ws\r\n")
@@ -68,7 +85,7 @@ impl Kind {
     /// What the upstream grants it by; it is not asked by who answers alone.
     pub fn answer(self) -> String {
         match self {
-            Self::Events => "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
+            Self::Events | Self::Feed => "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
                              Transfer-Encoding: chunked\r\n\r\n"
                 .to_owned(),
             Self::Websocket | Self::Upgrade | Self::Answered => format!(
@@ -87,7 +104,9 @@ impl Kind {
     /// What carries `says` down; at most 65,535 bytes.
     pub fn message(self, says: &[u8]) -> Vec<u8> {
         match self {
-            Self::Events => [format!("{:x}\r\n", says.len()).as_bytes(), says, b"\r\n"].concat(),
+            Self::Events | Self::Feed => {
+                [format!("{:x}\r\n", says.len()).as_bytes(), says, b"\r\n"].concat()
+            }
             Self::Websocket | Self::Upgrade | Self::Answered => {
                 let length = u16::try_from(says.len()).unwrap_or(u16::MAX);
                 match u8::try_from(length) {
@@ -97,4 +116,14 @@ impl Kind {
             }
         }
     }
+}
+
+/// What subscribes to one of the graph's feeds, as events.
+pub fn subscribe(feed: &str) -> String {
+    let body = format!(r#"{{"query":"subscription {{ {feed} {{ says }} }}"}}"#);
+    let length = body.len();
+    format!(
+        "POST /graphql HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
 }

@@ -4,6 +4,7 @@
 //! Callers and upstream are this process; the gateway is a fresh one for each kind of connection, so
 //! that none is measured in what another left behind.
 
+mod broker;
 mod kind;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::contender::free_address;
@@ -23,7 +25,8 @@ use crate::cpu;
 use crate::failure::Failure;
 use crate::process::{Plan, Process};
 use crate::wire::find;
-use kind::Kind;
+use broker::Broker;
+use kind::{Kind, subscribe};
 
 /// The name of the section that holds the table in a published file.
 pub const RESULTS: &str = "idle results";
@@ -45,17 +48,18 @@ pub struct Options {
 
 /// Measures, and says what came of it as Markdown. Fails if a connection was lost.
 pub async fn run(options: &Options) -> Result<String, Failure> {
-    let held = allowed(options.connections);
+    let broker = Broker::start()?;
     let mut text = format!(
-        "### Connections on which nobody speaks\n\n{held} of each kind, held at once (asked: {}; each \
-         takes two of the files that a process may open); two workers, mimalloc.\n\n\
+        "### Connections on which nobody speaks\n\n{} of each kind were asked for, or as many as the \
+         files allow that a process may open: one that is passed on takes two. Two workers, mimalloc.\n\n\
          | | connections | RSS before, MiB | RSS held, MiB | KiB per connection | asked | answered |\n\
          |---|--:|--:|--:|--:|---|--:|\n",
         options.connections
     );
     for kind in Kind::ALL {
+        let held = allowed(options.connections, kind);
         eprintln!("holding {held}: {}", kind.title());
-        let row = measure(options, kind, held).await?;
+        let row = measure(options, kind, held, &broker).await?;
         let asked = kind.asked();
         let each = (row.held.saturating_sub(row.before)) as f64 / 1024.0 / held as f64;
         writeln!(
@@ -93,8 +97,15 @@ fn asks(id: usize) -> Vec<u8> {
     ))
 }
 const TOLD: &str = r#""type":"complete""#;
+/// What a feed tells.
+const TOLD_BY_FEED: &str = "to all.";
 
-async fn measure(options: &Options, kind: Kind, held: usize) -> Result<Row, Failure> {
+async fn measure(
+    options: &Options,
+    kind: Kind,
+    held: usize,
+    broker: &Broker,
+) -> Result<Row, Failure> {
     let directory = tempfile::Builder::new()
         .prefix("weir-bench-")
         .tempdir()
@@ -111,6 +122,7 @@ async fn measure(options: &Options, kind: Kind, held: usize) -> Result<Row, Fail
         address,
         metrics,
         upstream,
+        broker: broker.address(),
     };
     config.write(directory.path(), "one")?;
     let mut gateway = Process::start(Plan {
@@ -132,23 +144,19 @@ async fn measure(options: &Options, kind: Kind, held: usize) -> Result<Row, Fail
     sleep(SETTLED).await;
     let resident = cpu::resident(gateway.pid())?;
 
-    let Pair { caller, upstream } = connect(kind, address, &listener).await?;
-    let (mut loud, deaf, piece) = match upstream {
-        Some(upstream) => (upstream, Some(caller), kind.message(&[b'x'; 60_000])),
-        // It asks on and on, and takes no answer.
-        None => (caller, None, (0..1000).flat_map(asks).collect()),
-    };
-    let flood = tokio::spawn(async move { while loud.write_all(&piece).await.is_ok() {} });
+    let flood = flood(kind, address, &listener, broker).await?;
     config.write(directory.path(), "two")?;
     kill(gateway.pid(), Signal::SIGHUP).map_err(Failure::during("cannot ask for a reload"))?;
     wait_for(&mut gateway, address, "two").await?;
+    if kind == Kind::Feed {
+        broker.write("quiet", TOLD_BY_FEED, 1)?;
+    }
     let mut answered = 0;
     for (number, pair) in pairs.iter_mut().enumerate() {
         answered += usize::from(hears(kind, pair, number).await);
     }
     let cut_off = flood.is_finished();
     flood.abort();
-    drop(deaf);
     match answered == held && !cut_off {
         true => Ok(Row {
             before,
@@ -162,20 +170,59 @@ async fn measure(options: &Options, kind: Kind, held: usize) -> Result<Row, Fail
     }
 }
 
+/// Begins to tell much to one who takes nothing of it; it ends where the gateway closes that connection.
+async fn flood(
+    kind: Kind,
+    address: SocketAddr,
+    listener: &TcpListener,
+    broker: &Broker,
+) -> Result<JoinHandle<()>, Failure> {
+    if kind == Kind::Feed {
+        let deaf = ask(subscribe("loud"), address).await;
+        let deaf = deaf.map_err(Failure::during("a connection was not opened"))?;
+        broker.write("loud", &"x".repeat(60_000), 1000)?;
+        // Who falls behind is ended, and that is as it should be.
+        return Ok(tokio::spawn(async move {
+            let _deaf = deaf;
+            std::future::pending().await
+        }));
+    }
+    let Pair { caller, upstream } = connect(kind, address, listener).await?;
+    let (mut loud, deaf, piece) = match upstream {
+        Some(upstream) => (upstream, Some(caller), kind.message(&[b'x'; 60_000])),
+        // It asks on and on, and takes no answer.
+        None => (caller, None, (0..1000).flat_map(asks).collect()),
+    };
+    Ok(tokio::spawn(async move {
+        let _deaf = deaf;
+        while loud.write_all(&piece).await.is_ok() {}
+    }))
+}
+
+/// Sends a request, and reads the head of its answer.
+async fn ask(request: String, address: SocketAddr) -> std::io::Result<TcpStream> {
+    let mut caller = TcpStream::connect(address).await?;
+    caller.write_all(request.as_bytes()).await?;
+    read_until(&mut caller, b"\r\n\r\n").await?;
+    Ok(caller)
+}
+
 /// Opens a connection through the gateway.
 async fn connect(kind: Kind, address: SocketAddr, listener: &TcpListener) -> Result<Pair, Failure> {
     let failed = "a connection was not opened";
     let opening = async {
-        let mut caller = TcpStream::connect(address).await?;
-        caller.write_all(kind.request().as_bytes()).await?;
-        if kind == Kind::Answered {
-            read_until(&mut caller, b"\r\n\r\n").await?;
-            let begin = Kind::word(r#"{"type":"connection_init"}"#);
-            caller.write_all(&begin).await?;
-            read_until(&mut caller, b"connection_ack").await?;
+        if kind.is_alone() {
+            let mut caller = ask(kind.request(), address).await?;
+            if kind == Kind::Answered {
+                let begin = Kind::word(r#"{"type":"connection_init"}"#);
+                caller.write_all(&begin).await?;
+                read_until(&mut caller, b"connection_ack").await?;
+            }
             let upstream = None;
             return Ok(Pair { caller, upstream });
         }
+        let mut caller = TcpStream::connect(address).await?;
+        caller.write_all(kind.request().as_bytes()).await?;
         let (mut upstream, _) = listener.accept().await?;
         read_until(&mut upstream, b"\r\n\r\n").await?;
         upstream.write_all(kind.answer().as_bytes()).await?;
@@ -194,6 +241,9 @@ async fn hears(kind: Kind, pair: &mut Pair, number: usize) -> bool {
     let says = format!("to {number}.");
     let heard = async {
         let Some(upstream) = &mut pair.upstream else {
+            if kind == Kind::Feed {
+                return read_until(&mut pair.caller, TOLD_BY_FEED.as_bytes()).await;
+            }
             pair.caller.write_all(&asks(number)).await?;
             return read_until(&mut pair.caller, TOLD.as_bytes()).await;
         };
@@ -250,6 +300,7 @@ struct Config {
     address: SocketAddr,
     metrics: SocketAddr,
     upstream: SocketAddr,
+    broker: String,
 }
 
 impl Config {
@@ -261,13 +312,18 @@ metrics: {{ address: {} }}
 server: {{ worker_threads: 2, data_dir: {:?} }}
 telemetry: {{ access_log: {{ output: none }} }}
 upstreams: [{{ name: upstream, endpoints: [{{ address: {} }}], timeouts: {{ stream_idle: 1h, total: 1h }} }}]
+kafka_clusters: [{{ name: events, bootstrap_servers: [\"{}\"] }}]
 routes:
   - {{ name: messages, matches: [{{ path: {{ exact: /messages }} }}], websocket: {{ backends: [{{ upstream: upstream }}] }} }}
   - name: graph
     matches: [{{ path: {{ exact: /graphql }} }}]
     graphql:
       subscriptions: {{ kind: pass }}
-      compose: {{ sources: [{{ kind: graphql, name: shop, upstream: upstream, schema: \"type Query {{ a: Int }}\" }}] }}
+      compose:
+        sources: [{{ kind: graphql, name: shop, upstream: upstream, schema: \"type Query {{ a: Int }}\" }}]
+        feeds:
+          - {{ field: quiet, cluster: events, topic: quiet, type: Said, schema: \"type Said {{ says: String }}\" }}
+          - {{ field: loud, cluster: events, topic: loud, type: Said }}
   - {{ name: version, matches: [{{ path: {{ exact: /version }} }}], respond: {{ status: 200, body: {version} }} }}
   - {{ name: rest, forward: {{ backends: [{{ upstream: upstream }}] }} }}
 ",
@@ -275,6 +331,7 @@ routes:
             self.metrics,
             directory.display().to_string(),
             self.upstream,
+            self.broker,
         );
         fs::write(&self.path, text)
             .map_err(Failure::during("cannot write the gateway's configuration"))
@@ -290,12 +347,14 @@ routes:
     }
 }
 
-/// As many as the system lets the gateway and this process hold, which both take two files for each.
-fn allowed(asked: usize) -> usize {
+/// As many as the system lets the gateway and this process hold.
+fn allowed(asked: usize, kind: Kind) -> usize {
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let line = limits
         .lines()
         .find(|line| line.starts_with("Max open files"));
     let soft = line.and_then(|line| line.split_whitespace().nth(3)?.parse::<usize>().ok());
-    soft.map_or(asked, |soft| asked.min(soft.saturating_sub(OTHERS) / 2))
+    // One that is passed on takes two files of each process.
+    let each = if kind.is_alone() { 1 } else { 2 };
+    soft.map_or(asked, |soft| asked.min(soft.saturating_sub(OTHERS) / each))
 }
