@@ -4,6 +4,7 @@ mod answers;
 mod descriptors;
 mod failures;
 mod fixture;
+mod packed;
 mod properties;
 mod reflection;
 mod requests;

@@ -20,6 +20,8 @@ pub struct Route {
     /// One for each variable of the template.
     pub(super) bound: Vec<field::Path>,
     pub(super) body: Payload<Target>,
+    /// Whether a `google.protobuf.Any` may be in what is asked.
+    pub(super) asks_any: bool,
     pub(super) answer: Answer,
 }
 
@@ -137,6 +139,7 @@ impl Route {
             template,
             bound,
             body,
+            asks_any: any::is_within(&method.input),
             answer,
             rule,
         })

@@ -2,91 +2,122 @@
 //! again: who sends what is right does not pay for it.
 
 use prost_reflect::{DynamicMessage, Kind, MessageDescriptor};
-use serde::de::IntoDeserializer;
 use serde::de::value::MapDeserializer;
-use serde_json::de::SliceRead;
+use serde::de::{Deserializer, IntoDeserializer};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment, Track};
 
 use super::fault::shown;
+use super::order::ordered;
 use super::{Fault, Part, What};
 use crate::grpc::transcode::field::{Expected, Shape};
-use crate::grpc::transcode::route::Target;
-
-type Json<'de> = serde_json::Deserializer<SliceRead<'de>>;
+use crate::grpc::transcode::route::{Route, Target};
 
 /// The message of which `target` is `text`.
 pub(super) fn read(
-    message: &MessageDescriptor,
+    route: &Route,
     target: &Target,
     text: &[u8],
     number: u64,
 ) -> Result<DynamicMessage, Fault> {
+    let message = &route.method().input;
     // An empty body is one that says nothing.
     if text.trim_ascii().is_empty() {
         return Ok(DynamicMessage::new(message.clone()));
     }
-    let mut json = serde_json::Deserializer::from_slice(text);
-    let read = match target {
-        Target::Whole => DynamicMessage::deserialize(message.clone(), &mut json),
-        Target::Field(field) => {
-            let only = MapDeserializer::new(std::iter::once((field.name(), Body(&mut json))));
-            DynamicMessage::deserialize(message.clone(), only)
+    let part = |error: &serde_json::Error| Part::Body {
+        message: number,
+        line: error.line(),
+        column: error.column(),
+    };
+    let moved = match route.asks_any {
+        true => ordered(text).map_err(|error| no_json(part(&error), &error))?,
+        false => None,
+    };
+    let read = match &moved {
+        Some(tree) => take(message, target, tree),
+        None => {
+            let mut json = serde_json::Deserializer::from_slice(text);
+            take(message, target, &mut json).and_then(|read| json.end().map(|()| read))
         }
     };
-    match read.and_then(|read| json.end().map(|()| read)) {
-        Ok(read) => Ok(read),
-        Err(error) => Err(fault(message, target, text, number, &error)),
+    read.map_err(|error| {
+        if error.classify() != Category::Data {
+            return no_json(part(&error), &error);
+        }
+        let path = match &moved {
+            Some(tree) => path(message, target, tree),
+            None => path(
+                message,
+                target,
+                &mut serde_json::Deserializer::from_slice(text),
+            ),
+        };
+        fault(message, target, part(&error), &error, &path)
+    })
+}
+
+fn take<'de, D: Deserializer<'de>>(
+    message: &MessageDescriptor,
+    target: &Target,
+    body: D,
+) -> Result<DynamicMessage, D::Error> {
+    match target {
+        Target::Whole => DynamicMessage::deserialize(message.clone(), body),
+        Target::Field(field) => {
+            let only = MapDeserializer::new(std::iter::once((field.name(), Body(body))));
+            DynamicMessage::deserialize(message.clone(), only)
+        }
     }
 }
 
 /// A body as the value of a field.
-struct Body<'a, 'de>(&'a mut Json<'de>);
+struct Body<D>(D);
 
-impl<'a, 'de> IntoDeserializer<'de, serde_json::Error> for Body<'a, 'de> {
-    type Deserializer = &'a mut Json<'de>;
+impl<'de, D: Deserializer<'de>> IntoDeserializer<'de, D::Error> for Body<D> {
+    type Deserializer = D;
 
-    fn into_deserializer(self) -> Self::Deserializer {
+    fn into_deserializer(self) -> D {
         self.0
     }
+}
+
+/// Where the first thing is that cannot be taken.
+fn path<'de, D: Deserializer<'de>>(message: &MessageDescriptor, target: &Target, body: D) -> Path {
+    let mut track = Track::new();
+    let message = message.clone();
+    match target {
+        Target::Whole => {
+            let tracked = serde_path_to_error::Deserializer::new(body, &mut track);
+            let _known = DynamicMessage::deserialize(message, tracked);
+        }
+        Target::Field(field) => {
+            let only = MapDeserializer::new(std::iter::once((field.name(), Body(body))));
+            let tracked = serde_path_to_error::Deserializer::new(only, &mut track);
+            let _known = DynamicMessage::deserialize(message, tracked);
+        }
+    }
+    track.path()
+}
+
+fn no_json(part: Part, error: &serde_json::Error) -> Fault {
+    let (field, what) = (None, What::Json { why: reason(error) });
+    Fault { part, field, what }
 }
 
 fn fault(
     message: &MessageDescriptor,
     target: &Target,
-    text: &[u8],
-    number: u64,
+    part: Part,
     error: &serde_json::Error,
+    path: &Path,
 ) -> Fault {
-    let part = Part::Body {
-        message: number,
-        line: error.line(),
-        column: error.column(),
-    };
-    if error.classify() != Category::Data {
-        let (field, what) = (None, What::Json { why: reason(error) });
-        return Fault { part, field, what };
-    }
-    let mut track = Track::new();
-    let mut json = serde_json::Deserializer::from_slice(text);
-    // Where the field begins that the body is, the one who tracks is told of no key.
-    let (root, shape, prefix) = match target {
-        Target::Whole => {
-            let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
-            let _known = DynamicMessage::deserialize(message.clone(), tracked);
-            (Kind::Message(message.clone()), Shape::One, None)
-        }
-        Target::Field(field) => {
-            let only = MapDeserializer::new(std::iter::once((field.name(), Body(&mut json))));
-            let tracked = serde_path_to_error::Deserializer::new(only, &mut track);
-            let _known = DynamicMessage::deserialize(message.clone(), tracked);
-            let root = Kind::Message(message.clone());
-            (root, Shape::One, Some(field.name()))
-        }
-    };
-    let path = track.path();
+    let within = name(path).or_else(|| match target {
+        Target::Whole => None,
+        // Where the field begins that the body is, the one who tracks is told of no key.
+        Target::Field(field) => Some(field.name().to_owned()),
+    });
     let text = error.to_string();
-    let within = name(&path).or(prefix.map(str::to_owned));
     if let Some(unknown) = text.strip_prefix("unrecognized field name '") {
         let unknown = unknown.rsplit_once('\'').map_or(unknown, |(name, _)| name);
         let field = match within {
@@ -99,7 +130,7 @@ fn fault(
     let what = if text.starts_with("multiple fields provided for oneof") {
         What::Choice
     } else {
-        let expected = expected(root, shape, &path);
+        let expected = expected(message, path);
         What::Value { expected }
     };
     let field = within;
@@ -134,7 +165,8 @@ fn name(path: &Path) -> Option<String> {
 }
 
 /// What should be where a path leads.
-fn expected(mut kind: Kind, mut shape: Shape, path: &Path) -> String {
+fn expected(message: &MessageDescriptor, path: &Path) -> String {
+    let (mut kind, mut shape) = (Kind::Message(message.clone()), Shape::One);
     for segment in path.iter() {
         (kind, shape) = match (segment, kind, shape) {
             (Segment::Seq { .. }, kind, Shape::List) => (kind, Shape::One),

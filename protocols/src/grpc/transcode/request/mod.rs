@@ -3,6 +3,7 @@
 
 mod fault;
 mod json;
+mod order;
 mod query;
 
 use std::sync::Arc;
@@ -225,7 +226,7 @@ impl Reader {
         let input = &self.route.method().input;
         let mut message = match &self.route.body {
             Payload::Nothing => DynamicMessage::new(input.clone()),
-            Payload::Json(target) => json::read(input, target, text, self.messages + 1)?,
+            Payload::Json(target) => json::read(&self.route, target, text, self.messages + 1)?,
             Payload::Raw(target) => self.raw(input, target, text),
         };
         for (path, value) in &self.values {
