@@ -59,6 +59,50 @@ fn the_first_wrong_member_is_named_wherever_the_type_is() {
 }
 
 #[test]
+fn what_is_packed_is_named_with_what_it_should_be() {
+    let any = r#""@type":"t/google.protobuf.Any""#;
+    let book = format!(r#""value":{{"title":1,{BOOK}}}"#);
+    let table = table();
+    for (members, expected) in [
+        (vec![BOOK, r#""title":1"#], "`packed.title` is to be a text"),
+        (
+            vec![r#""authors":[{},{"born":[]}]"#, BOOK],
+            "`packed.authors[1].born` is to be a whole number of 64 bits",
+        ),
+        (
+            vec![DURATION, r#""value":1"#],
+            "`packed.value` is to be a time span",
+        ),
+        (
+            vec![r#""@type":"t/google.protobuf.Int64Value""#, r#""value":{}"#],
+            "`packed.value` is to be a whole number of 64 bits",
+        ),
+        (
+            vec![any, r#""value":1"#],
+            "`packed.value` is to be an object with its type",
+        ),
+        (vec![any, &book], "`packed.value.title` is to be a text"),
+        (
+            vec![r#""@type":7"#, r#""value":1"#],
+            "`packed.@type` is to be an object with its type",
+        ),
+    ] {
+        let body = packed(&members);
+        let fault = call(&table, "POST", ECHO, &body).expect_err(&body);
+        assert!(fault.to_string().contains(expected), "{body}: {fault}");
+    }
+    let field = with_rule(r#"post: "/m" body: "packed""#).expect("it is sound");
+    let whole = format!(r#"{{"title":1,{BOOK}}}"#);
+    let fault = call(&field, "POST", "/m", &whole).expect_err(&whole);
+    assert!(
+        fault
+            .to_string()
+            .ends_with("`packed.title` is to be a text"),
+        "{fault}"
+    );
+}
+
+#[test]
 fn the_last_value_of_a_field_counts_wherever_the_type_is() {
     let table = table();
     let (one, two) = (r#""page_count":1"#, r#""pageCount":2"#);

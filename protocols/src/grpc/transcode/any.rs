@@ -1,14 +1,16 @@
-//! How deep messages are packed into messages. A decoder bounds how deep a message nests, but begins
-//! anew in each `google.protobuf.Any`; whoever walks through all of them needs a bound of its own.
+//! Messages packed into messages: where they can be, what they are, and how deep. A decoder bounds how
+//! deep a message nests, but begins anew in each `google.protobuf.Any`; whoever walks through all of
+//! them needs a bound of its own.
 
 use std::collections::HashSet;
 
 use prost_reflect::{DynamicMessage, Kind, MapKey, MessageDescriptor, ReflectMessage as _, Value};
+use serde_json::Value as Json;
 
 /// More than this many are packed by who attacks, or by mistake.
 const MOST: usize = 8;
 
-const ANY: &str = "google.protobuf.Any";
+pub(super) const ANY: &str = "google.protobuf.Any";
 
 /// Whether a message may be packed somewhere in a message of this type.
 pub(super) fn is_within(message: &MessageDescriptor) -> bool {
@@ -33,6 +35,17 @@ pub(super) fn is_within(message: &MessageDescriptor) -> bool {
         }));
     }
     false
+}
+
+/// Whose members `json` has, which is to be a message of this type: where one is packed, that one's.
+pub(super) fn written(message: MessageDescriptor, json: Option<&Json>) -> MessageDescriptor {
+    if message.full_name() != ANY {
+        return message;
+    }
+    let url = json.and_then(|json| json.get("@type")?.as_str());
+    let name = url.and_then(|url| url.rsplit_once('/'));
+    let packed = name.and_then(|(_, name)| message.parent_pool().get_message_by_name(name));
+    packed.unwrap_or(message)
 }
 
 /// Whether messages are packed in each other no deeper than can be walked.

@@ -5,11 +5,13 @@ use prost_reflect::{DynamicMessage, Kind, MessageDescriptor};
 use serde::de::value::MapDeserializer;
 use serde::de::{Deserializer, IntoDeserializer};
 use serde_json::error::Category;
+use serde_json::{Value, json};
 use serde_path_to_error::{Path, Segment, Track};
 
 use super::fault::shown;
 use super::order::ordered;
 use super::{Fault, Part, What};
+use crate::grpc::transcode::any;
 use crate::grpc::transcode::field::{Expected, Shape};
 use crate::grpc::transcode::route::{Route, Target};
 
@@ -53,7 +55,7 @@ pub(super) fn read(
                 &mut serde_json::Deserializer::from_slice(text),
             ),
         };
-        fault(message, target, part(&error), &error, &path)
+        fault(route, target, part(&error), &error, &path, text)
     })
 }
 
@@ -106,11 +108,12 @@ fn no_json(part: Part, error: &serde_json::Error) -> Fault {
 }
 
 fn fault(
-    message: &MessageDescriptor,
+    route: &Route,
     target: &Target,
     part: Part,
     error: &serde_json::Error,
     path: &Path,
+    body: &[u8],
 ) -> Fault {
     let within = name(path).or_else(|| match target {
         Target::Whole => None,
@@ -130,11 +133,21 @@ fn fault(
     let what = if text.starts_with("multiple fields provided for oneof") {
         What::Choice
     } else {
-        let expected = expected(message, path);
+        let json = route.asks_any.then(|| whole(target, body)).flatten();
+        let expected = expected(&route.method().input, path, json.as_ref());
         What::Value { expected }
     };
     let field = within;
     Fault { part, field, what }
+}
+
+/// A body with what stands around it in the message.
+fn whole(target: &Target, body: &[u8]) -> Option<Value> {
+    let json = serde_json::from_slice::<Value>(body).ok()?;
+    Some(match target {
+        Target::Whole => json,
+        Target::Field(field) => json!({ field.name(): json }),
+    })
 }
 
 /// What the parser says, without the place, which is said already. It repeats nothing of the text.
@@ -164,9 +177,10 @@ fn name(path: &Path) -> Option<String> {
     (!out.is_empty()).then_some(out)
 }
 
-/// What should be where a path leads.
-fn expected(message: &MessageDescriptor, path: &Path) -> String {
+/// What should be where a path leads in a message that was to be made of `json`.
+fn expected(message: &MessageDescriptor, path: &Path, json: Option<&Value>) -> String {
     let (mut kind, mut shape) = (Kind::Message(message.clone()), Shape::One);
+    let mut there = json;
     for segment in path.iter() {
         (kind, shape) = match (segment, kind, shape) {
             (Segment::Seq { .. }, kind, Shape::List) => (kind, Shape::One),
@@ -174,16 +188,25 @@ fn expected(message: &MessageDescriptor, path: &Path) -> String {
                 (entry.map_entry_value_field().kind(), Shape::One)
             }
             (Segment::Map { key }, Kind::Message(message), Shape::One) => {
-                let field = message.get_field_by_json_name(key);
-                match field.or_else(|| message.get_field_by_name(key)) {
-                    Some(field) => (field.kind(), Shape::of(&field)),
-                    // Within a message that JSON writes in its own way.
-                    None => (Kind::Message(message), Shape::One),
-                }
+                member(any::written(message, there), key)
             }
             (_, kind, shape) => (kind, shape),
         };
+        there = there.and_then(|there| match segment {
+            Segment::Seq { index } => there.get(index),
+            Segment::Map { key } => there.get(key),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        });
     }
     let kind = &kind;
     Expected { kind, shape }.to_string()
+}
+
+fn member(message: MessageDescriptor, key: &str) -> (Kind, Shape) {
+    let field = message.get_field_by_json_name(key);
+    match field.or_else(|| message.get_field_by_name(key)) {
+        Some(field) if message.full_name() != any::ANY => (field.kind(), Shape::of(&field)),
+        // Within a message that JSON writes in its own way.
+        _ => (Kind::Message(message), Shape::One),
+    }
 }
