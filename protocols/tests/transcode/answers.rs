@@ -5,7 +5,7 @@ use weir_protocols::grpc::status::Code;
 use weir_protocols::grpc::transcode::response::{End, Fault, Options, Status, Stream, Writer};
 use weir_protocols::grpc::transcode::{Found, Route, Table};
 
-use crate::fixture::{frame, frames_of, same, status, table};
+use crate::fixture::{call, frame, frames_of, same, status, table};
 
 const PLAIN: Options = Options {
     always_print_defaults: false,
@@ -97,6 +97,24 @@ fn options_say_how_json_is_written() {
     };
     let expected = r#"{"name":"","title":"T","pageCount":3,"authors":[],"genre":"POETRY"}"#;
     same(&with(options), expected);
+}
+
+#[test]
+fn numbers_that_json_has_none_for_are_texts_wherever_they_are() {
+    let table = table();
+    for number in [r#""NaN""#, r#""Infinity""#, r#""-Infinity""#, "-1.5"] {
+        for json in [
+            r#"{"f64":0,"f32":0}"#,
+            r#"{"ratio":0}"#,
+            r#"{"inner":{"inner":{"ratio":0}}}"#,
+            r#"{"packed":{"@type":"t/library.Everything","ratio":0}}"#,
+            r#"{"packed":{"@type":"t/google.protobuf.FloatValue","value":0}}"#,
+        ] {
+            let json = json.replace(":0", &format!(":{number}"));
+            let answers = call(&table, "POST", "/library.Echo/Everything", &json).expect(&json);
+            same(&answers[0], &json);
+        }
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use prost_reflect::{
 };
 use serde_json::value::RawValue;
 
+use super::floats::Floats;
 use super::{Fault, Options};
 use crate::grpc::transcode::any;
 use crate::grpc::transcode::route::{Answer, Target};
@@ -42,7 +43,7 @@ pub(super) fn whole(
 ) -> Result<(), Fault> {
     let before = out.len();
     let mut json = serde_json::Serializer::new((&mut *out).writer());
-    let written = message.serialize_with_options(&mut json, options);
+    let written = message.serialize_with_options(Floats(&mut json), options);
     written.map_err(|error| {
         out.truncate(before);
         Fault::Json {

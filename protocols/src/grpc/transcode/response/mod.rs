@@ -3,6 +3,7 @@
 
 mod failure;
 mod fault;
+mod floats;
 mod json;
 
 use std::fmt;
