@@ -1,5 +1,6 @@
 //! One accepted connection, from its first byte to its close.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -88,10 +89,8 @@ impl ServerApp for App {
             self.metrics.negotiated(Protocol::Http2);
             http2::serve(self, &connection, stream, BytesMut::new()).await;
         } else {
-            self.gateway
-                .drain
-                .nudging(self.http1(&connection, stream))
-                .await;
+            let serving = pin!(self.http1(&connection, stream));
+            self.gateway.drain.nudging(serving).await;
         }
         None
     }

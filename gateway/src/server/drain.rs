@@ -1,5 +1,6 @@
 //! What is in flight, and how far the process is on its way out.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
@@ -79,9 +80,9 @@ impl Drain {
         .await;
     }
 
-    /// Runs `work`, and polls it once more when [`Drain::end`] is called.
-    pub(crate) async fn nudging<T>(&self, work: impl Future<Output = T>) -> T {
-        tokio::pin!(work);
+    /// Runs `work`, and polls it once more when [`Drain::end`] is called. It is pinned by its caller: a
+    /// connection would be held twice in memory, as there is room for it wherever it is moved to.
+    pub(crate) async fn nudging<T>(&self, mut work: Pin<&mut impl Future<Output = T>>) -> T {
         tokio::select! {
             biased;
             done = &mut work => done,
@@ -126,6 +127,8 @@ impl Drop for InFlight {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     #[tokio::test]
@@ -156,7 +159,7 @@ mod tests {
         let drain = Drain::default();
         let waiting = tokio::spawn({
             let drain = drain.clone();
-            async move { drain.nudging(drain.must_end()).await }
+            async move { drain.nudging(pin!(drain.must_end())).await }
         });
         tokio::task::yield_now().await;
         drain.close();

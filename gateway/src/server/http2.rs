@@ -1,6 +1,6 @@
 //! HTTP/2 connections: the preface, then one task per stream.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -87,9 +87,8 @@ pub(super) async fn serve(app: &App, connection: &Arc<Connection>, stream: Strea
                     let mut session = ServerSession::new_http2(session);
                     // A caller whose window stays shut holds an answer: not for ever.
                     session.set_write_timeout(Some(allowance.idle));
-                    streams
-                        .nudging(proxy::serve(&gateway, &connection, session))
-                        .await;
+                    let serving = pin!(proxy::serve(&gateway, &connection, session));
+                    streams.nudging(serving).await;
                     drop(open);
                 });
             }
