@@ -111,8 +111,8 @@ struct Events {
 }
 
 impl Events {
-    async fn subscribe(public: SocketAddr, query: &str) -> Events {
-        let body = json!({ "query": query }).to_string();
+    async fn subscribe(public: SocketAddr, query: &str, name: &str) -> Events {
+        let body = json!({ "query": query, "operationName": name }).to_string();
         let asking = reqwest::Client::new()
             .post(format!("http://{public}/graphql"))
             .header("content-type", "application/json")
@@ -126,6 +126,10 @@ impl Events {
             answer,
             heard: String::new(),
         }
+    }
+
+    async fn follow(public: SocketAddr, field: &str) -> Events {
+        Self::subscribe(public, &format!("subscription S {{ {field} }}"), "S").await
     }
 
     /// The next event, if one comes before the stream breaks off.
@@ -161,8 +165,12 @@ async fn each_record_is_an_event_and_is_run_by_itself() {
     kafka.create_topic("by-events", 1).await;
     let shop = start(&kafka.bootstrap(), "by-events").await;
     shop.publish(r#"{"id":0}"#).await;
-    let query = "subscription S { o: orderPlaced { lines { count sku } id customer { name } again: customer { name } } }";
-    let mut events = Events::subscribe(shop.public, query).await;
+    // What is not run of a document is held against another root.
+    let query =
+        "subscription S { o: orderPlaced { ...L id customer { name } again: customer { name } } }
+        fragment L on Placed { lines { count sku } }
+        query Q { customer(id: 1) { ...N } } fragment N on Customer { name }";
+    let mut events = Events::subscribe(shop.public, query, "S").await;
     for (id, customer) in [(1, "ann"), (2, "ann"), (3, "bob")] {
         let lines = json!([{ "sku": "a", "count": 2 }, null]);
         let record = json!({ "id": id, "customerId": customer, "lines": lines, "more": 1 });
@@ -268,7 +276,7 @@ async fn subscriptions_share_a_connection_with_queries_and_each_other() {
     let shop = start(&kafka.bootstrap(), "by-socket").await;
     let mut socket = Socket::connect(shop.public).await;
     // As somebody follows the topic, who asks for it too does so before a call of a source is over.
-    let mut keeps = Events::subscribe(shop.public, "subscription { orderPlaced { id } }").await;
+    let mut keeps = Events::follow(shop.public, "orderPlaced { id }").await;
     socket.ask("a", "subscription { orderPlaced { id } }").await;
     socket
         .ask("b", "subscription { orderPlaced { customer { name } } }")
@@ -388,7 +396,7 @@ async fn a_topic_that_is_not_there_and_a_broker_that_is_not_are_told_apart() {
     );
     // It may be made meanwhile.
     kafka.create_topic("nobody-made-it", 1).await;
-    let mut events = Events::subscribe(shop.public, "subscription { orderPlaced { id } }").await;
+    let mut events = Events::follow(shop.public, "orderPlaced { id }").await;
     shop.publish(r#"{"id":1}"#).await;
     assert_eq!(events.next().await["data"]["orderPlaced"]["id"], 1);
 
@@ -407,7 +415,7 @@ async fn a_broker_that_comes_back_goes_on_where_it_was() {
     let mut kafka = Kafka::start().await;
     kafka.create_topic("comes-back", 1).await;
     let shop = start(&kafka.bootstrap(), "comes-back").await;
-    let mut events = Events::subscribe(shop.public, "subscription { orderPlaced { id } }").await;
+    let mut events = Events::follow(shop.public, "orderPlaced { id }").await;
     shop.publish(r#"{"id":1}"#).await;
     assert_eq!(events.next().await["data"]["orderPlaced"]["id"], 1);
     kafka.restart().await;
@@ -429,8 +437,8 @@ async fn who_reads_too_slowly_is_told_and_delays_nobody() {
     let kafka = Kafka::shared().await;
     kafka.create_topic("slowly", 1).await;
     let shop = start(&kafka.bootstrap(), "slowly").await;
-    let mut slow = Events::subscribe(shop.public, "subscription { orderPlaced { id note } }").await;
-    let mut quick = Events::subscribe(shop.public, "subscription { orderPlaced { id } }").await;
+    let mut slow = Events::follow(shop.public, "orderPlaced { id note }").await;
+    let mut quick = Events::follow(shop.public, "orderPlaced { id }").await;
     let note = "x".repeat(900_000);
     let many = 40;
     for id in 0..many {
@@ -467,7 +475,7 @@ async fn a_silent_stream_lives_on_until_the_gateway_goes() {
     let kafka = Kafka::shared().await;
     kafka.create_topic("silent", 1).await;
     let shop = start(&kafka.bootstrap(), "silent").await;
-    let mut events = Events::subscribe(shop.public, "subscription { orderPlaced { id } }").await;
+    let mut events = Events::follow(shop.public, "orderPlaced { id }").await;
     assert_eq!(events.event().await.as_deref(), Some(":"));
     shop.gateway.signal(Kind::SIGTERM);
     let last = events.next().await;

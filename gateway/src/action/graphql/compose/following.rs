@@ -1,8 +1,11 @@
 //! A subscription that is run: anew for each record.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, OperationType, Selection,
+};
 use async_graphql::{
     BatchRequest, BatchResponse, Request as Operation, Response, Value, Variables,
 };
@@ -31,7 +34,6 @@ pub(super) struct Following<'a> {
 /// What was asked, ready to be run as a query.
 struct Asked {
     document: ExecutableDocument,
-    operation: Option<String>,
     variables: Variables,
     order: Order,
 }
@@ -86,19 +88,10 @@ impl Following<'_> {
 impl Asked {
     fn read(graph: &Composed, mut one: Operation) -> Result<Self, GatewayError> {
         let order = prepare::prepare(&graph.graph, 0, &mut one).ok_or_else(not_one)?;
-        let document = one.parsed_query().map_err(|_| not_one())?;
-        let mut document = document.clone();
-        match &mut document.operations {
-            DocumentOperations::Single(one) => one.node.ty = OperationType::Query,
-            DocumentOperations::Multiple(several) => {
-                // Those that are not run are looked at too.
-                let subscriptions = several.values_mut();
-                subscriptions.for_each(|one| one.node.ty = OperationType::Query);
-            }
-        }
+        let document = one.parsed_query().map_err(|_| not_one())?.clone();
+        let document = as_query(document, one.operation_name.as_deref()).ok_or_else(not_one)?;
         Ok(Self {
             document,
-            operation: one.operation_name,
             variables: one.variables,
             order,
         })
@@ -112,7 +105,6 @@ impl Asked {
     ) -> Response {
         let nulls = Nulls::default();
         let mut one = Operation::new("").variables(self.variables.clone());
-        one.operation_name.clone_from(&self.operation);
         one.set_parsed_query(self.document.clone());
         let mut one = one.data(nulls.clone()).data(Number(0)).data(occasion);
         if let Some(calls) = calls {
@@ -125,6 +117,43 @@ impl Asked {
         }
         answer
     }
+}
+
+/// The one operation that is meant, as a query, with the fragments that it spreads: by the schema of
+/// events no other of its document is valid.
+fn as_query(document: ExecutableDocument, named: Option<&str>) -> Option<ExecutableDocument> {
+    let ExecutableDocument {
+        operations,
+        mut fragments,
+    } = document;
+    let mut operation = match operations {
+        DocumentOperations::Single(one) => one,
+        DocumentOperations::Multiple(mut several) => several.remove(named?)?,
+    };
+    operation.node.ty = OperationType::Query;
+    let mut spread = HashSet::new();
+    let mut sets = vec![&operation.node.selection_set.node];
+    while let Some(set) = sets.pop() {
+        for item in &set.items {
+            match &item.node {
+                Selection::Field(field) => sets.push(&field.node.selection_set.node),
+                Selection::InlineFragment(inline) => sets.push(&inline.node.selection_set.node),
+                Selection::FragmentSpread(spreads) => {
+                    let name = &spreads.node.fragment_name.node;
+                    if spread.insert(name.clone())
+                        && let Some(fragment) = fragments.get(name)
+                    {
+                        sets.push(&fragment.node.selection_set.node);
+                    }
+                }
+            }
+        }
+    }
+    fragments.retain(|name, _| spread.contains(name));
+    Some(ExecutableDocument {
+        operations: DocumentOperations::Single(operation),
+        fragments,
+    })
 }
 
 fn not_one() -> GatewayError {
