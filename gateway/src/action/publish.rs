@@ -10,6 +10,7 @@ use weir_telemetry::record::Kafka;
 use weir_telemetry::{Code, Metrics, metrics, trace};
 
 use crate::action::template;
+use crate::config::kafka_clusters::is_topic;
 use crate::config::routes::{action as config, owns_topic};
 use crate::error::GatewayError;
 use crate::policy::quota::{Bound, Usage, charge};
@@ -127,7 +128,7 @@ impl Publish {
         })?;
         let allowed = self.config.allowed_topics.as_ref();
         let owned = allowed.is_none_or(|allowed| owns_topic(allowed, &topic));
-        if !is_topic_name(&topic) || !owned {
+        if !is_topic(&topic) || !owned {
             return Err(GatewayError::public(
                 Code::KafkaTopicUnknown,
                 "This route publishes to no topic of that name.",
@@ -175,30 +176,5 @@ fn written(size: u64, provenance: quota::Provenance) -> Usage {
     Usage {
         amounts: Amounts::default().with(Unit::KafkaBytes, size),
         provenance,
-    }
-}
-
-/// Kafka's rule: letters, digits, `.`, `_`, `-`, at most 249, and neither `.` nor `..`.
-fn is_topic_name(name: &str) -> bool {
-    (1..=249).contains(&name.len())
-        && name != "."
-        && name != ".."
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_topic_name;
-
-    #[test]
-    fn topic_names_are_kafkas() {
-        for good in ["a", "orders.v1", "a_b-c", &"x".repeat(249)] {
-            assert!(is_topic_name(good), "{good}");
-        }
-        for bad in ["", ".", "..", "a/b", "a b", "ä", &"x".repeat(250)] {
-            assert!(!is_topic_name(bad), "{bad}");
-        }
     }
 }

@@ -146,12 +146,28 @@ fn check_property(
     Some(value)
 }
 
-/// Whether Kafka allows this as the name of a topic.
-pub(super) fn is_topic(text: &str) -> bool {
+/// Whether Kafka allows this as the name of a topic: letters, digits, `.`, `_` and `-`, at most 249, and
+/// neither `.` nor `..`.
+pub(crate) fn is_topic(text: &str) -> bool {
     (1..=249).contains(&text.len())
         && text != "."
         && text != ".."
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_topic;
+
+    #[test]
+    fn topic_names_are_kafkas() {
+        for good in ["a", "orders.v1", "a_b-c", &"x".repeat(249)] {
+            assert!(is_topic(good), "{good}");
+        }
+        for bad in ["", ".", "..", "a/b", "a b", "ä", &"x".repeat(250)] {
+            assert!(!is_topic(bad), "{bad}");
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
@@ -66,20 +65,14 @@ pub(super) struct Consumer {
 impl Consumer {
     /// Finds the ends of all partitions, and begins there.
     pub(super) fn start(cluster: &Cluster, topic: &str) -> Result<Self, Broken> {
-        let mut config = ClientConfig::new();
-        config.extend(DEFAULTS.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        for (name, value) in &cluster.properties {
-            config.set(name, value.expose());
-        }
+        let mut config = super::client(cluster, &DEFAULTS);
         config
-            .set("bootstrap.servers", &cluster.bootstrap_servers)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("isolation.level", "read_committed")
             // Where retention overtook reading, what is left is read.
             .set("auto.offset.reset", "earliest")
-            .set("allow.auto.create.topics", "false")
-            .set_log_level(RDKafkaLogLevel::Warning);
+            .set("allow.auto.create.topics", "false");
         let inner = config.create_with_context(Watch::default());
         let inner: BaseConsumer<Watch> = inner.map_err(|error| fault(topic, &error))?;
         let consumer = Self {

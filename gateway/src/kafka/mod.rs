@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use weir_telemetry::Metrics;
 
 pub(crate) use producer::{Acknowledged, Outgoing, Producer};
@@ -28,6 +29,21 @@ use tail::Tail;
 
 use crate::config::kafka_clusters as config;
 use crate::error::GatewayError;
+
+/// What a client of a cluster is made with: `defaults`, and what its own properties say otherwise.
+fn client(cluster: &config::Cluster, defaults: &[(&str, &str)]) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    for (name, value) in defaults {
+        client.set(*name, *value);
+    }
+    for (name, value) in &cluster.properties {
+        client.set(name, value.expose());
+    }
+    client
+        .set("bootstrap.servers", &cluster.bootstrap_servers)
+        .set_log_level(RDKafkaLogLevel::Warning);
+    client
+}
 
 /// A cluster.
 pub(crate) struct Cluster {

@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers as _, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
@@ -70,21 +69,15 @@ pub(crate) struct Acknowledged {
 impl Producer {
     /// Starts a producer. It connects in the background; an unreachable broker is no error yet.
     pub(crate) fn start(cluster: &Cluster) -> Result<Self, String> {
-        let mut config = ClientConfig::new();
-        config.extend(DEFAULTS.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        for (name, value) in &cluster.properties {
-            config.set(name, value.expose());
-        }
+        let mut config = super::client(cluster, &DEFAULTS);
         config
-            .set("bootstrap.servers", &cluster.bootstrap_servers)
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set(
                 "message.timeout.ms",
                 cluster.delivery_timeout.as_millis().to_string(),
             )
-            .set("statistics.interval.ms", PACE.as_millis().to_string())
-            .set_log_level(RDKafkaLogLevel::Warning);
+            .set("statistics.interval.ms", PACE.as_millis().to_string());
         let watch = Watch::default();
         let inner: FutureProducer<Watch> = config
             .create_with_context(watch.clone())

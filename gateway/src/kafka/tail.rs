@@ -2,8 +2,7 @@
 //! but its place, so that one who is slow costs no memory and delays nobody; one who falls too far behind is
 //! told so.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -27,8 +26,6 @@ pub(super) struct Tail {
     ring: Mutex<Ring>,
     /// Changes with every record.
     state: watch::Sender<State>,
-    /// Whether nobody follows it any more.
-    left: Arc<AtomicBool>,
 }
 
 /// How far it got.
@@ -52,34 +49,16 @@ impl Tail {
         let tail = Arc::new(Self {
             ring: Mutex::new(Ring::new(KEPT)),
             state: watch::Sender::new(State::Seeking),
-            left: Arc::default(),
         });
-        let (left, weak) = (tail.left.clone(), Arc::downgrade(&tail));
+        let reader = Reader {
+            tail: Arc::downgrade(&tail),
+            received,
+        };
         let cluster = cluster.clone();
         // librdkafka's calls block, and its client takes a while to end.
         std::thread::spawn(move || {
-            let with = |change: &dyn Fn(&Self)| {
-                if let Some(tail) = weak.upgrade() {
-                    change(&tail);
-                }
-            };
-            let broken =
-                |why| with(&|tail: &Self| tail.state.send_modify(|s| *s = State::Broken(why)));
-            let consumer = match Consumer::start(&cluster, &topic) {
-                Ok(consumer) => consumer,
-                Err(why) => return broken(why),
-            };
-            with(&|tail| tail.state.send_modify(|state| *state = State::Reading(0)));
-            while !left.load(Ordering::Relaxed) {
-                match consumer.next(PACE) {
-                    Ok(None) => {}
-                    Ok(Some(record)) => {
-                        received.add();
-                        let Some(tail) = weak.upgrade() else { return };
-                        tail.push(record);
-                    }
-                    Err(why) => return broken(why),
-                }
+            if let Err(why) = reader.read(&cluster, &topic) {
+                reader.tell(State::Broken(why));
             }
         });
         tail
@@ -91,7 +70,7 @@ impl Tail {
             ring.push(record);
             ring.end()
         };
-        self.state.send_modify(|state| *state = State::Reading(end));
+        self.state.send_replace(State::Reading(end));
     }
 
     /// Whether it reads no more.
@@ -103,10 +82,8 @@ impl Tail {
     pub(super) async fn follow(self: Arc<Self>) -> Result<Follower, GatewayError> {
         let mut changes = self.state.subscribe();
         let found = changes.wait_for(|state| *state != State::Seeking);
-        let Ok(Ok(state)) = tokio::time::timeout(PATIENCE, found)
-            .await
-            .map(|found| found.map(|state| *state))
-        else {
+        let found = tokio::time::timeout(PATIENCE, found).await;
+        let Ok(Ok(state)) = found.map(|found| found.map(|state| *state)) else {
             let error = GatewayError::new(Code::KafkaUnavailable);
             return Err(error.source("the end of the topic was not found in time"));
         };
@@ -122,9 +99,32 @@ impl Tail {
     }
 }
 
-impl Drop for Tail {
-    fn drop(&mut self) {
-        self.left.store(true, Ordering::Relaxed);
+/// Who reads, as long as anybody follows.
+struct Reader {
+    tail: Weak<Tail>,
+    received: Arc<metrics::Received>,
+}
+
+impl Reader {
+    fn read(&self, cluster: &Cluster, topic: &str) -> Result<(), Broken> {
+        let consumer = Consumer::start(cluster, topic)?;
+        self.tell(State::Reading(0));
+        while self.tail.strong_count() > 0 {
+            let Some(record) = consumer.next(PACE)? else {
+                continue;
+            };
+            self.received.add();
+            if let Some(tail) = self.tail.upgrade() {
+                tail.push(record);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&self, state: State) {
+        if let Some(tail) = self.tail.upgrade() {
+            tail.state.send_replace(state);
+        }
     }
 }
 
