@@ -119,6 +119,20 @@ impl Events {
             .header("accept", "text/event-stream")
             .body(body)
             .send();
+        Self::of(asking).await
+    }
+
+    /// As a page's `EventSource` asks.
+    async fn listen(public: SocketAddr, field: &str) -> Events {
+        let query = format!("subscription{{{field}}}");
+        let asking = reqwest::Client::new()
+            .get(format!("http://{public}/graphql?query={query}"))
+            .header("accept", "text/event-stream")
+            .send();
+        Self::of(asking).await
+    }
+
+    async fn of(asking: impl Future<Output = reqwest::Result<reqwest::Response>>) -> Events {
         let answer = wait::for_end("a stream", asking).await.unwrap();
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
@@ -475,7 +489,7 @@ async fn a_silent_stream_lives_on_until_the_gateway_goes() {
     let kafka = Kafka::shared().await;
     kafka.create_topic("silent", 1).await;
     let shop = start(&kafka.bootstrap(), "silent").await;
-    let mut events = Events::follow(shop.public, "orderPlaced { id }").await;
+    let mut events = Events::listen(shop.public, "orderPlaced{id}").await;
     assert_eq!(events.event().await.as_deref(), Some(":"));
     shop.gateway.signal(Kind::SIGTERM);
     let last = events.next().await;
