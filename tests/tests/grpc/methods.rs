@@ -1,5 +1,7 @@
 //! What can be called at an upstream, as its server says by reflection.
 
+use bytes::Bytes;
+use tokio::net::{TcpListener, TcpStream};
 use weir_tests::grpc::Server;
 use weir_tests::{Gateway, cli, rpc};
 
@@ -58,4 +60,35 @@ async fn who_cannot_be_asked_is_told() {
     assert_eq!(answer.status, 502);
     let detail = answer.json()["detail"].as_str().unwrap().to_owned();
     assert!(detail.starts_with(&old.addr().to_string()), "{detail}");
+}
+
+/// Knows no method, and says so before it reads what it is asked: its window stays shut.
+async fn know_nothing(tcp: TcpStream) -> Result<(), h2::Error> {
+    let mut server = h2::server::Builder::new();
+    let server = server.initial_window_size(0).handshake::<_, Bytes>(tcp);
+    let mut connection = server.await?;
+    while let Some(request) = connection.accept().await {
+        let (_question, mut answer) = request?;
+        let unimplemented = http::Response::builder().header("grpc-status", 12).body(());
+        answer.send_response(unimplemented.unwrap(), true)?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_answers_before_it_reads_is_heard() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            tokio::spawn(know_nothing(tcp));
+        }
+    });
+    let (gateway, _) = super::gateway(address, "", "").await;
+    let output = methods(&gateway, &["--upstream", "up"]).await;
+    assert!(
+        output.stderr.contains("no server reflection"),
+        "{}",
+        output.stderr
+    );
 }
