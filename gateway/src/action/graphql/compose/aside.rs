@@ -12,30 +12,30 @@ use crate::proxy::Beside;
 /// The operation, and what is known of the request.
 pub(in super::super) struct Aside<'a> {
     graph: &'a Composed,
-    what: What<'a>,
+    /// What was asked, as JSON that was found to be right; nothing, once it was read.
+    asked: Vec<u8>,
+    /// Whether it is a subscription.
+    lasts: bool,
+    /// The same, once it has begun.
+    following: Option<Box<Following<'a>>>,
     request: Beside,
     headers: HeaderMap,
-}
-
-enum What<'a> {
-    /// This was asked, as JSON that was found to be right.
-    Asked { text: Vec<u8>, lasts: bool },
-    /// A subscription, of which more may come.
-    Following(Box<Following<'a>>),
 }
 
 impl<'a> Aside<'a> {
     /// Begins with what was asked; a subscription `lasts`.
     pub(in super::super) fn new(
         graph: &'a Composed,
-        text: Vec<u8>,
+        asked: Vec<u8>,
         lasts: bool,
         request: Beside,
         headers: HeaderMap,
     ) -> Self {
         Self {
             graph,
-            what: What::Asked { text, lasts },
+            asked,
+            lasts,
+            following: None,
             request,
             headers,
         }
@@ -46,23 +46,23 @@ impl<'a> Aside<'a> {
         mut self: Box<Self>,
     ) -> (Result<BatchResponse, GatewayError>, Option<Box<Self>>) {
         match self.advance().await {
-            Ok(answer) if matches!(self.what, What::Following(_)) => (Ok(answer), Some(self)),
+            Ok(answer) if self.lasts => (Ok(answer), Some(self)),
             last => (last, None),
         }
     }
 
     async fn advance(&mut self) -> Result<BatchResponse, GatewayError> {
-        if let What::Asked { text, lasts } = &mut self.what {
-            let (asked, graph) = (read(&std::mem::take(text))?, self.graph);
-            if !*lasts {
-                let running = Running::begin(graph, |calls| graph.execute(asked.data(calls)));
-                return running.run(&mut self.request, &self.headers).await;
-            }
-            self.what = What::Following(Box::new(graph.follow(asked).await?));
+        let graph = self.graph;
+        if let Some(following) = &mut self.following {
+            return following.next(&mut self.request, &self.headers).await;
         }
-        match &mut self.what {
-            What::Following(following) => following.next(&mut self.request, &self.headers).await,
-            What::Asked { .. } => unreachable!("it was begun above"),
+        let asked = read(&std::mem::take(&mut self.asked))?;
+        if !self.lasts {
+            let running = Running::begin(graph, |calls| graph.execute(asked.data(calls)));
+            return running.run(&mut self.request, &self.headers).await;
         }
+        let following = Box::new(graph.follow(asked).await?);
+        let following = self.following.insert(following);
+        following.next(&mut self.request, &self.headers).await
     }
 }
