@@ -47,7 +47,7 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
             },
         }),
         config::Action::Publish(action) => Action::Publish(Publish {
-            producer: parts.cluster(&action.cluster).producer.clone(),
+            producer: parts.cluster(&action.topic.cluster).producer.clone(),
             config: action.clone(),
             metrics: parts.metrics.clone(),
         }),

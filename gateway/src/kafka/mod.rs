@@ -2,6 +2,7 @@
 //!
 //! | Module | Knows |
 //! |---|---|
+//! | `outgoing` | a record to send |
 //! | `producer` | what the broker said of a record |
 //! | `tail` | the end of one topic, read once for all who follow it |
 //! | `ring` | the latest records of a topic, within so many bytes |
@@ -9,6 +10,7 @@
 //! | `watch` | whether brokers can be reached |
 
 mod consumer;
+mod outgoing;
 mod producer;
 mod ring;
 mod tail;
@@ -21,7 +23,8 @@ use parking_lot::Mutex;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use weir_telemetry::Metrics;
 
-pub(crate) use producer::{Acknowledged, Outgoing, Producer};
+pub(crate) use outgoing::{Headers, Outgoing};
+pub(crate) use producer::{Acknowledged, Producer};
 pub(crate) use ring::Record;
 pub(crate) use tail::Follower;
 

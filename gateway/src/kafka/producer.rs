@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Headers as _, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use rdkafka::producer::{FutureProducer, Producer as _};
 use weir_telemetry::Code;
 
+use super::outgoing::Outgoing;
 use super::watch::{Mark, PACE, Watch};
 use crate::config::kafka_clusters::Cluster;
 use crate::error::GatewayError;
@@ -38,26 +38,6 @@ pub(crate) struct Producer {
     watch: Watch,
     /// Topics that a broker took a record for; [`MOST_TOPICS`] at most.
     published: RwLock<HashSet<Box<str>>>,
-}
-
-/// A record to send.
-pub(crate) struct Outgoing<'a> {
-    pub(crate) topic: &'a str,
-    pub(crate) key: Option<&'a str>,
-    pub(crate) payload: &'a [u8],
-    pub(crate) headers: OwnedHeaders,
-}
-
-impl Outgoing<'_> {
-    /// Its key, its value, and the names and values of its headers, in bytes.
-    pub(crate) fn size(&self) -> u64 {
-        let headers = self.headers.iter().map(|header| {
-            let value = header.value.map_or(0, <[u8]>::len);
-            header.key.len() + value
-        });
-        let key = self.key.map_or(0, str::len);
-        (key + self.payload.len() + headers.sum::<usize>()) as u64
-    }
 }
 
 /// What the broker said.
@@ -112,27 +92,21 @@ impl Producer {
     /// Sends a record and waits at most `within` for the broker's word.
     pub(crate) async fn send(
         &self,
-        record: Outgoing<'_>,
+        record: &Outgoing,
         within: Duration,
     ) -> Result<Acknowledged, GatewayError> {
         if self.watch.is_down() {
             // Known before anything was handed over: nothing can have been written.
             return Err(unavailable("no broker is connected"));
         }
-        let mut outgoing: FutureRecord<'_, str, [u8]> = FutureRecord::to(record.topic)
-            .payload(record.payload)
-            .headers(record.headers);
-        if let Some(key) = record.key {
-            outgoing = outgoing.key(key);
-        }
         let before = self.watch.mark();
         let delivery = self
             .inner()
-            .send_result(outgoing)
+            .send_result(record.as_record())
             .map_err(|(error, _)| self.not_taken(&error))?;
         match tokio::time::timeout(within, delivery).await {
             Ok(Ok(Ok(delivery))) => {
-                self.note(record.topic);
+                self.note(&record.topic);
                 Ok(Acknowledged {
                     partition: delivery.partition,
                     offset: delivery.offset,

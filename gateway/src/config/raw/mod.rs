@@ -23,6 +23,7 @@ pub mod policies;
 pub mod prices;
 pub mod prompt;
 pub mod providers;
+pub mod publish;
 pub mod quotas;
 pub mod routes;
 pub mod telemetry;

@@ -1,7 +1,6 @@
 //! What a route does with a request.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -11,6 +10,7 @@ use super::graphql::Graphql;
 use super::grpc::Grpc;
 use super::llm::Llm;
 use super::prompt::Prompt;
+use super::publish::Publish;
 use super::websocket::Websocket;
 use crate::config::template::Template;
 
@@ -74,26 +74,6 @@ impl Action {
 pub struct Forward {
     /// Where to.
     pub to: Destination,
-}
-
-/// Makes a request a Kafka record.
-#[derive(Debug, Clone)]
-pub struct Publish {
-    /// The cluster's name; it exists.
-    pub cluster: Arc<str>,
-    /// The topic.
-    pub topic: Template,
-    /// The topics the route's team owns: exact, or ending in `*`. `None` allows
-    /// all. Where `topic` is a literal, it has been checked.
-    pub allowed_topics: Option<Vec<String>>,
-    /// The record's key; a variable without a value leaves the record without one.
-    pub key: Option<Template>,
-    /// Headers of the record, in the order of their names.
-    pub headers: Vec<(Arc<str>, Template)>,
-    /// The largest body in bytes.
-    pub max_body: u64,
-    /// How long the caller waits for the broker.
-    pub timeout: Duration,
 }
 
 /// Answers without asking anyone.

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode};
 
-use super::action::{Action, Forward, Publish, Redirect, Respond};
+use super::action::{Action, Forward, Redirect, Respond};
 use super::destination;
 use super::graphql;
 use super::grpc;
 use super::llm;
 use super::matches::Path;
 use super::prompt;
+use super::publish;
 use super::websocket;
-use crate::config::check::{At, Checker, Noun};
-use crate::config::kafka_clusters::is_topic;
+use crate::config::check::{At, Checker};
 use crate::config::platform::Team;
 use crate::config::policies::headers::check_field;
 use crate::config::raw::routes as raw;
@@ -37,6 +37,13 @@ impl Around<'_> {
             .iter()
             .map(|path| path.as_ref().map(|path| path.captures().to_vec()))
             .collect()
+    }
+
+    /// A template of the request's values; what it names of a path is captured by each match.
+    pub(super) fn template(&self, cx: &mut Checker<'_>, at: &At, text: &str) -> Option<Template> {
+        let template = cx.template(at, text)?;
+        cx.captured(at, &template, &self.captured())
+            .then_some(template)
     }
 
     pub(super) fn owner(&self) -> Option<&Arc<str>> {
@@ -119,94 +126,13 @@ pub(super) fn check(
             .map(Action::Websocket);
     }
     if let Some(publish) = &raw.publish {
-        return check_publish(cx, &at.key("publish"), publish, around).map(Action::Publish);
+        return publish::check(cx, &at.key("publish"), publish, around).map(Action::Publish);
     }
     if let Some(respond) = &raw.respond {
         return check_respond(cx, &at.key("respond"), respond).map(Action::Respond);
     }
     let redirect = raw.redirect.as_ref()?;
     check_redirect(cx, &at.key("redirect"), redirect, around).map(Action::Redirect)
-}
-
-fn check_publish(
-    cx: &mut Checker<'_>,
-    at: &At,
-    raw: &raw::Publish,
-    around: &Around<'_>,
-) -> Option<Publish> {
-    let captured = around.captured();
-    let template = |cx: &mut Checker<'_>, at: &At, text: &str| {
-        let template = cx.template(at, text)?;
-        cx.captured(at, &template, &captured).then_some(template)
-    };
-    let cluster = cx.resolve(
-        &at.key("cluster"),
-        Noun::Cluster,
-        &raw.cluster.0,
-        around.owner(),
-    );
-    let topic = template(cx, &at.key("topic"), &raw.topic)
-        .and_then(|topic| check_topic(cx, &at.key("topic"), topic, around));
-    let key = raw
-        .key
-        .as_ref()
-        .map(|key| template(cx, &at.key("key"), key));
-    let mut headers = Vec::new();
-    for (name, text) in &raw.headers {
-        let value = template(cx, &at.key("headers").key(name), text);
-        headers.extend(value.map(|value| (name.as_str().into(), value)));
-    }
-    Some(Publish {
-        cluster: cluster?,
-        topic: topic?,
-        allowed_topics: around.team.map(|team| team.topics.clone()),
-        key: match key {
-            Some(key) => Some(key?),
-            None => None,
-        },
-        headers,
-        max_body: raw.max_body.0,
-        timeout: raw.timeout.0,
-    })
-}
-
-/// A literal topic is checked here; another at each request.
-fn check_topic(
-    cx: &mut Checker<'_>,
-    at: &At,
-    topic: Template,
-    around: &Around<'_>,
-) -> Option<Template> {
-    match topic.literal() {
-        Some(name) => check_topic_name(cx, at, name, around).map(|()| topic.clone()),
-        None => Some(topic),
-    }
-}
-
-/// Checks that Kafka allows a topic of that name, and the route's team owns it.
-pub(super) fn check_topic_name(
-    cx: &mut Checker<'_>,
-    at: &At,
-    name: &str,
-    around: &Around<'_>,
-) -> Option<()> {
-    if !is_topic(name) {
-        let hint = "topics are letters, digits, \".\", \"_\" and \"-\", at most 249";
-        cx.fault(at, format!("\"{name}\" is no topic"), hint);
-        return None;
-    }
-    if let Some(team) = around.team
-        && !super::owns_topic(&team.topics, name)
-    {
-        let message = format!("team \"{}\" does not own the topic \"{name}\"", team.name);
-        cx.fault(
-            at,
-            message,
-            format!("list it under `owns.topics` of team \"{}\"", team.name),
-        );
-        return None;
-    }
-    Some(())
 }
 
 fn check_respond(cx: &mut Checker<'_>, at: &At, raw: &raw::Respond) -> Option<Respond> {

@@ -17,7 +17,9 @@ pub mod grpc;
 pub mod llm;
 pub mod matches;
 pub mod prompt;
+pub mod publish;
 mod rules;
+pub mod topic;
 pub mod websocket;
 
 pub(super) use rules::check_reachable;
@@ -45,14 +47,6 @@ pub struct Route {
     pub policies: Vec<Attached>,
     /// What is done.
     pub action: Action,
-}
-
-/// Whether `topic` is among `owned`: names, exact or ending in `*`.
-pub fn owns_topic(owned: &[String], topic: &str) -> bool {
-    owned.iter().any(|owned| match owned.strip_suffix('*') {
-        Some(start) => topic.starts_with(start),
-        None => owned == topic,
-    })
 }
 
 /// Checks one route.

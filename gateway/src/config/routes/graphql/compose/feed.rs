@@ -11,7 +11,8 @@ use super::part::{self, Names};
 use crate::config::check::{At, Checker, Noun};
 use crate::config::fault::suggest;
 use crate::config::raw::compose as raw;
-use crate::config::routes::actions::{self, Around};
+use crate::config::routes::actions::Around;
+use crate::config::routes::topic;
 
 /// Gives the graph the field that a feed says.
 pub(super) fn check(
@@ -27,7 +28,7 @@ pub(super) fn check(
         &raw.cluster.0,
         around.owner(),
     );
-    let topic = actions::check_topic_name(cx, &at.key("topic"), &raw.topic, around);
+    let topic = topic::check_name(cx, &at.key("topic"), &raw.topic, around);
     let ty = match &raw.schema {
         Some(schema) => defined(cx, at, raw, schema, graph),
         None => known(cx, &at.key("type"), &raw.ty, graph),

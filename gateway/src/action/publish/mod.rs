@@ -4,20 +4,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use http::StatusCode;
-use rdkafka::message::{Header, OwnedHeaders};
 use weir_telemetry::record::Kafka;
 use weir_telemetry::{Code, Metrics, metrics, trace};
 
 use crate::action::template;
-use crate::config::kafka_clusters::is_topic;
-use crate::config::routes::{action as config, owns_topic};
+use crate::config::routes::publish as config;
 use crate::error::GatewayError;
+use crate::kafka::{Acknowledged, Headers, Outgoing, Producer};
 use crate::policy::quota::{Bound, Usage, charge};
 use crate::proxy::{Downstream, Reply, Request, reply};
 use crate::quota::{self, Amounts, Unit};
-
-use crate::kafka::{Acknowledged, Outgoing, Producer};
 
 /// The action.
 pub(crate) struct Publish {
@@ -43,10 +41,12 @@ impl Publish {
         down.limit(self.config.max_body)?;
         let body = down.read_whole().await?;
         let outgoing = Outgoing {
-            topic: &topic,
-            key: key.as_deref(),
-            payload: &body,
+            topic: topic.clone(),
+            partition: None,
+            key: key.map(Bytes::from),
+            value: Some(body),
             headers,
+            timestamp: None,
         };
         let size = outgoing.size();
         let bound = Bound {
@@ -55,12 +55,7 @@ impl Publish {
         };
         charge(request, &down.head().headers, bound).await?;
 
-        self.note(
-            request,
-            &topic,
-            span_id,
-            body.len() + key.as_ref().map_or(0, String::len),
-        );
+        self.note(request, span_id, &outgoing);
         // Should nobody learn what became of it, it counts as written.
         request.usage = Some(written(size, quota::Provenance::Estimated));
         let Acknowledged { partition, offset } = self.send(request, outgoing, size).await?;
@@ -70,10 +65,14 @@ impl Publish {
         reply::answer(request, down, Reply::json(StatusCode::OK, body.to_string())).await
     }
 
-    fn note(&self, request: &mut Request, topic: &Arc<str>, span_id: [u8; 8], bytes: usize) {
+    fn note(&self, request: &mut Request, span_id: [u8; 8], outgoing: &Outgoing) {
+        let Outgoing {
+            topic, key, value, ..
+        } = outgoing;
+        let bytes = key.as_ref().map_or(0, Bytes::len) + value.as_ref().map_or(0, Bytes::len);
         request.topic_metrics = Some(self.series(topic));
         request.record.kafka = Some(Box::new(Kafka {
-            cluster: self.config.cluster.clone(),
+            cluster: self.config.topic.cluster.clone(),
             topic: topic.clone(),
             span_id,
             started: request.began.elapsed(),
@@ -88,11 +87,11 @@ impl Publish {
     async fn send(
         &self,
         request: &mut Request,
-        outgoing: Outgoing<'_>,
+        outgoing: Outgoing,
         size: u64,
     ) -> Result<Acknowledged, GatewayError> {
         let begun = Instant::now();
-        let sent = self.producer.send(outgoing, self.config.timeout).await;
+        let sent = self.producer.send(&outgoing, self.config.timeout).await;
         request.waits.upstream += begun.elapsed();
         match &sent {
             Ok(_) => request.usage = Some(written(size, quota::Provenance::Counted)),
@@ -113,22 +112,21 @@ impl Publish {
     /// The figures of a topic. Callers may choose its name, so one that no broker has taken a
     /// record for yet has no series of its own.
     fn series(&self, topic: &str) -> Arc<metrics::Topic> {
-        let exists = self.config.topic.literal().is_some() || self.producer.has_published_to(topic);
+        let exists =
+            self.config.topic.name.literal().is_some() || self.producer.has_published_to(topic);
         self.metrics
-            .topic(&self.config.cluster, if exists { topic } else { "" })
+            .topic(&self.config.topic.cluster, if exists { topic } else { "" })
     }
 
     fn topic(&self, request: &Request, down: &Downstream) -> Result<String, GatewayError> {
-        let rendered = template::render(&self.config.topic, &request.captures, down.head());
+        let rendered = template::render(&self.config.topic.name, &request.captures, down.head());
         let topic = rendered.map_err(|missing| {
             GatewayError::public(
                 Code::RequestBodyInvalid,
                 format!("This route makes the topic of {missing}, and the request has none."),
             )
         })?;
-        let allowed = self.config.allowed_topics.as_ref();
-        let owned = allowed.is_none_or(|allowed| owns_topic(allowed, &topic));
-        if !is_topic(&topic) || !owned {
+        if !self.config.topic.allows(&topic) {
             return Err(GatewayError::public(
                 Code::KafkaTopicUnknown,
                 "This route publishes to no topic of that name.",
@@ -145,26 +143,17 @@ impl Publish {
             .filter(|key| !key.is_empty())
     }
 
-    fn headers(&self, request: &Request, down: &Downstream, span_id: [u8; 8]) -> OwnedHeaders {
+    fn headers(&self, request: &Request, down: &Downstream, span_id: [u8; 8]) -> Headers {
         let context = &request.record.trace;
-        let traceparent = context.traceparent_of(span_id);
-        let mut headers =
-            OwnedHeaders::new_with_capacity(self.config.headers.len() + 2).insert(Header {
-                key: "traceparent",
-                value: Some(traceparent.as_bytes()),
-            });
+        let mut headers = Vec::with_capacity(self.config.headers.len() + 2);
+        let mut add = |name: &str, value: String| headers.push((name.into(), Some(value.into())));
+        add("traceparent", context.traceparent_of(span_id).to_string());
         if let Some(state) = &context.state {
-            headers = headers.insert(Header {
-                key: "tracestate",
-                value: Some(state),
-            });
+            add("tracestate", state.to_string());
         }
         for (name, value) in &self.config.headers {
             if let Ok(value) = template::render(value, &request.captures, down.head()) {
-                headers = headers.insert(Header {
-                    key: name,
-                    value: Some(&value),
-                });
+                add(name, value);
             }
         }
         headers

@@ -1,0 +1,53 @@
+//! A record to send. It knows nobody who sends it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::FutureRecord;
+
+/// Headers of a record, in their order; names may repeat.
+pub(crate) type Headers = Vec<(Arc<str>, Option<Bytes>)>;
+
+/// A record to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outgoing {
+    pub(crate) topic: Arc<str>,
+    /// Chosen by the key, if it is not said.
+    pub(crate) partition: Option<i32>,
+    pub(crate) key: Option<Bytes>,
+    /// A tombstone, if there is none.
+    pub(crate) value: Option<Bytes>,
+    pub(crate) headers: Headers,
+    /// In milliseconds since 1970; when it is sent, if it is not said.
+    pub(crate) timestamp: Option<i64>,
+}
+
+impl Outgoing {
+    /// Its key, its value, and the names and values of its headers, in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| name.len() + length(value));
+        (length(&self.key) + length(&self.value) + headers.sum::<usize>()) as u64
+    }
+
+    /// As the client takes it; it copies what it keeps.
+    pub(super) fn as_record(&self) -> FutureRecord<'_, [u8], [u8]> {
+        let mut headers = OwnedHeaders::new_with_capacity(self.headers.len());
+        for (key, value) in &self.headers {
+            headers = headers.insert(Header {
+                key,
+                value: value.as_deref(),
+            });
+        }
+        FutureRecord {
+            topic: &self.topic,
+            partition: self.partition,
+            payload: self.value.as_deref(),
+            key: self.key.as_deref(),
+            timestamp: self.timestamp,
+            headers: Some(headers),
+        }
+    }
+}
