@@ -22,7 +22,14 @@ pub struct Cluster {
     pub properties: Vec<(String, Secret)>,
     /// From a record being taken to it being acknowledged or given up.
     pub delivery_timeout: Duration,
+    /// What cursors are signed with: by the first, and all are believed. The gateway's own, if empty.
+    pub cursor_keys: Vec<Secret>,
+    /// How many who are behind read at once.
+    pub max_catching_up: usize,
 }
+
+/// How long a key of cursors is at least, in bytes.
+const LEAST_KEY: usize = 32;
 
 /// Properties that Weir sets itself, and why.
 const RESERVED: &[(&str, &str)] = &[
@@ -105,11 +112,23 @@ pub(super) fn check(cx: &mut Checker<'_>, item: &Item<raw::KafkaCluster>) -> Opt
         let value = check_property(cx, &at, name, setting, item.team.as_ref());
         properties.extend(value.map(|value| (name.clone(), value)));
     }
+    let mut cursor_keys = Vec::new();
+    for (index, key) in item.raw.cursor_keys.iter().enumerate() {
+        let at = item.at.key("cursor_keys").index(index).key("secret");
+        let key = cx.reveal(&at, &key.secret.0, item.team.as_ref())?;
+        if key.expose().len() < LEAST_KEY {
+            let message = format!("a key of less than {LEAST_KEY} bytes is soon guessed");
+            cx.fault(&at, message, "make one by `openssl rand -base64 32`");
+        }
+        cursor_keys.push(key);
+    }
     Some(Cluster {
         name: item.raw.name.0.as_str().into(),
         bootstrap_servers: item.raw.bootstrap_servers.join(","),
         properties,
         delivery_timeout: item.raw.delivery_timeout.0,
+        cursor_keys,
+        max_catching_up: item.raw.max_catching_up,
     })
 }
 

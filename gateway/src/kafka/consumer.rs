@@ -1,21 +1,20 @@
-//! How a topic is read from its end: all partitions, without a group, and nothing is committed. It blocks.
+//! A topic as one who reads it finds it: its partitions, where they begin and end, and why it cannot be
+//! read. Nobody joins a group, and nothing is committed. Everything here blocks.
 
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{Message as _, Offset, TopicPartitionList};
 use weir_telemetry::Code;
 
-use super::ring::Record;
 use super::watch::Watch;
 use crate::config::kafka_clusters::Cluster;
 use crate::error::GatewayError;
 
-/// How long a broker may take to say where a topic ends.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How often a topic is looked at for partitions that were added.
-const REFRESH: Duration = Duration::from_secs(60);
+/// How long brokers may take to say where a topic begins and ends.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// The least that any of its partitions gets of that.
+const LEAST: Duration = Duration::from_millis(200);
 
 /// What a cluster's own properties may say otherwise.
 const DEFAULTS: [(&str, &str); 4] = [
@@ -55,98 +54,75 @@ impl From<Broken> for GatewayError {
     }
 }
 
-/// The consumer of one topic.
-pub(super) struct Consumer {
-    inner: BaseConsumer<Watch>,
-    topic: Box<str>,
-    looked: std::cell::Cell<Instant>,
+/// Where a partition begins, and where it ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) partition: i32,
+    /// Of its first record, and of the one that comes next; none, if nobody could say.
+    pub(super) offsets: Option<(i64, i64)>,
 }
 
-impl Consumer {
-    /// Finds the ends of all partitions, and begins there.
-    pub(super) fn start(cluster: &Cluster, topic: &str) -> Result<Self, Broken> {
-        let mut config = super::client(cluster, &DEFAULTS);
-        config
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("isolation.level", "read_committed")
-            // Where retention overtook reading, what is left is read.
-            .set("auto.offset.reset", "earliest")
-            .set("allow.auto.create.topics", "false");
-        let inner = config.create_with_context(Watch::default());
-        let inner: BaseConsumer<Watch> = inner.map_err(|error| fault(topic, &error))?;
-        let consumer = Self {
-            inner,
-            topic: topic.into(),
-            looked: Instant::now().into(),
-        };
-        let mut assignment = TopicPartitionList::new();
-        for partition in consumer.partitions()? {
-            let ends = consumer.inner.fetch_watermarks(topic, partition, PATIENCE);
-            let (_, end) = ends.map_err(|error| fault(topic, &error))?;
-            let added = assignment.add_partition_offset(topic, partition, Offset::Offset(end));
-            added.map_err(|error| fault(topic, &error))?;
-        }
-        let assigned = consumer.inner.assign(&assignment);
-        assigned.map_err(|error| fault(topic, &error))?;
-        Ok(consumer)
+/// A client that reads partitions by hand; `properties` are not to be overridden.
+pub(super) fn open(
+    cluster: &Cluster,
+    topic: &str,
+    properties: &[(&str, &str)],
+) -> Result<BaseConsumer<Watch>, Broken> {
+    let mut config = super::client(cluster, &DEFAULTS);
+    config
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("isolation.level", "read_committed")
+        .set("allow.auto.create.topics", "false");
+    for (name, value) in properties {
+        config.set(*name, *value);
     }
+    let client = config.create_with_context(Watch::default());
+    client.map_err(|error| fault(topic, &error))
+}
 
-    fn partitions(&self) -> Result<Vec<i32>, Broken> {
-        let metadata = self.inner.fetch_metadata(Some(&self.topic), PATIENCE);
-        let metadata = metadata.map_err(|error| fault(&self.topic, &error))?;
-        let topic = metadata.topics().first().ok_or(Broken::Unknown)?;
-        if let Some(error) = topic.error() {
-            return Err(fault(&self.topic, &KafkaError::MetadataFetch(error.into())));
-        }
-        let partitions = topic.partitions().iter();
-        Ok(partitions.map(|partition| partition.id()).collect())
+/// The partitions of a topic, those that have no leader included.
+pub(super) fn partitions(
+    client: &BaseConsumer<Watch>,
+    topic: &str,
+) -> Result<Vec<(i32, bool)>, Broken> {
+    let metadata = client.fetch_metadata(Some(topic), PATIENCE);
+    let metadata = metadata.map_err(|error| fault(topic, &error))?;
+    let found = metadata.topics().first().ok_or(Broken::Unknown)?;
+    if let Some(error) = found.error() {
+        return Err(fault(topic, &KafkaError::MetadataFetch(error.into())));
     }
+    let partitions = found.partitions().iter();
+    let mut partitions: Vec<_> = partitions.map(|p| (p.id(), p.leader() >= 0)).collect();
+    partitions.sort_unstable();
+    Ok(partitions)
+}
 
-    /// The next record, if one comes within that time.
-    pub(super) fn next(&self, within: Duration) -> Result<Option<Record>, Broken> {
-        if self.looked.get().elapsed() >= REFRESH {
-            self.looked.set(Instant::now());
-            self.look_for_more();
-        }
-        match self.inner.poll(within) {
-            None => Ok(None),
-            Some(Ok(message)) => Ok(Some(Record {
-                partition: message.partition(),
-                offset: message.offset(),
-                value: message.payload().map(Into::into),
-            })),
-            Some(Err(error)) if is_lasting(&error) => Err(fault(&self.topic, &error)),
-            // The client tries again by itself.
-            Some(Err(_)) => Ok(None),
-        }
-    }
-
-    /// Takes in partitions that were added, from their beginning: all that is in them is new.
-    fn look_for_more(&self) {
-        let (Ok(partitions), Ok(assigned)) = (self.partitions(), self.inner.assignment()) else {
-            return;
-        };
-        let mut added = TopicPartitionList::new();
-        for partition in partitions {
-            if assigned.find_partition(&self.topic, partition).is_none() {
-                // Only an offset that cannot be is refused.
-                let _ = added.add_partition_offset(&self.topic, partition, Offset::Beginning);
-            }
-        }
-        if added.count() > 0
-            && let Err(error) = self.inner.incremental_assign(&added)
-        {
-            log::warn!(
-                "kafka: new partitions of \"{}\" are not read: {error}",
-                self.topic
-            );
-        }
+/// Where the partitions of a topic begin and end; at least one says so.
+pub(super) fn spans(client: &BaseConsumer<Watch>, topic: &str) -> Result<Vec<Span>, Broken> {
+    let partitions = partitions(client, topic)?;
+    let until = Instant::now() + PATIENCE;
+    let span = |(partition, is_led): (i32, bool)| {
+        let left = until.saturating_duration_since(Instant::now()).max(LEAST);
+        let asked = is_led.then(|| client.fetch_watermarks(topic, partition, left));
+        let offsets = asked.and_then(|asked| {
+            asked
+                .inspect_err(|error| {
+                    log::warn!("kafka: no end of {topic}/{partition}: {error}");
+                })
+                .ok()
+        });
+        Span { partition, offsets }
+    };
+    let spans: Vec<_> = partitions.into_iter().map(span).collect();
+    match spans.iter().any(|span| span.offsets.is_some()) {
+        true => Ok(spans),
+        false => Err(Broken::Unavailable),
     }
 }
 
-/// Whether reading on is of no use.
-fn is_lasting(error: &KafkaError) -> bool {
+/// Why reading on is of no use; none, where the client tries again by itself.
+pub(super) fn lasting(topic: &str, error: &KafkaError) -> Option<Broken> {
     use RDKafkaErrorCode as E;
     let lasting = [
         E::UnknownTopic,
@@ -155,12 +131,11 @@ fn is_lasting(error: &KafkaError) -> bool {
         E::TopicAuthorizationFailed,
         E::Fatal,
     ];
-    error
-        .rdkafka_error_code()
-        .is_some_and(|code| lasting.contains(&code))
+    let code = error.rdkafka_error_code()?;
+    lasting.contains(&code).then(|| fault(topic, error))
 }
 
-fn fault(topic: &str, error: &KafkaError) -> Broken {
+pub(super) fn fault(topic: &str, error: &KafkaError) -> Broken {
     use RDKafkaErrorCode as E;
     log::warn!("kafka: the topic \"{topic}\" cannot be read: {error}");
     match error.rdkafka_error_code() {

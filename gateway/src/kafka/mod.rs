@@ -4,15 +4,25 @@
 //! |---|---|
 //! | `outgoing` | a record to send |
 //! | `producer` | what the broker said of a record |
+//! | `record` | one that was read |
+//! | `positions` | how far a topic was read |
+//! | `subscription` | one who reads a topic from some place on |
 //! | `tail` | the end of one topic, read once for all who follow it |
 //! | `ring` | the latest records of a topic, within so many bytes |
-//! | `consumer` | how a topic is read from its end |
+//! | `end` | how a topic is read from its end on |
+//! | `history` | what was written before, read piece by piece |
+//! | `consumer` | what a topic is to one who reads it |
 //! | `watch` | whether brokers can be reached |
 
 mod consumer;
+mod end;
+mod history;
 mod outgoing;
+mod positions;
 mod producer;
+mod record;
 mod ring;
+mod subscription;
 mod tail;
 mod watch;
 
@@ -23,12 +33,16 @@ use parking_lot::Mutex;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use weir_telemetry::Metrics;
 
+pub(crate) use history::{Gap, Start};
 pub(crate) use outgoing::{Headers, Outgoing};
+pub(crate) use positions::Positions;
 pub(crate) use producer::{Acknowledged, Producer};
-pub(crate) use ring::Record;
+pub(crate) use record::{Header, Record};
+pub(crate) use subscription::{Next, Subscription};
 pub(crate) use tail::Follower;
 
-use tail::Tail;
+use history::History;
+use tail::{Entered, Tail};
 
 use crate::config::kafka_clusters as config;
 use crate::error::GatewayError;
@@ -56,6 +70,7 @@ pub(crate) struct Cluster {
     pub(crate) producer: Arc<Producer>,
     /// Those that somebody follows, by topic.
     tails: Mutex<HashMap<Arc<str>, Weak<Tail>>>,
+    history: Arc<History>,
     metrics: Metrics,
 }
 
@@ -66,6 +81,7 @@ impl Cluster {
             producer: Arc::new(Producer::start(definition)?),
             definition: definition.clone(),
             tails: Mutex::default(),
+            history: History::new(definition),
             metrics: metrics.clone(),
         })
     }
@@ -78,20 +94,40 @@ impl Cluster {
     /// Follows a topic from its end: what is written once this returns is seen, all of it and in the order
     /// of each partition.
     pub(crate) async fn follow(&self, topic: &Arc<str>) -> Result<Follower, GatewayError> {
-        self.tail(topic).follow().await
+        self.enter(topic).follow().await
     }
 
-    /// That of a topic; a new one, if nobody follows it or the last one broke.
-    fn tail(&self, topic: &Arc<str>) -> Arc<Tail> {
+    /// Reads a topic from there on. Its end was to be followed before `start` was known, so that nothing is
+    /// written in between.
+    pub(crate) async fn subscribe(
+        &self,
+        topic: &Arc<str>,
+        follower: Follower,
+        start: Start,
+    ) -> Result<Subscription, GatewayError> {
+        let start = match start {
+            Start::Latest => None,
+            Start::At(positions) => Some(positions),
+            Start::Earliest | Start::Timestamp(_) => Some(self.history.seek(topic, start).await?),
+        };
+        let received = self.metrics.received(&self.definition.name, topic);
+        let history = self.history.clone();
+        let topic = topic.clone();
+        Ok(Subscription::new(topic, history, received, follower, start))
+    }
+
+    /// Takes up the end of a topic; that of a new reader, if nobody follows it or the last one broke.
+    fn enter(&self, topic: &Arc<str>) -> Entered {
         let mut tails = self.tails.lock();
         let known = tails.get(topic).and_then(Weak::upgrade);
-        if let Some(tail) = known.filter(|tail| !tail.is_broken()) {
-            return tail;
+        let known = known.filter(|tail| !tail.is_over());
+        if let Some(entered) = known.and_then(|tail| tail.enter()) {
+            return entered;
         }
         tails.retain(|_, tail| tail.strong_count() > 0);
         let received = self.metrics.received(&self.definition.name, topic);
         let tail = Tail::start(&self.definition, topic.clone(), received);
         tails.insert(topic.clone(), Arc::downgrade(&tail));
-        tail
+        tail.enter().expect("one that has just begun is not over")
     }
 }

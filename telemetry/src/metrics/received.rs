@@ -11,8 +11,8 @@ impl Received {
         Self(families.messaging_consumed.with(&[cluster, topic]))
     }
 
-    /// A record was read.
-    pub fn add(&self) {
-        self.0.inc();
+    /// So many records were read.
+    pub fn add(&self, records: usize) {
+        self.0.inc_by(records as u64);
     }
 }

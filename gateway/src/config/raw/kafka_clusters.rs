@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Name;
+use super::{Name, SecretRef};
 use crate::config::units::{Duration, Setting};
 
 /// A Kafka cluster.
@@ -24,10 +24,25 @@ pub struct KafkaCluster {
     /// From a record being taken to it being acknowledged or given up.
     #[serde(default = "KafkaCluster::default_delivery_timeout")]
     pub delivery_timeout: Duration,
+    /// What cursors are signed with that subscribers of its topics are given: the first signs, and those
+    /// signed by any of them are believed, so that one can be replaced. All gateways that the same
+    /// subscribers come to need the same. If it is not said, a key of this gateway's own, which is kept
+    /// in its `data_dir`.
+    #[serde(default)]
+    pub cursor_keys: Vec<SecretRef>,
+    /// How many subscribers may read at once what was written before now; others wait for their turn.
+    /// Each takes a client of its own and up to 2 MiB.
+    #[serde(default = "KafkaCluster::default_max_catching_up")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_catching_up: usize,
 }
 
 impl KafkaCluster {
     fn default_delivery_timeout() -> Duration {
         Duration::from_secs(30)
+    }
+
+    const fn default_max_catching_up() -> usize {
+        16
     }
 }
