@@ -99,6 +99,9 @@ const TOKENS: &[f64] = &[
     67_108_864.0,
 ];
 
+/// How far behind a subscriber is, in records.
+const LAG: &[f64] = &[0.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0, 1_000_000.0];
+
 /// What an operation costs: from one field to what no limit should allow.
 const COST: &[f64] = &[
     1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 10_000.0,
@@ -333,6 +336,18 @@ metrics! {
     MESSAGING_CONSUMED "messaging_client_consumed_messages_total" Counter "{message}"
         ["weir_kafka_cluster" "messaging_destination_name"] &[],
         "Records read from Kafka; once for all who follow a topic.";
+    SUBSCRIBERS "weir_subscribers" Gauge "{subscriber}"
+        ["weir_route" "weir_kafka_cluster" "messaging_destination_name"] &[],
+        "Subscribers that are given the records of a topic now.";
+    SUBSCRIPTION_RECORDS "weir_subscription_records_total" Counter "{message}"
+        ["weir_route" "weir_kafka_cluster" "messaging_destination_name"] &[],
+        "Records given to subscribers, each counted.";
+    SUBSCRIPTION_DELIVERY_DURATION "weir_subscription_delivery_duration_seconds" Histogram "s"
+        ["weir_route" "weir_kafka_cluster" "messaging_destination_name"] LATENCY,
+        "Time from a record's timestamp to a subscriber being given it: of the oldest of those given at once.";
+    SUBSCRIPTION_LAG "weir_subscription_lag_records" Histogram "{message}"
+        ["weir_route" "weir_kafka_cluster" "messaging_destination_name"] LAG,
+        "Records that a subscriber was behind the end of the topic when it was given some.";
 
     // The gateway itself.
     CONFIG_RELOADS "weir_config_reloads_total" Counter "{reload}"

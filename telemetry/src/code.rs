@@ -232,6 +232,10 @@ codes! {
         "The Kafka broker refused the record.";
     SubscriberTooSlow "subscriber_too_slow" 429 Client true "connection_terminated"
         "The subscriber took events more slowly than they came, and fell too far behind.";
+    QueryInvalid "query_invalid" 400 Client false "http_request_error"
+        "The query asks for something in a way that this route does not know.";
+    CursorInvalid "cursor_invalid" 400 Client false "http_request_error"
+        "The cursor was not given out by this gateway, or not for this topic.";
     KafkaOutcomeUnknown "kafka_outcome_unknown" 504 Upstream false "http_response_timeout"
         "The record was sent and no acknowledgement came in time: it may have been written.";
 }

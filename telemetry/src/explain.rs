@@ -44,6 +44,16 @@ fn write_all(out: &mut String, record: &Record) -> fmt::Result {
     if let Some(websocket) = &record.websocket {
         write_websocket(out, websocket)?;
     }
+    if let Some(subscription) = &record.subscription {
+        writeln!(
+            out,
+            "  given {} records of {} on {}; {} behind its end at last",
+            subscription.records,
+            Quoted(&subscription.topic),
+            subscription.cluster,
+            subscription.lag
+        )?;
+    }
     write_verdict(out, record)
 }
 

@@ -111,6 +111,8 @@ pub struct Record {
     pub kafka: Option<Box<Kafka>>,
     /// The connection it became.
     pub websocket: Option<Box<websocket::WebSocket>>,
+    /// What it was given of a topic, if it subscribed to one.
+    pub subscription: Option<Box<Subscription>>,
     /// What was asked in GraphQL.
     pub graphql: Option<Box<Graphql>>,
     /// The revision of the configuration the request was served under.
@@ -234,6 +236,19 @@ pub struct Kafka {
     pub took: Duration,
 }
 
+/// What a subscriber was given of a Kafka topic.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    /// The cluster's name in the configuration.
+    pub cluster: Arc<str>,
+    /// The topic.
+    pub topic: Arc<str>,
+    /// How many records.
+    pub records: u64,
+    /// How many it was behind the end of the topic at last.
+    pub lag: u64,
+}
+
 /// What was asked in GraphQL.
 #[derive(Clone, Debug)]
 pub struct Graphql {
@@ -290,6 +305,7 @@ impl Record {
             called: None,
             kafka: None,
             websocket: None,
+            subscription: None,
             graphql: None,
             config_revision: 0,
             aborted: false,

@@ -285,6 +285,10 @@ fn weight(record: &Record) -> usize {
             .kafka
             .as_ref()
             .map_or(0, |_| size_of::<crate::record::Kafka>())
+        + record
+            .subscription
+            .as_ref()
+            .map_or(0, |_| size_of::<crate::record::Subscription>())
 }
 
 #[cfg(test)]

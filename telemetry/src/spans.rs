@@ -257,6 +257,15 @@ fn server_attributes(record: &Record, reason: Reason) -> Vec<KeyValue> {
     if let Some(websocket) = &record.websocket {
         attributes.extend(websocket::attributes(websocket));
     }
+    if let Some(subscription) = &record.subscription {
+        attributes.extend([
+            KeyValue::new("messaging.system", "kafka"),
+            KeyValue::new("messaging.operation.type", "receive"),
+            name("messaging.destination.name", &subscription.topic),
+            number("messaging.batch.message_count", subscription.records),
+            name("weir.kafka.cluster", &subscription.cluster),
+        ]);
+    }
     if let Some(graphql) = &record.graphql {
         attributes.extend(asked_in_graphql(graphql));
     }

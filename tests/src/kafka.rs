@@ -10,7 +10,8 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{Consumer, StreamConsumer};
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::OnceCell;
 
@@ -51,6 +52,19 @@ pub struct Record {
     pub value: Option<Vec<u8>>,
     /// The headers, in order.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+/// A record to write.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Written<'a> {
+    /// The key.
+    pub key: Option<&'a str>,
+    /// The value; none for a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// The headers.
+    pub headers: &'a [(&'a str, &'a [u8])],
+    /// In milliseconds since 1970; now, if it is not said.
+    pub timestamp: Option<i64>,
 }
 
 impl Record {
@@ -153,6 +167,44 @@ impl Kafka {
             records.push(record(&message));
         }
         records
+    }
+
+    /// Writes records to a partition, one after the other, and waits until the broker has them.
+    ///
+    /// # Panics
+    /// If it refuses one.
+    pub async fn write(&self, topic: &str, partition: i32, records: &[Written<'_>]) {
+        let producer: FutureProducer = ClientConfig::new()
+            .set("bootstrap.servers", self.bootstrap())
+            .set("enable.idempotence", "true")
+            .create()
+            .expect("the producer's properties are valid");
+        let sent = records.iter().map(|record| {
+            let mut headers = OwnedHeaders::new();
+            for (key, value) in record.headers {
+                let value = Some(*value);
+                headers = headers.insert(Header { key, value });
+            }
+            let sent: FutureRecord<'_, [u8], [u8]> = FutureRecord {
+                topic,
+                partition: Some(partition),
+                key: record.key.map(str::as_bytes),
+                payload: record.value,
+                timestamp: record.timestamp,
+                headers: Some(headers),
+            };
+            producer
+                .send_result(sent)
+                .unwrap_or_else(|(error, _)| panic!("{topic} takes no record: {error}"))
+        });
+        // All are handed over before the first is waited for.
+        let sent: Vec<_> = sent.collect();
+        for sent in sent {
+            let taken = wait::for_end("a record is taken", sent).await;
+            taken
+                .expect("the producer lives")
+                .unwrap_or_else(|(error, _)| panic!("{topic} takes no record: {error}"));
+        }
     }
 
     /// The end offsets of a topic's partitions summed up: how many records it was given (control

@@ -12,6 +12,7 @@ pub mod autobahn;
 pub mod child;
 pub mod cli;
 pub mod consumer;
+pub mod events;
 pub mod exposition;
 pub mod forwarding;
 pub mod gateway;

@@ -10,6 +10,8 @@ use super::llm;
 use super::publish::Publish;
 use super::redirect::Redirect;
 use super::respond::Respond;
+use super::subscribe::Subscribe;
+use super::subscribe::feed::Feeds;
 use super::websocket::{Connections, Websocket};
 use crate::config::routes::Route;
 use crate::config::routes::action as config;
@@ -51,6 +53,18 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
             config: action.clone(),
             metrics: parts.metrics.clone(),
         }),
+        config::Action::Subscribe(action) => Action::Subscribe(Box::new(Subscribe {
+            cluster: parts.cluster(&action.topic.cluster),
+            keys: parts.cursor_keys(&action.topic.cluster)?,
+            connections: Connections {
+                terms: action.terms.clone(),
+                metrics: parts.metrics.websocket(&route.name),
+            },
+            feeds: Feeds::default(),
+            route: route.name.clone(),
+            metrics: parts.metrics.clone(),
+            config: (**action).clone(),
+        })),
         config::Action::Respond(action) => Action::Respond(Respond {
             reply: Reply {
                 status: action.status,

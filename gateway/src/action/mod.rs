@@ -9,6 +9,7 @@ pub(crate) mod llm;
 pub(crate) mod publish;
 pub(crate) mod redirect;
 pub(crate) mod respond;
+pub(crate) mod subscribe;
 pub(crate) mod template;
 pub(crate) mod websocket;
 
@@ -39,6 +40,8 @@ pub(crate) enum Action {
     Websocket(websocket::Websocket),
     /// Makes the request a Kafka record.
     Publish(publish::Publish),
+    /// Gives out the records of a topic.
+    Subscribe(Box<subscribe::Subscribe>),
     /// Answers by itself.
     Respond(respond::Respond),
     /// Sends the caller elsewhere.
@@ -56,6 +59,7 @@ impl Action {
             Action::Prompt(_) => "prompt",
             Action::Websocket(_) => "websocket",
             Action::Publish(_) => "publish",
+            Action::Subscribe(_) => "subscribe",
             Action::Respond(_) => "respond",
             Action::Redirect(_) => "redirect",
         }
@@ -71,6 +75,7 @@ impl Action {
             | Action::Graphql(_)
             | Action::Grpc(_)
             | Action::Publish(_)
+            | Action::Subscribe(_)
             | Action::Respond(_)
             | Action::Redirect(_) => {}
         }
@@ -83,7 +88,8 @@ impl Action {
             | Action::Llm(_)
             | Action::Prompt(_)
             | Action::Websocket(_)
-            | Action::Publish(_) => true,
+            | Action::Publish(_)
+            | Action::Subscribe(_) => true,
             Action::Forward(_) | Action::Grpc(_) | Action::Respond(_) | Action::Redirect(_) => {
                 false
             }
@@ -118,7 +124,10 @@ pub(crate) async fn run(
     request: &mut Request,
     down: &mut Downstream,
 ) -> Result<(), GatewayError> {
-    let opens = matches!(route.action, Action::Websocket(_) | Action::Graphql(_));
+    let opens = matches!(
+        route.action,
+        Action::Websocket(_) | Action::Graphql(_) | Action::Subscribe(_)
+    );
     if request.extended_connect && !opens {
         // To any other answer, a success would be a tunnel that nobody is at the end of.
         let message = "This route opens no WebSocket connections.";
@@ -136,6 +145,7 @@ pub(crate) async fn run(
         Action::Prompt(action) => action.run(request, down).await,
         Action::Websocket(action) => action.run(request, down).await,
         Action::Publish(action) => action.run(request, down).await,
+        Action::Subscribe(action) => Box::pin(action.run(request, down)).await,
         Action::Respond(action) => action.run(request, down).await,
         Action::Redirect(action) => action.run(request, down).await,
     };

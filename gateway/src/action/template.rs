@@ -33,6 +33,14 @@ fn value<'a>(
     }
 }
 
+/// The parameters of a query, percent-decoded, but for those that are no text.
+pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    query.split('&').filter_map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Some((decode(name)?, decode(value)?))
+    })
+}
+
 /// The first parameter of that name, percent-decoded; `+` is a space, as forms write it.
 fn query_value<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
     query.split('&').find_map(|pair| {

@@ -40,7 +40,6 @@ mod substitute;
 pub mod telemetry;
 pub mod template;
 mod tls;
-mod unbuilt;
 pub mod units;
 pub mod upstreams;
 pub mod vertex;

@@ -11,8 +11,8 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use super::fault::{either, push_index, push_key, suggest};
+use super::schema;
 use super::units::{self, Format};
-use super::{schema, unbuilt};
 
 /// A fault of shape.
 #[derive(Debug)]
@@ -125,17 +125,10 @@ fn describe(error: &ValidationError<'_>, faults: &mut Vec<Misshape>) {
 fn unknown(error: &ValidationError<'_>, path: &str, key: &str) -> Misshape {
     let mut path = path.to_owned();
     push_key(&mut path, key);
-    let (message, hint) = match unbuilt::key(&path) {
-        Some(instead) => (format!("\"{key}\" is not built yet"), instead.to_owned()),
-        None => (
-            format!("there is no \"{key}\" here"),
-            suggest_key(error, key),
-        ),
-    };
     Misshape {
         path,
-        message,
-        hint,
+        message: format!("there is no \"{key}\" here"),
+        hint: suggest_key(error, key),
     }
 }
 

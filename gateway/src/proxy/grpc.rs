@@ -177,6 +177,8 @@ pub(crate) const fn of(slug: Slug) -> Code {
     match slug {
         Slug::ClientDisconnected => Code::Cancelled,
         Slug::RequestBodyInvalid
+        | Slug::QueryInvalid
+        | Slug::CursorInvalid
         | Slug::ExpectationFailed
         | Slug::GraphqlDocumentInvalid
         | Slug::GraphqlLimitExceeded

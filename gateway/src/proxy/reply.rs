@@ -163,7 +163,7 @@ pub(crate) fn render(request: &Request, head: &RequestHeader, error: &GatewayErr
     let body = match request.dialect {
         Dialect::Grpc(wire) => return grpc::reply(request, head, wire, error),
         Dialect::Rpc => grpc::json(request, error),
-        Dialect::Problem => problem_body(request, error),
+        Dialect::Problem => problem(request, error),
         dialect => dialect::own(request, dialect, error),
     };
     let content_type = dialect::content_type(request.dialect);
@@ -203,7 +203,8 @@ pub(super) fn proxy_status(error: &GatewayError) -> HeaderValue {
     ))
 }
 
-fn problem_body(request: &Request, error: &GatewayError) -> Bytes {
+/// An error as a problem document (RFC 9457).
+pub(crate) fn problem(request: &Request, error: &GatewayError) -> Bytes {
     problem::Problem {
         type_uri: &request.gateway.runbook_url(error.code),
         title: error.code.title(),

@@ -13,6 +13,7 @@ use weir_telemetry::trace::Sampler;
 use weir_telemetry::{Metrics, metrics};
 
 use crate::action::llm::{Shelves, Standing, Standings};
+use crate::action::subscribe::{cursor, keys};
 use crate::action::{self, Action};
 use crate::config::listeners::Listener;
 use crate::config::{Config, Loaded};
@@ -162,6 +163,20 @@ impl Parts<'_> {
             .get(name)
             .expect("`check` resolved every cluster")
             .clone()
+    }
+
+    /// What the cursors of topics of a cluster are signed with.
+    pub(crate) fn cursor_keys(&self, cluster: &str) -> Result<cursor::Keys, String> {
+        let mut clusters = self.config.kafka_clusters.iter();
+        let said = clusters.find(|known| &*known.name == cluster);
+        let said = said.map_or(&[][..], |cluster| &cluster.cursor_keys);
+        if said.is_empty() {
+            let own = keys::own(&self.config.server.data_dir)?;
+            return Ok(cursor::Keys::new([&*own]));
+        }
+        Ok(cursor::Keys::new(
+            said.iter().map(|key| key.expose().as_bytes()),
+        ))
     }
 
     /// An upstream that `check` found to exist.

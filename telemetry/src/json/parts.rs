@@ -2,7 +2,9 @@
 //! model, Kafka record, GraphQL operation and WebSocket connection.
 
 use crate::record::websocket::{Closer, WebSocket};
-use crate::record::{Attempt, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Record, Rpc, Target};
+use crate::record::{
+    Attempt, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Record, Rpc, Subscription, Target,
+};
 use serde::{Serialize, Serializer};
 use std::time::Duration;
 
@@ -270,6 +272,27 @@ impl<'a> KafkaLine<'a> {
             offset: kafka.offset,
             bytes: kafka.bytes,
             duration: kafka.took,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct SubscriptionLine<'a> {
+    cluster: &'a str,
+    #[serde(rename = "destination.name")]
+    topic: &'a str,
+    #[serde(rename = "batch.message_count")]
+    records: u64,
+    lag: u64,
+}
+
+impl<'a> SubscriptionLine<'a> {
+    pub(super) fn of(subscription: &'a Subscription) -> Self {
+        Self {
+            cluster: &subscription.cluster,
+            topic: &subscription.topic,
+            records: subscription.records,
+            lag: subscription.lag,
         }
     }
 }

@@ -23,6 +23,7 @@ mod rpc;
 mod slots;
 pub mod standing;
 pub mod store;
+mod subscription;
 mod target;
 mod topic;
 mod upstream;
@@ -38,6 +39,7 @@ pub use received::Received;
 pub use route::Route;
 pub use standing::Standing;
 pub use store::Store;
+pub use subscription::Subscription;
 pub use target::Target;
 pub use topic::Topic;
 pub use upstream::Upstream;
@@ -92,6 +94,7 @@ pub struct Metrics {
     models: Arc<Cache<Model>>,
     consumers: Arc<Cache<Consumer>>,
     topics: Arc<Cache<Topic>>,
+    subscriptions: Arc<Cache<Subscription>>,
 }
 
 /// One collector per row of the catalogue.
@@ -157,6 +160,10 @@ struct Families {
     rpc_messages: Counters,
     messaging_sent: Counters,
     messaging_consumed: Counters,
+    subscribers: Gauges,
+    subscription_records: Counters,
+    subscription_delivery: Histograms,
+    subscription_lag: Histograms,
     reloads: Counters,
     reload_successful: IntGauge,
     reload_timestamp: IntGauge,
@@ -189,6 +196,7 @@ impl Metrics {
             models: Arc::new(Cache::new(budget)),
             consumers: Arc::new(Cache::new(budget)),
             topics: Arc::new(Cache::new(budget)),
+            subscriptions: Arc::new(Cache::new(budget)),
         }
     }
 
@@ -306,6 +314,13 @@ impl Metrics {
         Arc::new(Received::resolve(&self.families, cluster, topic))
     }
 
+    /// The subscribers of a topic of a Kafka cluster on a route; may be asked per request, like a model.
+    pub fn subscription(&self, route: &str, cluster: &str, topic: &str) -> Arc<Subscription> {
+        let labels = [route, cluster, topic];
+        self.subscriptions
+            .get(&labels, || Subscription::resolve(&self.families, &labels))
+    }
+
     /// A configuration was loaded, at start or by a reload, or could not be.
     pub fn config_loaded(&self, ok: bool) {
         let result = if ok { "ok" } else { "failed" };
@@ -417,6 +432,10 @@ impl Families {
             rpc_messages: counters(&c::RPC_MESSAGES),
             messaging_sent: counters(&c::MESSAGING_SENT),
             messaging_consumed: counters(&c::MESSAGING_CONSUMED),
+            subscribers: gauges(&c::SUBSCRIBERS),
+            subscription_records: counters(&c::SUBSCRIPTION_RECORDS),
+            subscription_delivery: histograms(&c::SUBSCRIPTION_DELIVERY_DURATION),
+            subscription_lag: histograms(&c::SUBSCRIPTION_LAG),
             reloads,
             reload_successful: gauges(&c::CONFIG_LAST_RELOAD_SUCCESSFUL).with(&[]),
             reload_timestamp: gauges(&c::CONFIG_LAST_RELOAD_TIMESTAMP).with(&[]),

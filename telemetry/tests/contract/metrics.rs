@@ -44,7 +44,10 @@ fn exercise(metrics: &Metrics) -> (Standing, Target) {
     ];
     models[1].pace().chunk();
     let topic = metrics.topic("events", "usage");
-    metrics.received("events", "usage").add();
+    metrics.received("events", "usage").add(1);
+    let subscription = metrics.subscription("feed", "events", "usage");
+    drop(subscription.begin());
+    subscription.told(1, Some(Duration::ZERO), 0);
     let websocket = metrics.websocket("chat");
     let telemetry = telemetry(metrics);
     let handles = Handles {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use weir_telemetry::record::websocket::{Close, Closer, WebSocket};
 use weir_telemetry::record::{
-    Graphql, Kafka, Llm, PolicyRun, QuotaUse, Rpc, RpcStatus, Target, Tokens,
+    Graphql, Kafka, Llm, PolicyRun, QuotaUse, Rpc, RpcStatus, Subscription, Target, Tokens,
 };
 use weir_telemetry::trace::{Context, RequestId};
 use weir_telemetry::{AccessLog, Attempt, Code, Metrics, Record, Recorder};
@@ -57,6 +57,12 @@ fn record() -> Record {
         operation_name: Some("Orders".into()),
         operations: 1,
         cost: 12,
+    }));
+    record.subscription = Some(Box::new(Subscription {
+        cluster: "events".into(),
+        topic: "orders".into(),
+        records: 3,
+        lag: 0,
     }));
     record.websocket = Some(Box::new(WebSocket {
         subprotocol: Some("chat.v1".into()),

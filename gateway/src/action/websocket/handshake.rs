@@ -176,7 +176,7 @@ fn subprotocols<'h>(
     let all = wanted.len();
     wanted.retain(|name| *name != OWN);
     let own = wanted.len() < all;
-    if terms.subprotocols.is_empty() {
+    if terms.subprotocols.is_empty() || (terms.may_use_none && wanted.is_empty()) {
         return Ok((wanted, own));
     }
     wanted.retain(|name| terms.subprotocols.iter().any(|known| **known == **name));

@@ -26,6 +26,7 @@ pub mod providers;
 pub mod publish;
 pub mod quotas;
 pub mod routes;
+pub mod subscribe;
 pub mod telemetry;
 pub mod upstreams;
 pub mod websocket;

@@ -12,6 +12,7 @@ use super::llm::Llm;
 use super::policies::Policy;
 use super::prompt::Prompt;
 use super::publish::Publish;
+use super::subscribe::Subscribe;
 use super::upstreams::Endpoint;
 use super::websocket::Websocket;
 
@@ -57,6 +58,9 @@ pub struct Route {
     /// Action: makes the request a Kafka record.
     #[serde(default)]
     pub publish: Option<Publish>,
+    /// Action: gives out the records of a Kafka topic.
+    #[serde(default)]
+    pub subscribe: Option<Subscribe>,
     /// Action: answers without asking anyone.
     #[serde(default)]
     pub respond: Option<Respond>,

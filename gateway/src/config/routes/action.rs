@@ -11,6 +11,7 @@ use super::grpc::Grpc;
 use super::llm::Llm;
 use super::prompt::Prompt;
 use super::publish::Publish;
+use super::subscribe::Subscribe;
 use super::websocket::Websocket;
 use crate::config::template::Template;
 
@@ -31,6 +32,8 @@ pub enum Action {
     Websocket(Websocket),
     /// Makes it a Kafka record.
     Publish(Publish),
+    /// Gives out the records of a Kafka topic.
+    Subscribe(Box<Subscribe>),
     /// Answers without asking anyone.
     Respond(Respond),
     /// Sends the caller elsewhere.
@@ -48,6 +51,7 @@ impl Action {
             Self::Prompt(_) => "prompt",
             Self::Websocket(_) => "websocket",
             Self::Publish(_) => "publish",
+            Self::Subscribe(_) => "subscribe",
             Self::Respond(_) => "respond",
             Self::Redirect(_) => "redirect",
         }
@@ -63,6 +67,7 @@ impl Action {
             | Self::Graphql(_)
             | Self::Grpc(_)
             | Self::Publish(_)
+            | Self::Subscribe(_)
             | Self::Respond(_)
             | Self::Redirect(_) => &[],
         }

@@ -12,6 +12,7 @@ use super::llm;
 use super::matches::Path;
 use super::prompt;
 use super::publish;
+use super::subscribe;
 use super::websocket;
 use crate::config::check::{At, Checker};
 use crate::config::platform::Team;
@@ -61,6 +62,7 @@ fn given(raw: &raw::Route) -> Vec<&'static str> {
         ("prompt", raw.prompt.is_some()),
         ("websocket", raw.websocket.is_some()),
         ("publish", raw.publish.is_some()),
+        ("subscribe", raw.subscribe.is_some()),
         ("respond", raw.respond.is_some()),
         ("redirect", raw.redirect.is_some()),
     ];
@@ -99,7 +101,7 @@ pub(super) fn check(
         cx.fault(
             at,
             message,
-            "give exactly one of forward, graphql, grpc, llm, prompt, websocket, publish, respond and redirect",
+            "give exactly one of forward, graphql, grpc, llm, prompt, websocket, publish, subscribe, respond and redirect",
         );
         return None;
     }
@@ -127,6 +129,10 @@ pub(super) fn check(
     }
     if let Some(publish) = &raw.publish {
         return publish::check(cx, &at.key("publish"), publish, around).map(Action::Publish);
+    }
+    if let Some(subscribe) = &raw.subscribe {
+        return subscribe::check(cx, &at.key("subscribe"), subscribe, around)
+            .map(|subscribe| Action::Subscribe(Box::new(subscribe)));
     }
     if let Some(respond) = &raw.respond {
         return check_respond(cx, &at.key("respond"), respond).map(Action::Respond);

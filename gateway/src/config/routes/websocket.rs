@@ -32,6 +32,8 @@ pub struct Terms {
     pub origins: Option<Vec<Origin>>,
     /// Subprotocols callers may use; any, if empty.
     pub subprotocols: Vec<Arc<str>>,
+    /// Whether callers may use none, where there are some.
+    pub may_use_none: bool,
     /// The largest message in bytes, as it is sent.
     pub max_message: u64,
     /// Whether text messages pass.
@@ -60,6 +62,7 @@ impl Terms {
         Self {
             origins,
             subprotocols: vec![subprotocol.into()],
+            may_use_none: false,
             max_message,
             text: true,
             binary: false,
@@ -121,6 +124,7 @@ pub(super) fn check(
     let terms = Terms {
         origins,
         subprotocols,
+        may_use_none: false,
         max_message: raw.max_message.0,
         text: raw.messages.contains(&raw::Kind::Text),
         binary: raw.messages.contains(&raw::Kind::Binary),

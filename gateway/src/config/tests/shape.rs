@@ -133,15 +133,6 @@ fn what_a_model_route_does_for_callers_is_judged() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_refused_by_name() {
-    let found = faults("routes: [{ name: a, subscribe: {} }]");
-    assert_eq!(
-        found[0],
-        "routes[0].subscribe: \"subscribe\" is not built yet; leave the route out"
-    );
-}
-
-#[test]
 fn what_proves_who_calls_a_provider_fits_its_dialect() {
     let of = |provider: &str| {
         format!(

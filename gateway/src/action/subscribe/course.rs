@@ -1,0 +1,130 @@
+//! The way of one subscriber through a topic, told as events: by itself while it is behind, or asks for some
+//! records only; and else by what all are told alike.
+
+use bytes::Bytes;
+use tokio::time::{Instant, sleep_until};
+
+use super::Subscribe;
+use super::feed::{Listener, PACE};
+use super::filter::Filter;
+use super::say::Speaker;
+use super::tally::{self, Tally};
+use crate::error::GatewayError;
+use crate::kafka::{Next, Positions, Subscription};
+
+/// So many records are told of at once.
+const FEW: usize = 256;
+
+/// A subscriber's way.
+pub(super) struct Course<'a> {
+    action: &'a Subscribe,
+    subscription: Subscription,
+    filter: Filter,
+    pub(super) speaker: Speaker,
+    /// Once it is told what all are.
+    listener: Option<Listener>,
+    /// When it is told next what was written meanwhile.
+    due: Instant,
+    pub(super) tally: Tally,
+}
+
+impl<'a> Course<'a> {
+    /// Begins where the subscription is.
+    pub(super) fn new(
+        action: &'a Subscribe,
+        subscription: Subscription,
+        filter: Filter,
+        speaker: Speaker,
+        tally: Tally,
+    ) -> Self {
+        Self {
+            action,
+            subscription,
+            filter,
+            speaker,
+            listener: None,
+            due: Instant::now(),
+            tally,
+        }
+    }
+
+    /// What it is told next. May be dropped while pending: nothing is lost.
+    pub(super) async fn next(&mut self) -> Result<Bytes, GatewayError> {
+        loop {
+            if let Some(listener) = &mut self.listener {
+                if let Some(chunk) = listener.next().await? {
+                    let age = tally::age([&chunk.oldest]);
+                    self.tally.told(chunk.records, age, listener.lag);
+                    return Ok(chunk.bytes.clone());
+                }
+                self.subscription.go_on(Positions::clone(listener.at()));
+                self.listener = None;
+            }
+            let most = match self.until_all_are_told_alike().await? {
+                Some(most) => most,
+                None => continue,
+            };
+            if self.subscription.joined().is_some() {
+                sleep_until(self.due).await;
+            }
+            let told = match self.subscription.next(most).await? {
+                Next::Joined => continue,
+                Next::Gaps(gaps) => {
+                    let mut out = Vec::new();
+                    self.speaker.gaps(&mut out, &gaps, self.subscription.at());
+                    out
+                }
+                Next::Records(records) => {
+                    let (mut out, mut told) = (Vec::new(), 0);
+                    for record in &records {
+                        self.subscription.pass(record);
+                        if self.filter.passes(record) {
+                            self.speaker.event(&mut out, record, self.subscription.at());
+                            told += 1;
+                        }
+                    }
+                    let age = tally::age(&records).filter(|_| told > 0);
+                    self.tally.told(told, age, self.subscription.lag());
+                    out
+                }
+            };
+            self.due = Instant::now() + PACE;
+            if !told.is_empty() {
+                return Ok(told.into());
+            }
+        }
+    }
+
+    /// How many records it is told of by itself before it can be told what all are; none, if that is now.
+    async fn until_all_are_told_alike(&mut self) -> Result<Option<usize>, GatewayError> {
+        if !self.filter.is_empty() || self.subscription.joined().is_none() {
+            return Ok(Some(FEW));
+        }
+        let feed = self.action.feed(&self.speaker, &self.subscription).await?;
+        let place = match self.subscription.joined() {
+            Some(follower) => follower.place(),
+            None => return Ok(Some(FEW)),
+        };
+        let Some(boundary) = feed.boundary(place) else {
+            return Ok(Some(FEW));
+        };
+        let before = boundary.place - place;
+        if before > 0 {
+            return Ok(Some(FEW.min(usize::try_from(before).unwrap_or(FEW))));
+        }
+        if !self.subscription.at().are_same(&boundary.at) {
+            // It had some of what comes, in some partition.
+            return Ok(Some(FEW));
+        }
+        self.listener = Some(feed.listen(boundary));
+        Ok(None)
+    }
+
+    /// Where it is.
+    pub(super) fn at(&self) -> &Positions {
+        match &self.listener {
+            Some(listener) => listener.at(),
+            None => self.subscription.at(),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! `subscribe`: gives out the records of a topic, as server-sent events, over a WebSocket, or by polling.
+//!
+//! Nothing is kept of a subscriber: where it is, it is told as a cursor, by which any gateway goes on.
+//!
+//! | Module | Knows |
+//! |---|---|
+//! | `ask` | what a subscriber asks for |
+//! | `cursor` | where one is, as a token |
+//! | `keys` | what cursors are signed with where nobody says it |
+//! | `filter` | which records it is given |
+//! | `say` | what it is told of a record |
+//! | `course` | its way through the topic, told as events |
+//! | `feed` | what all are told alike |
+//! | `tally` | what operators learn of it |
+//! | `stream`, `socket`, `poll` | how it is told |
+
+mod ask;
+mod course;
+pub(crate) mod cursor;
+pub(super) mod feed;
+mod filter;
+pub(crate) mod keys;
+mod poll;
+mod say;
+mod socket;
+mod stream;
+mod tally;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::Method;
+use http::header::ACCEPT;
+use weir_telemetry::{Code, Metrics};
+
+use self::ask::Asked;
+use self::course::Course;
+use self::cursor::Keys;
+use self::feed::{Feed, Feeds};
+use self::poll::Question;
+use self::say::Speaker;
+use self::socket::Socket;
+use self::tally::Tally;
+use super::websocket::Connections;
+use crate::action::template;
+use crate::config::routes::subscribe as config;
+use crate::error::GatewayError;
+use crate::kafka::{Cluster, Subscription};
+use crate::policy::quota::{self, Bound};
+use crate::proxy::{Downstream, Request, head};
+
+/// The action.
+pub(crate) struct Subscribe {
+    /// What it does, as configured.
+    pub(crate) config: config::Subscribe,
+    /// The cluster that the topic is in.
+    pub(crate) cluster: Arc<Cluster>,
+    /// What cursors are signed with.
+    pub(crate) keys: Keys,
+    /// Its WebSockets.
+    pub(crate) connections: Connections,
+    /// What all are told alike, by topic.
+    pub(crate) feeds: Feeds,
+    /// The route's name.
+    pub(crate) route: Arc<str>,
+    /// Where the figures of topics go.
+    pub(crate) metrics: Metrics,
+}
+
+impl Subscribe {
+    /// Gives out what comes until nobody wants more.
+    pub(crate) async fn run(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+    ) -> Result<(), GatewayError> {
+        let upgrades = request.extended_connect || head::wants_upgrade(down.head());
+        if !upgrades {
+            quota::charge(request, &down.head().headers, Bound::default()).await?;
+        }
+        if down.head().method != Method::GET {
+            let message = "Records are read by GET: as events, over a WebSocket, or by polling.";
+            return Err(GatewayError::public(Code::MethodRefused, message));
+        }
+        let topic = self.topic(request, down)?;
+        let asked = Asked::read(&self.config, request, down.head())?;
+        let follower = self.cluster.follow(&topic);
+        let follower = while_there(request, down, follower).await?;
+        let seal = self.keys.of(follower.cluster_id(), &topic);
+        let start = asked.start(&seal)?;
+        let subscription = self.cluster.subscribe(&topic, follower, start);
+        let subscription = while_there(request, down, subscription).await?;
+        let speaker = Speaker {
+            format: self.config.format,
+            seal,
+        };
+        let tally = self.tally(request, &topic);
+        if upgrades {
+            let most = self.config.max_unacknowledged;
+            let window = (asked.limit.unwrap_or(most).min(most), most);
+            let mut socket = Socket::new(subscription, asked.filter, speaker, tally, window);
+            return self.connections.serve(request, down, &mut socket).await;
+        }
+        if asked.wait.is_none() && wants_events(down) {
+            let course = Course::new(self, subscription, asked.filter, speaker, tally);
+            return stream::run(request, down, course).await;
+        }
+        let wait = asked.wait.unwrap_or(Duration::ZERO);
+        let most = self.config.max_records;
+        let question = Question {
+            subscription,
+            filter: asked.filter,
+            speaker,
+            tally,
+            until: Instant::now() + wait,
+            limit: asked.limit.unwrap_or(most).min(most),
+        };
+        question.answer(request, down).await
+    }
+
+    fn tally(&self, request: &mut Request, topic: &Arc<str>) -> Tally {
+        let cluster = &self.config.topic.cluster;
+        let metrics = self.metrics.subscription(&self.route, cluster, topic);
+        Tally::begin(request, metrics, (cluster, topic))
+    }
+
+    fn topic(&self, request: &Request, down: &Downstream) -> Result<Arc<str>, GatewayError> {
+        let topic = &self.config.topic;
+        let name = template::render(&topic.name, &request.captures, down.head());
+        let name = name.map_err(|missing| {
+            let message =
+                format!("This route makes the topic of {missing}, and the request has none.");
+            GatewayError::public(Code::QueryInvalid, message)
+        })?;
+        if !topic.allows(&name) {
+            let message = "This route gives out no topic of that name.";
+            return Err(GatewayError::public(Code::KafkaTopicUnknown, message));
+        }
+        Ok(name.into())
+    }
+
+    /// What all are told alike of the topic of a subscription.
+    async fn feed(
+        &self,
+        speaker: &Speaker,
+        subscription: &Subscription,
+    ) -> Result<Arc<Feed>, GatewayError> {
+        let topic = subscription.topic();
+        if let Some(feed) = self.feeds.known(topic) {
+            return Ok(feed);
+        }
+        let follower = self.cluster.follow(topic).await?;
+        Ok(self.feeds.start(topic, follower, speaker))
+    }
+}
+
+/// Waits for something while the caller is there.
+async fn while_there<T>(
+    request: &mut Request,
+    down: &mut Downstream,
+    work: impl Future<Output = Result<T, GatewayError>>,
+) -> Result<T, GatewayError> {
+    let began = Instant::now();
+    let mut work = std::pin::pin!(work);
+    let done = loop {
+        tokio::select! {
+            biased;
+            done = &mut work => break done,
+            gone = down.read() => { gone?; }
+        }
+    };
+    request.waits.upstream += began.elapsed();
+    done
+}
+
+/// Whether the caller asks for events.
+fn wants_events(down: &Downstream) -> bool {
+    let accepted = down.head().headers.get_all(ACCEPT).into_iter();
+    let mut accepted = accepted.filter_map(|value| value.to_str().ok());
+    accepted.any(|value| value.contains("text/event-stream"))
+}
