@@ -67,6 +67,9 @@ note_test() {
     need maven 'fetches Apache Kafka' has mvn
     need python3-venv 'tests drive SDKs and clients for Python, and tiktoken' python3 -c 'import ensurepip, venv'
     need npm 'fetches SDKs and clients for Node, and a Node as new as they want; brings nodejs' has npm
+    need chromium 'pages of tests are shown by a real browser' has chromium
+    need chromium-driver 'which tests drive by WebDriver' has chromedriver
+    need kcat 'reads from Kafka what the gateway wrote, as people do' has kcat
 }
 
 note_bench() {

@@ -10,6 +10,7 @@
 
 pub mod autobahn;
 pub mod child;
+pub mod chromium;
 pub mod cli;
 pub mod consumer;
 pub mod events;

@@ -4,6 +4,7 @@
 
 mod cursor;
 mod events;
+mod page;
 mod poll;
 mod resume;
 mod socket;
