@@ -18,8 +18,10 @@
 //! | [`gemini`] | requests, answers, streams, errors | the same, model lists, token counts |
 //! | [`openai`] | chat requests, usage, stream chunks | edits, errors, model lists |
 //! | [`texts`] | what is said in a call, in any dialect | the same, changed in place |
+//! | [`pointer`] | one value out of a JSON text | |
 //! | [`problem`] | | RFC 9457 problem documents |
 //! | [`rate_limit`] | | `RateLimit` and `RateLimit-Policy` fields |
+//! | [`rfc3339`] | moments | |
 //! | [`websocket`] | frames, as they pass; why a connection is closed | pings, pongs, closes |
 //!
 //! These sit on the way of every request, so they borrow from the input
@@ -36,8 +38,10 @@ pub mod image;
 mod json;
 pub mod llm;
 pub mod openai;
+pub mod pointer;
 pub mod problem;
 pub mod rate_limit;
+pub mod rfc3339;
 pub mod sse;
 pub mod texts;
 pub mod websocket;

@@ -46,6 +46,8 @@ pub struct Record {
     pub partition: i32,
     /// The offset.
     pub offset: i64,
+    /// Milliseconds since 1970.
+    pub timestamp: Option<i64>,
     /// The key.
     pub key: Option<Vec<u8>>,
     /// The value; `None` is a tombstone.
@@ -336,6 +338,7 @@ fn record(message: &impl Message) -> Record {
     Record {
         partition: message.partition(),
         offset: message.offset(),
+        timestamp: message.timestamp().to_millis(),
         key: message.key().map(<[u8]>::to_vec),
         value: message.payload().map(<[u8]>::to_vec),
         headers: headers.unwrap_or_default(),

@@ -8,6 +8,43 @@ use pingora_http::RequestHeader;
 use crate::config::template::{Template, Variable};
 use crate::routing::Captures;
 
+/// What a record is made with.
+#[derive(Clone, Copy)]
+pub(crate) struct Values<'a> {
+    /// What the route's path captured.
+    pub(crate) captures: &'a Captures,
+    /// The head of the request.
+    pub(crate) head: &'a RequestHeader,
+    /// Who calls, if that is known.
+    pub(crate) consumer: Option<&'a str>,
+    /// Whose that is.
+    pub(crate) team: Option<&'a str>,
+    /// The value of the record.
+    pub(crate) body: &'a [u8],
+}
+
+impl Values<'_> {
+    /// Writes out a template of a record; the error names the first value that is missing.
+    pub(crate) fn render(&self, template: &Template) -> Result<String, String> {
+        let value = |variable: &Variable| match variable {
+            Variable::Body(pointer) => scalar(pointer.find(self.body)?.get()),
+            Variable::Consumer => self.consumer.map(Cow::Borrowed),
+            Variable::Team => self.team.map(Cow::Borrowed),
+            other => value(other, self.captures, self.head),
+        };
+        template.render(value).map_err(ToString::to_string)
+    }
+}
+
+/// A string as it is, a number or a truth value as JSON writes it. Everything else is no value.
+fn scalar(json: &str) -> Option<Cow<'_, str>> {
+    match json.as_bytes().first()? {
+        b'"' => serde_json::from_str(json).ok().map(Cow::Owned),
+        b'{' | b'[' | b'n' => None,
+        _ => Some(Cow::Borrowed(json)),
+    }
+}
+
 /// Writes out a template; the error names the first value the request does not have.
 pub(crate) fn render(
     template: &Template,
@@ -28,8 +65,8 @@ fn value<'a>(
         Variable::Path(name) => captures.get(name).map(Cow::Borrowed),
         Variable::Header(name) => head.headers.get(name)?.to_str().ok().map(Cow::Borrowed),
         Variable::Query(name) => query_value(head.uri.query()?, name),
-        // Of prompts only.
-        Variable::Consumer | Variable::Team | Variable::Argument(_) => None,
+        // Of records and prompts only.
+        Variable::Body(_) | Variable::Consumer | Variable::Team | Variable::Argument(_) => None,
     }
 }
 
@@ -62,7 +99,23 @@ fn decode(text: &str) -> Option<Cow<'_, str>> {
 
 #[cfg(test)]
 mod tests {
-    use super::query_value;
+    use super::{query_value, scalar};
+
+    #[test]
+    fn only_scalars_of_a_body_are_values() {
+        for (json, value) in [
+            (r#""a\u00e9\n""#, Some("aé\n")),
+            ("1e3", Some("1e3")),
+            ("-0.50", Some("-0.50")),
+            ("true", Some("true")),
+            ("null", None),
+            ("[1]", None),
+            ("{}", None),
+            (r#""""#, Some("")),
+        ] {
+            assert_eq!(scalar(json).as_deref(), value, "{json}");
+        }
+    }
 
     #[test]
     fn a_query_parameter_is_found_by_its_decoded_name() {

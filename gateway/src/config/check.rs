@@ -16,7 +16,7 @@ use super::secret::Secret;
 use super::source::File;
 use super::stores::Redis;
 use super::telemetry::LlmContent;
-use super::template::{Template, Variable};
+use super::template::{Malformed, Template, Variable};
 use super::watched::Watched;
 
 /// A place in one of the files.
@@ -363,7 +363,16 @@ impl<'a> Checker<'a> {
 
     /// Reads `text` as a template.
     pub(super) fn template(&mut self, at: &At, text: &str) -> Option<Template> {
-        match Template::parse(text) {
+        self.parsed(at, Template::parse(text))
+    }
+
+    /// Reads `text` as a template that a record is made with.
+    pub(super) fn record_template(&mut self, at: &At, text: &str) -> Option<Template> {
+        self.parsed(at, Template::parse_record(text))
+    }
+
+    fn parsed(&mut self, at: &At, read: Result<Template, Malformed>) -> Option<Template> {
+        match read {
             Ok(template) => Some(template),
             Err(malformed) => {
                 self.fault(at, malformed.message, malformed.hint);

@@ -1,5 +1,6 @@
-//! Text with values of the request in it: `{path.x}`, `{header.x}`, `{query.x}`; in prompts
-//! `{consumer}`, `{team}`, `{header.x}` and what callers fill in.
+//! Text with values of the request in it: `{path.x}`, `{header.x}`, `{query.x}`; for records
+//! `{body./x}`, `{consumer}` and `{team}` beside; in prompts `{consumer}`, `{team}`, `{header.x}` and
+//! what callers fill in.
 //!
 //! A template is parsed once, when the configuration is checked. It knows the
 //! names of the values it needs and not where they come from.
@@ -9,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderName;
+use weir_protocols::pointer::{self, Pointer};
 
 /// Text with values of the request in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,6 +36,8 @@ pub enum Variable {
     Header(HeaderName),
     /// The first query parameter of this name, percent-decoded.
     Query(Arc<str>),
+    /// What is at this place of the record's value, which is JSON.
+    Body(Pointer),
     /// Who calls.
     Consumer,
     /// Whose it is.
@@ -48,6 +52,7 @@ impl fmt::Display for Variable {
             Self::Path(name) => write!(f, "{{path.{name}}}"),
             Self::Header(name) => write!(f, "{{header.{name}}}"),
             Self::Query(name) => write!(f, "{{query.{name}}}"),
+            Self::Body(pointer) => write!(f, "{{body.{pointer}}}"),
             Self::Consumer => f.write_str("{consumer}"),
             Self::Team => f.write_str("{team}"),
             Self::Argument(name) => write!(f, "{{variables.{name}}}"),
@@ -116,6 +121,15 @@ impl Template {
         Self::read(text, Variable::parse)
     }
 
+    /// Reads what a record is made with: beside what [`parse`](Self::parse) reads, `{body./x}`,
+    /// `{consumer}` and `{team}`.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_record(text: &str) -> Result<Self, Malformed> {
+        Self::read(text, Variable::of_record)
+    }
+
     /// Reads text of a prompt: `{consumer}`, `{team}` and `{header.x}`; `{variables.x}` beside, if
     /// callers fill it in.
     ///
@@ -181,13 +195,18 @@ impl Template {
     }
 }
 
+/// What may stand between the braces.
+const KNOWN: &str = "known are {path.NAME}, {header.NAME} and {query.NAME}";
+/// The same, for a record.
+const KNOWN_OF_RECORD: &str =
+    "known are {path.NAME}, {header.NAME}, {query.NAME}, {body./POINTER}, {consumer} and {team}";
+
 impl Variable {
     /// Reads what stands between the braces.
     fn parse(text: &str) -> Result<Self, Malformed> {
-        let known = || "known are {path.NAME}, {header.NAME} and {query.NAME}".to_owned();
         let unknown = || Malformed {
             message: format!("no variable \"{{{text}}}\""),
-            hint: known(),
+            hint: KNOWN.to_owned(),
         };
         match text.split_once('.') {
             Some((_, "")) => Err(unknown()),
@@ -196,6 +215,37 @@ impl Variable {
             Some(("header", name)) => Self::header(name),
             _ => Err(unknown()),
         }
+    }
+
+    /// The same, for a record.
+    fn of_record(text: &str) -> Result<Self, Malformed> {
+        match text.split_once('.') {
+            None if text == "consumer" => Ok(Self::Consumer),
+            None if text == "team" => Ok(Self::Team),
+            Some(("body", pointer)) => Self::body(pointer),
+            _ => Self::parse(text).map_err(|mut malformed| {
+                if malformed.hint == KNOWN {
+                    KNOWN_OF_RECORD.clone_into(&mut malformed.hint);
+                }
+                malformed
+            }),
+        }
+    }
+
+    fn body(text: &str) -> Result<Self, Malformed> {
+        let why = match Pointer::parse(text) {
+            Ok(pointer) if !text.is_empty() => return Ok(Self::Body(pointer)),
+            Err(pointer::Malformed::Escape) => {
+                "in a JSON pointer \"~0\" stands for \"~\" and \"~1\" for \"/\""
+            }
+            Ok(_) | Err(pointer::Malformed::Start) => {
+                "write a JSON pointer, as in {body./customer/id}"
+            }
+        };
+        Err(Malformed {
+            message: format!("\"{text}\" points to no part of the body"),
+            hint: why.to_owned(),
+        })
     }
 
     /// The same, in a prompt.
@@ -251,6 +301,25 @@ mod tests {
             Some("{plain}")
         );
         assert_eq!(Template::parse("").expect("a template").literal(), Some(""));
+    }
+
+    #[test]
+    fn records_are_made_of_their_bodies_and_of_who_calls_too() {
+        let text = "{body./a~1b/0}{consumer}{team}{path.x}";
+        let template = Template::parse_record(text).expect("a template");
+        let written: String = template.variables().map(ToString::to_string).collect();
+        assert_eq!(written, text);
+        for (text, message) in [
+            ("{body.}", "\"\" points to no part of the body"),
+            ("{body.x}", "\"x\" points to no part of the body"),
+            ("{body./~2}", "\"/~2\" points to no part of the body"),
+            ("{body}", "no variable \"{body}\""),
+        ] {
+            let malformed = Template::parse_record(text).expect_err(text);
+            assert_eq!(malformed.message, message);
+        }
+        let hint = Template::parse_record("{x}").expect_err("unknown").hint;
+        assert!(hint.contains("{body./POINTER}"), "{hint}");
     }
 
     #[test]

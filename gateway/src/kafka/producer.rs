@@ -163,8 +163,10 @@ fn refusal(error: &KafkaError) -> Option<GatewayError> {
     use RDKafkaErrorCode as E;
     let code = match error.rdkafka_error_code()? {
         E::MessageSizeTooLarge | E::InvalidMessageSize => Code::KafkaRecordTooLarge,
-        E::UnknownTopicOrPartition | E::UnknownTopic | E::UnknownPartition | E::InvalidTopic => {
-            Code::KafkaTopicUnknown
+        E::UnknownTopicOrPartition | E::UnknownTopic | E::InvalidTopic => Code::KafkaTopicUnknown,
+        E::UnknownPartition => {
+            let public = "The topic has no partition of that number.";
+            return Some(GatewayError::public(Code::KafkaTopicUnknown, public).source(error));
         }
         E::TopicAuthorizationFailed
         | E::ClusterAuthorizationFailed

@@ -1,5 +1,11 @@
 //! `publish`: makes a request a Kafka record, and answers with what the broker said, no more. What
 //! the record takes up is charged before it is sent.
+//!
+//! | Module | Knows |
+//! |---|---|
+//! | `make` | what a record is made of |
+
+mod make;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,10 +15,10 @@ use http::StatusCode;
 use weir_telemetry::record::Kafka;
 use weir_telemetry::{Code, Metrics, metrics, trace};
 
-use crate::action::template;
+use self::make::Maker;
 use crate::config::routes::publish as config;
 use crate::error::GatewayError;
-use crate::kafka::{Acknowledged, Headers, Outgoing, Producer};
+use crate::kafka::{Acknowledged, Outgoing, Producer};
 use crate::policy::quota::{Bound, Usage, charge};
 use crate::proxy::{Downstream, Reply, Request, reply};
 use crate::quota::{self, Amounts, Unit};
@@ -34,20 +40,11 @@ impl Publish {
         request: &mut Request,
         down: &mut Downstream,
     ) -> Result<(), GatewayError> {
-        let topic: Arc<str> = self.topic(request, down)?.into();
-        let key = self.key(request, down);
-        let span_id = trace::span_id();
-        let headers = self.headers(request, down, span_id);
         down.limit(self.config.max_body)?;
         let body = down.read_whole().await?;
-        let outgoing = Outgoing {
-            topic: topic.clone(),
-            partition: None,
-            key: key.map(Bytes::from),
-            value: Some(body),
-            headers,
-            timestamp: None,
-        };
+        let span_id = trace::span_id();
+        let outgoing = Maker::new(&self.config, request, down, span_id).record(body)?;
+        let topic = outgoing.topic.clone();
         let size = outgoing.size();
         let bound = Bound {
             amounts: Amounts::default().with(Unit::KafkaBytes, size),
@@ -116,47 +113,6 @@ impl Publish {
             self.config.topic.name.literal().is_some() || self.producer.has_published_to(topic);
         self.metrics
             .topic(&self.config.topic.cluster, if exists { topic } else { "" })
-    }
-
-    fn topic(&self, request: &Request, down: &Downstream) -> Result<String, GatewayError> {
-        let rendered = template::render(&self.config.topic.name, &request.captures, down.head());
-        let topic = rendered.map_err(|missing| {
-            GatewayError::public(
-                Code::RequestBodyInvalid,
-                format!("This route makes the topic of {missing}, and the request has none."),
-            )
-        })?;
-        if !self.config.topic.allows(&topic) {
-            return Err(GatewayError::public(
-                Code::KafkaTopicUnknown,
-                "This route publishes to no topic of that name.",
-            ));
-        }
-        Ok(topic)
-    }
-
-    /// A key made of values the request does not have, or of empty ones, is no key.
-    fn key(&self, request: &Request, down: &Downstream) -> Option<String> {
-        let key = self.config.key.as_ref()?;
-        template::render(key, &request.captures, down.head())
-            .ok()
-            .filter(|key| !key.is_empty())
-    }
-
-    fn headers(&self, request: &Request, down: &Downstream, span_id: [u8; 8]) -> Headers {
-        let context = &request.record.trace;
-        let mut headers = Vec::with_capacity(self.config.headers.len() + 2);
-        let mut add = |name: &str, value: String| headers.push((name.into(), Some(value.into())));
-        add("traceparent", context.traceparent_of(span_id).to_string());
-        if let Some(state) = &context.state {
-            add("tracestate", state.to_string());
-        }
-        for (name, value) in &self.config.headers {
-            if let Ok(value) = template::render(value, &request.captures, down.head()) {
-                add(name, value);
-            }
-        }
-        headers
     }
 }
 

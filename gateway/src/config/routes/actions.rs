@@ -40,9 +40,14 @@ impl Around<'_> {
             .collect()
     }
 
-    /// A template of the request's values; what it names of a path is captured by each match.
-    pub(super) fn template(&self, cx: &mut Checker<'_>, at: &At, text: &str) -> Option<Template> {
-        let template = cx.template(at, text)?;
+    /// A template of what a record is made with; what it names of a path is captured by each match.
+    pub(super) fn record_template(
+        &self,
+        cx: &mut Checker<'_>,
+        at: &At,
+        text: &str,
+    ) -> Option<Template> {
+        let template = cx.record_template(at, text)?;
         cx.captured(at, &template, &self.captured())
             .then_some(template)
     }

@@ -82,6 +82,9 @@ pub(super) fn check(
     if let Some(Action::Graphql(graphql)) = &action {
         graphql::check_around(cx, &at.key("graphql"), graphql, &policies);
     }
+    if let Some(Action::Publish(publish)) = &action {
+        publish::check_around(cx, &at.key("publish"), publish, team.is_some(), &policies);
+    }
     Some(Route {
         name: raw.name.0.as_str().into(),
         team: owner,

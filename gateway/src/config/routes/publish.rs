@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::actions::Around;
 use super::topic::{self, Topic};
 use crate::config::check::{At, Checker};
+use crate::config::policies::{Attached, Stage};
 use crate::config::raw::publish as raw;
-use crate::config::template::Template;
+use crate::config::template::{Template, Variable};
 
 /// Makes a request a Kafka record.
 #[derive(Debug, Clone)]
@@ -16,6 +17,10 @@ pub struct Publish {
     pub topic: Topic,
     /// The record's key; a variable without a value leaves the record without one.
     pub key: Option<Template>,
+    /// The record's partition; a variable without a value leaves it to the key.
+    pub partition: Option<Template>,
+    /// The record's timestamp; a variable without a value leaves it to the producer.
+    pub timestamp: Option<Template>,
     /// Headers of the record, in the order of their names.
     pub headers: Vec<(Arc<str>, Template)>,
     /// The largest body in bytes.
@@ -31,24 +36,65 @@ pub(super) fn check(
     raw: &raw::Publish,
     around: &Around<'_>,
 ) -> Option<Publish> {
-    let topic = topic::check(cx, at, &raw.cluster, &raw.topic, around);
-    let key = raw
-        .key
-        .as_ref()
-        .map(|key| around.template(cx, &at.key("key"), key));
+    let name = around.record_template(cx, &at.key("topic"), &raw.topic);
+    let topic = topic::check(cx, at, &raw.cluster, name, around);
+    let mut template = |key: &str, text: Option<&String>| match text {
+        Some(text) => around.record_template(cx, &at.key(key), text).map(Some),
+        None => Some(None),
+    };
+    let key = template("key", raw.key.as_ref());
+    let partition = template("partition", raw.partition.as_ref());
+    let timestamp = template("timestamp", raw.timestamp.as_ref());
     let mut headers = Vec::new();
     for (name, text) in &raw.headers {
-        let value = around.template(cx, &at.key("headers").key(name), text);
+        let value = around.record_template(cx, &at.key("headers").key(name), text);
         headers.extend(value.map(|value| (name.as_str().into(), value)));
     }
     Some(Publish {
         topic: topic?,
-        key: match key {
-            Some(key) => Some(key?),
-            None => None,
-        },
+        key: key?,
+        partition: partition?,
+        timestamp: timestamp?,
         headers,
         max_body: raw.max_body.0,
         timeout: raw.timeout.0,
     })
+}
+
+/// Checks that the policies around the action find out what its templates name.
+pub(super) fn check_around(
+    cx: &mut Checker<'_>,
+    at: &At,
+    publish: &Publish,
+    owned: bool,
+    policies: &[Attached],
+) {
+    let authenticates = |policy: &Attached| policy.config.stage() == Stage::Authenticate;
+    if policies.iter().any(authenticates) {
+        return;
+    }
+    let parts = [
+        ("key", &publish.key),
+        ("partition", &publish.partition),
+        ("timestamp", &publish.timestamp),
+    ];
+    let parts = parts.map(|(key, part)| (at.key(key), part.as_ref()));
+    let topic = (at.key("topic"), Some(&publish.topic.name));
+    let headers = publish.headers.iter();
+    let headers = headers.map(|(name, value)| (at.key("headers").key(name), Some(value)));
+    for (at, template) in [topic].into_iter().chain(parts).chain(headers) {
+        let mut variables = template.into_iter().flat_map(Template::variables);
+        let unknown = variables.find(|variable| match variable {
+            Variable::Consumer => true,
+            // A route of a team's has that one, if nobody else.
+            Variable::Team => !owned,
+            _ => false,
+        });
+        if let Some(variable) = unknown {
+            let message = format!(
+                "nothing on this route finds out who calls, so that {variable} never has a value"
+            );
+            cx.fault(&at, message, "add the policy key_auth");
+        }
+    }
 }

@@ -20,7 +20,7 @@ pub struct Topic {
 }
 
 impl Topic {
-    /// Whether the name that was made of a request is that of a topic this route may use.
+    /// Whether a name that was made is that of a topic this route may use.
     pub fn allows(&self, name: &str) -> bool {
         let allowed = self.allowed.as_ref();
         is_topic(name) && allowed.is_none_or(|allowed| owns(allowed, name))
@@ -35,13 +35,13 @@ fn owns(owned: &[String], topic: &str) -> bool {
     })
 }
 
-/// Checks what `cluster` and `topic` say in the action at `at`. A literal topic is checked here;
-/// another at each request.
+/// Checks what `cluster` and `topic` say in the action at `at`; `name` is what was read of the
+/// latter. A literal topic is checked here; another each time it is made.
 pub(super) fn check(
     cx: &mut Checker<'_>,
     at: &At,
     cluster: &Name,
-    name: &str,
+    name: Option<Template>,
     around: &Around<'_>,
 ) -> Option<Topic> {
     let cluster = cx.resolve(
@@ -50,8 +50,7 @@ pub(super) fn check(
         &cluster.0,
         around.owner(),
     );
-    let at = at.key("topic");
-    let name = around.template(cx, &at, name)?;
+    let (at, name) = (at.key("topic"), name?);
     if let Some(literal) = name.literal() {
         check_name(cx, &at, literal, around)?;
     }

@@ -209,7 +209,7 @@ fn templates_name_what_the_route_captures() {
     assert_eq!(
         publish("{body.x}", "{ prefix: /e }"),
         [
-            "routes[0].publish.topic: no variable \"{body.x}\"; known are {path.NAME}, {header.NAME} and {query.NAME}"
+            "routes[0].publish.topic: \"x\" points to no part of the body; write a JSON pointer, as in {body./customer/id}"
         ]
     );
     assert_eq!(
@@ -218,6 +218,34 @@ fn templates_name_what_the_route_captures() {
             "routes[0].publish.topic: \"a b\" is no topic; topics are letters, digits, \".\", \"_\" and \"-\", at most 249"
         ]
     );
+}
+
+#[test]
+fn records_are_made_of_who_calls_only_where_that_is_found_out() {
+    let shop = "teams: [{ name: shop, owns: { paths: [/e], topics: ['*'] } }]\nkafka_clusters: [{ name: k, bootstrap_servers: ['127.0.0.1:9092'] }]\n";
+    let publish = |route: &str, action: &str| {
+        faults(&format!(
+            "{shop}routes: [{{ name: a, matches: [{{ path: {{ prefix: /e }} }}], {route} publish: {{ cluster: k, topic: t, {action} }} }}]"
+        ))
+    };
+    let none = Vec::<String>::new();
+    let key = "key: '{consumer}', headers: { ce: '{team}' }";
+    assert_eq!(publish("policies: [{ kind: key_auth }],", key), none);
+    let nobody = "nothing on this route finds out who calls, so that";
+    assert_eq!(
+        publish("", key),
+        [
+            format!(
+                "routes[0].publish.key: {nobody} {{consumer}} never has a value; add the policy key_auth"
+            ),
+            format!(
+                "routes[0].publish.headers.ce: {nobody} {{team}} never has a value; add the policy key_auth"
+            ),
+        ]
+    );
+    // The route's own team has a name.
+    assert_eq!(publish("team: shop,", "partition: '{team}'"), none);
+    assert_eq!(publish("team: shop,", "timestamp: '{consumer}'").len(), 1);
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn write(
             value.to_str().ok().map(Cow::Borrowed)
         }
         Variable::Argument(name) => filled?.value(name).map(Cow::Borrowed),
-        Variable::Path(_) | Variable::Query(_) => None,
+        Variable::Path(_) | Variable::Query(_) | Variable::Body(_) => None,
     });
     written.map_err(|missing| match missing {
         Variable::Argument(name) => GatewayError::public(

@@ -1,0 +1,155 @@
+//! Records, made of what a route says and what a request brought.
+//!
+//! Knows what a caller may get wrong in that. Knows no broker.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use weir_protocols::rfc3339;
+use weir_telemetry::Code;
+
+use crate::action::template::Values;
+use crate::config::routes::publish as config;
+use crate::config::template::Template;
+use crate::error::GatewayError;
+use crate::kafka::{Headers, Outgoing};
+use crate::proxy::{Downstream, Request};
+
+/// Makes the records of one request.
+pub(super) struct Maker<'a> {
+    config: &'a config::Publish,
+    request: &'a Request,
+    down: &'a Downstream,
+    /// What every record of the request carries.
+    trace: Headers,
+}
+
+impl<'a> Maker<'a> {
+    /// The span of this id is what the records say they come from.
+    pub(super) fn new(
+        config: &'a config::Publish,
+        request: &'a Request,
+        down: &'a Downstream,
+        span_id: [u8; 8],
+    ) -> Self {
+        let context = &request.record.trace;
+        let parent = context.traceparent_of(span_id).to_string();
+        let mut trace: Headers = vec![("traceparent".into(), Some(parent.into()))];
+        if let Some(state) = &context.state {
+            trace.push(("tracestate".into(), Some(state.to_string().into())));
+        }
+        Self {
+            config,
+            request,
+            down,
+            trace,
+        }
+    }
+
+    /// A record of this value.
+    pub(super) fn record(&self, value: Bytes) -> Result<Outgoing, GatewayError> {
+        let values = Values {
+            captures: &self.request.captures,
+            head: self.down.head(),
+            consumer: self
+                .request
+                .consumer
+                .as_ref()
+                .map(|consumer| &*consumer.name),
+            team: self.request.record.team.as_deref(),
+            body: &value,
+        };
+        Ok(Outgoing {
+            topic: self.topic(&values)?,
+            partition: self.partition(&values)?,
+            key: given(&values, self.config.key.as_ref()).map(Bytes::from),
+            headers: self.headers(&values),
+            timestamp: self.timestamp(&values)?,
+            value: Some(value),
+        })
+    }
+
+    fn topic(&self, values: &Values<'_>) -> Result<Arc<str>, GatewayError> {
+        let rendered = values.render(&self.config.topic.name);
+        let topic = rendered.map_err(|missing| {
+            invalid(format!(
+                "This route makes the topic of {missing}, and the request has none."
+            ))
+        })?;
+        if !self.config.topic.allows(&topic) {
+            return Err(GatewayError::public(
+                Code::KafkaTopicUnknown,
+                "This route publishes to no topic of that name.",
+            ));
+        }
+        Ok(topic.into())
+    }
+
+    fn partition(&self, values: &Values<'_>) -> Result<Option<i32>, GatewayError> {
+        let Some(text) = given(values, self.config.partition.as_ref()) else {
+            return Ok(None);
+        };
+        // A parser of numbers takes signs.
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse() {
+            Ok(partition) if digits => Ok(Some(partition)),
+            _ => Err(not_made_of(
+                "partition",
+                self.config.partition.as_ref(),
+                "a number from 0",
+            )),
+        }
+    }
+
+    fn timestamp(&self, values: &Values<'_>) -> Result<Option<i64>, GatewayError> {
+        let Some(text) = given(values, self.config.timestamp.as_ref()) else {
+            return Ok(None);
+        };
+        let since_1970 = match text.parse() {
+            Ok(milliseconds) => Some(milliseconds),
+            Err(_) => rfc3339::milliseconds(&text),
+        };
+        match since_1970 {
+            // To the client, 0 is that none was given.
+            Some(milliseconds @ 1..) => Ok(Some(milliseconds)),
+            _ => Err(not_made_of(
+                "timestamp",
+                self.config.timestamp.as_ref(),
+                "a moment after 1970, as 2026-04-05T17:31:00Z, or in milliseconds since then",
+            )),
+        }
+    }
+
+    fn headers(&self, values: &Values<'_>) -> Headers {
+        let mut headers = self.trace.clone();
+        for (name, value) in &self.config.headers {
+            if let Ok(value) = values.render(value) {
+                headers.push((name.clone(), Some(value.into())));
+            }
+        }
+        headers
+    }
+}
+
+/// What is made of values that the request does not have, or of empty ones, is not given.
+fn given(values: &Values<'_>, template: Option<&Template>) -> Option<String> {
+    let text = values.render(template?).ok();
+    text.filter(|text| !text.is_empty())
+}
+
+/// What the caller sent cannot be that part of a record.
+fn not_made_of(part: &str, template: Option<&Template>, wanted: &str) -> GatewayError {
+    let variables: Vec<String> = template
+        .into_iter()
+        .flat_map(Template::variables)
+        .map(ToString::to_string)
+        .collect();
+    invalid(format!(
+        "This route makes the record's {part} of {}; send {wanted}.",
+        variables.join(" and ")
+    ))
+}
+
+fn invalid(public: String) -> GatewayError {
+    GatewayError::public(Code::RequestBodyInvalid, public)
+}
