@@ -5,6 +5,8 @@
 mod anthropic;
 #[path = "checks_bedrock.rs"]
 mod bedrock;
+#[path = "checks_cloudevents.rs"]
+mod cloudevents;
 #[path = "checks_completion.rs"]
 mod completion;
 #[path = "checks_embeddings.rs"]
@@ -28,6 +30,7 @@ mod websocket;
 
 pub use anthropic::anthropic;
 pub use bedrock::bedrock;
+pub use cloudevents::cloudevents;
 pub use completion::completion;
 pub use embeddings::embeddings;
 pub use gemini::gemini;

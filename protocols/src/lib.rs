@@ -9,6 +9,7 @@
 //! | [`anthropic`] | requests, answers, streams and errors of Anthropic's Messages | the same, model lists, counts |
 //! | [`aws`] | binary event streams | those in tests; signatures |
 //! | [`bedrock`] | answers and streams of AWS Bedrock's Converse, its errors | its requests |
+//! | [`cloudevents`] | events in HTTP requests, JSON and Kafka records | the same |
 //! | [`graphql`] | requests, and what one costs before anything runs it | errors |
 //! | [`grpc`] | messages in their frames, gRPC-Web, paths, timeouts, statuses, descriptors; HTTP and JSON for all that | the same |
 //! | [`http1::head`] | a request head, before any HTTP library sees it | |
@@ -30,6 +31,7 @@
 pub mod anthropic;
 pub mod aws;
 pub mod bedrock;
+pub mod cloudevents;
 pub mod gemini;
 pub mod graphql;
 pub mod grpc;

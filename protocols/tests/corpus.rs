@@ -110,3 +110,8 @@ fn templates_of_paths() {
 fn transcoded_requests_and_answers() {
     replay("transcode", checks::transcode);
 }
+
+#[test]
+fn cloud_events() {
+    replay("cloudevents", checks::cloudevents);
+}

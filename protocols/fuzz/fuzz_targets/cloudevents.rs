@@ -1,0 +1,5 @@
+//! Fuzzes `checks::cloudevents`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| checks::cloudevents(data));
