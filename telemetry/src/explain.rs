@@ -4,7 +4,7 @@
 
 use crate::code::Fault;
 use crate::record::websocket::{Closer, WebSocket};
-use crate::record::{Attempt, Record};
+use crate::record::{Attempt, Kafka, Record};
 use crate::timestamp::Rfc3339;
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -24,22 +24,7 @@ fn write_all(out: &mut String, record: &Record) -> fmt::Result {
         write_attempt(out, attempt)?;
     }
     if let Some(kafka) = &record.kafka {
-        write!(
-            out,
-            "  +{} record of {} bytes to {} on {}",
-            Took(kafka.started),
-            kafka.bytes,
-            Quoted(&kafka.topic),
-            kafka.cluster
-        )?;
-        match (kafka.partition, kafka.offset) {
-            (Some(partition), Some(offset)) => write!(
-                out,
-                ": acknowledged at partition {partition}, offset {offset}"
-            )?,
-            _ => write!(out, ": not acknowledged")?,
-        }
-        writeln!(out, " after {}", Took(kafka.took))?;
+        write_kafka(out, kafka)?;
     }
     if let Some(websocket) = &record.websocket {
         write_websocket(out, websocket)?;
@@ -55,6 +40,34 @@ fn write_all(out: &mut String, record: &Record) -> fmt::Result {
         )?;
     }
     write_verdict(out, record)
+}
+
+fn write_kafka(out: &mut String, kafka: &Kafka) -> fmt::Result {
+    write!(out, "  +{} ", Took(kafka.started))?;
+    match kafka.batch {
+        Some(batch) => write!(out, "{} records", batch.messages)?,
+        None => write!(out, "record")?,
+    }
+    write!(out, " of {} bytes to ", kafka.bytes)?;
+    match &*kafka.topic {
+        "" => write!(out, "several topics")?,
+        topic => write!(out, "{}", Quoted(topic))?,
+    }
+    write!(out, " on {}", kafka.cluster)?;
+    match (kafka.batch, kafka.partition, kafka.offset) {
+        (Some(batch), ..) => {
+            write!(out, ": {} acknowledged", batch.acknowledged)?;
+            if let Some(code) = batch.code {
+                write!(out, ", else {code}")?;
+            }
+        }
+        (None, Some(partition), Some(offset)) => write!(
+            out,
+            ": acknowledged at partition {partition}, offset {offset}"
+        )?,
+        (None, ..) => write!(out, ": not acknowledged")?,
+    }
+    writeln!(out, " after {}", Took(kafka.took))
 }
 
 fn write_websocket(out: &mut String, websocket: &WebSocket) -> fmt::Result {

@@ -379,10 +379,17 @@ fn producer(record: &Record, kafka: &Kafka) -> SpanData {
         KeyValue::new("messaging.system", "kafka"),
         KeyValue::new("messaging.operation.type", "send"),
         KeyValue::new("messaging.operation.name", "send"),
-        name("messaging.destination.name", &kafka.topic),
         number("messaging.message.body.size", kafka.bytes),
         name("weir.kafka.cluster", &kafka.cluster),
     ];
+    if !kafka.topic.is_empty() {
+        attributes.push(name("messaging.destination.name", &kafka.topic));
+    }
+    if let Some(batch) = kafka.batch {
+        attributes.push(number("messaging.batch.message_count", batch.messages));
+        let acknowledged = number("weir.kafka.acknowledged", batch.acknowledged);
+        attributes.push(acknowledged);
+    }
     if let Some(partition) = kafka.partition {
         let partition = text("messaging.destination.partition.id", &partition.to_string());
         attributes.push(partition);
@@ -391,11 +398,17 @@ fn producer(record: &Record, kafka: &Kafka) -> SpanData {
         attributes.push(KeyValue::new("messaging.kafka.offset", offset));
     }
     let acknowledged = kafka.offset.is_some();
-    let code = record.code.filter(|_| !acknowledged);
+    let code = match kafka.batch {
+        Some(batch) => batch.code,
+        None => record.code.filter(|_| !acknowledged),
+    };
     if let Some(code) = code {
         attributes.push(KeyValue::new("error.type", code.slug()));
     }
     let status = code.map_or(Status::Unset, |code| Status::error(code.slug()));
-    let span_name = format!("send {}", kafka.topic);
-    span(record, place, span_name.into(), attributes, status)
+    let span_name = match &*kafka.topic {
+        "" => "send".into(),
+        topic => format!("send {topic}").into(),
+    };
+    span(record, place, span_name, attributes, status)
 }

@@ -1,6 +1,7 @@
 //! The nested objects of a record's JSON form: attempts, policies, quotas,
 //! model, Kafka record, GraphQL operation and WebSocket connection.
 
+use crate::code::Code;
 use crate::record::websocket::{Closer, WebSocket};
 use crate::record::{
     Attempt, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Record, Rpc, Subscription, Target,
@@ -250,7 +251,17 @@ impl<'a> RpcLine<'a> {
 pub(super) struct KafkaLine<'a> {
     cluster: &'a str,
     #[serde(rename = "destination.name")]
+    #[serde(skip_serializing_if = "str::is_empty")]
     topic: &'a str,
+    #[serde(rename = "batch.message_count")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<u64>,
+    #[serde(rename = "batch.acknowledged")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acknowledged: Option<u64>,
+    #[serde(rename = "batch.error.type")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
     #[serde(rename = "destination.partition.id")]
     #[serde(skip_serializing_if = "Option::is_none")]
     partition: Option<i32>,
@@ -268,6 +279,9 @@ impl<'a> KafkaLine<'a> {
         Self {
             cluster: &kafka.cluster,
             topic: &kafka.topic,
+            messages: kafka.batch.map(|batch| batch.messages),
+            acknowledged: kafka.batch.map(|batch| batch.acknowledged),
+            code: kafka.batch.and_then(|batch| batch.code).map(Code::slug),
             partition: kafka.partition,
             offset: kafka.offset,
             bytes: kafka.bytes,

@@ -32,9 +32,19 @@ impl Topic {
     /// The broker acknowledged a record, or it failed, after `took`. Once per
     /// record: [`Telemetry::finish`](crate::Telemetry::finish) calls it.
     pub fn sent(&self, took: Duration, code: Option<Code>) {
+        self.took(took);
+        self.counted(code, 1);
+    }
+
+    /// Records sent together took so long.
+    pub fn took(&self, took: Duration) {
         self.duration.observe(took.as_secs_f64());
+    }
+
+    /// So many records sent together were acknowledged, or failed in the same way.
+    pub fn counted(&self, code: Option<Code>, records: u64) {
         match code {
-            None => self.acknowledged.inc(),
+            None => self.acknowledged.inc_by(records),
             Some(code) => self
                 .failed
                 .get(code, || {
@@ -42,7 +52,7 @@ impl Topic {
                         .messaging_sent
                         .with(&[&self.cluster, &self.topic, code.slug()])
                 })
-                .inc(),
+                .inc_by(records),
         }
     }
 }

@@ -90,6 +90,7 @@ pub fn full() -> Record {
         kafka: Some(Box::new(Kafka {
             cluster: "events".into(),
             topic: "usage".into(),
+            batch: None,
             span_id: weir_telemetry::trace::span_id(),
             started: ms(25),
             partition: Some(2),

@@ -123,6 +123,11 @@ fn kafka() -> Kafka {
     Kafka {
         cluster: "events".into(),
         topic: "orders".into(),
+        batch: Some(weir_telemetry::record::Batch {
+            messages: 3,
+            acknowledged: 2,
+            code: Some(Code::KafkaUnavailable),
+        }),
         span_id: weir_telemetry::trace::span_id(),
         started: Duration::ZERO,
         partition: Some(2),

@@ -71,6 +71,7 @@ impl Publish {
         request.record.kafka = Some(Box::new(Kafka {
             cluster: self.config.topic.cluster.clone(),
             topic: topic.clone(),
+            batch: None,
             span_id,
             started: request.began.elapsed(),
             partition: None,
