@@ -27,6 +27,7 @@ pub mod openai;
 pub mod otlp;
 pub mod ports;
 pub mod prometheus;
+pub mod publishing;
 pub mod python;
 pub mod redis;
 pub mod rpc;

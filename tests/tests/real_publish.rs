@@ -1,66 +1,13 @@
-//! What a record is made of, as a consumer of a real Kafka reads it.
+//! What a record is made of, as a consumer of a real Kafka reads it; batches, and who acknowledges.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use serde_json::json;
+use serde_json::{Value, json};
 use weir_telemetry::Code;
-use weir_tests::Gateway;
 use weir_tests::kafka::{Kafka, Record};
-use weir_tests::wire::{self, Response};
-
-const JSON: &str = "Content-Type: application/json";
-/// The SHA-256 of `key-of-checkout`.
-const DIGEST: &str = "b6bf576e02cbe50186adcc29f82161acc2f2b1170ab71bb9b046cd28bd24cb19";
-
-/// A gateway with one route for each `publish`, at `/NAME`.
-async fn gateway(kafka: &Kafka, routes: &[(&str, &str)]) -> Gateway {
-    let routes = routes.iter().map(|(name, publish)| {
-        format!(
-            "  - {{ name: {name}, matches: [{{ path: {{ exact: /{name} }} }}], policies: [{{ kind: key_auth }}], publish: {{ cluster: events, {publish} }} }}\n"
-        )
-    });
-    Gateway::start(&format!(
-        r#"
-version: 1
-listeners: [{{ name: public, address: "127.0.0.1:0" }}]
-metrics: {{ address: "127.0.0.1:0" }}
-admin: {{ address: "127.0.0.1:0" }}
-server: {{ worker_threads: 1, data_dir: "${{DATA_DIR}}" }}
-telemetry: {{ access_log: {{ output: "${{ACCESS_LOG}}" }} }}
-teams: [{{ name: shop, organisation: acme, owns: {{ topics: ["*"] }} }}]
-consumers: [{{ name: checkout, team: shop, credentials: [{{ kind: key, id: ci, sha256: "{DIGEST}" }}] }}]
-kafka_clusters: [{{ name: events, bootstrap_servers: ["{}"], delivery_timeout: 20s }}]
-routes:
-{}"#,
-        kafka.bootstrap(),
-        routes.collect::<String>()
-    ))
-    .await
-}
-
-async fn post(gateway: &Gateway, path: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Response {
-    let headers = [&["X-Api-Key: key-of-checkout"], headers].concat();
-    wire::request(gateway.addr("public"), "POST", path, &headers, body).await
-}
-
-fn code(response: &Response) -> &str {
-    response.header("weir-error").unwrap_or("none")
-}
-
-fn accepted(response: &Response) {
-    assert_eq!(response.status, 200, "{}", response.text());
-}
-
-/// A header that the record has, in order with the others.
-fn pairs(record: &Record) -> Vec<(&str, String)> {
-    let headers = record
-        .headers
-        .iter()
-        .filter(|(name, _)| name != "traceparent");
-    let text = |value: &Option<Vec<u8>>| String::from_utf8(value.clone().unwrap()).unwrap();
-    headers
-        .map(|(name, value)| (name.as_str(), text(value)))
-        .collect()
-}
+use weir_tests::otlp::{Collector, Kind};
+use weir_tests::publishing::{
+    JSON, accepted, code, errors, gateway, headers, post, results, traced,
+};
 
 #[tokio::test]
 async fn a_record_is_made_of_its_body_and_of_who_sent_it() {
@@ -83,7 +30,7 @@ async fn a_record_is_made_of_its_body_and_of_who_sent_it() {
     );
     let expected = [("by", "checkout"), ("of", "shop"), ("paid", "true")];
     assert_eq!(
-        pairs(record),
+        headers(record),
         expected.map(|(name, value)| (name, value.to_owned()))
     );
 
@@ -170,4 +117,159 @@ async fn what_no_record_can_be_made_of_is_refused_and_says_why() {
     assert_eq!(code(&no_json), Code::RequestBodyInvalid.slug());
     accepted(&post(&gateway, "/unmade", &[JSON], r#"{"topic":"unmade"}"#).await);
     assert_eq!(kafka.count("unmade").await, 1);
+}
+
+#[tokio::test]
+async fn each_record_of_a_batch_is_answered_for_itself() {
+    let kafka = Kafka::shared().await;
+    kafka.create_topic("batch.a", 1).await;
+    kafka.create_topic("batch.b", 1).await;
+    let publish = r#"topic: "batch.{body./to}", key: "{body./id}", batch: {}"#;
+    let collector = Collector::start().await;
+    let gateway = traced(kafka, &[("batch", publish)], &collector.endpoint()).await;
+    let body = r#"[{"to": "a", "id": 1}, {"to":"b","id":2}, {"id": 3}, {"to":"a","id":4}, {"to":"nowhere"}]"#;
+    let answer = post(&gateway, "/batch", &[JSON], body).await;
+    let results = results(&answer, 207);
+    let missing = Code::RequestBodyInvalid.slug();
+    assert_eq!(
+        errors(&results),
+        [
+            "none",
+            "none",
+            missing,
+            "none",
+            Code::KafkaTopicUnknown.slug()
+        ]
+    );
+    assert_eq!(results[2]["error"]["retryable"], false);
+    assert_eq!(
+        results[0],
+        json!({ "topic": "batch.a", "partition": 0, "offset": 0 })
+    );
+    assert_eq!(
+        results[1],
+        json!({ "topic": "batch.b", "partition": 0, "offset": 0 })
+    );
+    assert_eq!(
+        results[3],
+        json!({ "topic": "batch.a", "partition": 0, "offset": 1 })
+    );
+    let written = kafka.consume("batch.a", 2).await;
+    let texts: Vec<_> = written.iter().map(Record::text).collect();
+    assert_eq!(texts, [r#"{"to": "a", "id": 1}"#, r#"{"to":"a","id":4}"#]);
+    assert_eq!(written[1].key.as_deref(), Some(&b"4"[..]));
+
+    // One span for all, which each record names; each record is counted.
+    let span = collector.wait_for(|span| span.kind == Kind::Producer).await;
+    assert_eq!(span.attribute("messaging.batch.message_count"), 5);
+    assert_eq!(span.attribute("weir.kafka.acknowledged"), 3);
+    assert_eq!(span.attribute("error.type"), missing);
+    for record in &written {
+        assert!(
+            record
+                .header("traceparent")
+                .unwrap()
+                .contains(&span.span_id)
+        );
+    }
+    let line = gateway
+        .wait_for_log(|line| line["weir.action"] == "publish")
+        .await;
+    assert_eq!(line["messaging"]["batch.message_count"], 5);
+    assert_eq!(line["messaging"]["batch.acknowledged"], 3);
+    let sent = "messaging_client_sent_messages_total";
+    let labels = [
+        ("messaging_destination_name", "batch.a"),
+        ("error_type", ""),
+    ];
+    gateway.wait_for_metric(sent, &labels, |n| n == 2.0).await;
+}
+
+#[tokio::test]
+async fn a_batch_is_what_the_media_type_says_and_no_larger_than_the_route_takes() {
+    let kafka = Kafka::shared().await;
+    for topic in ["lines", "whole"] {
+        kafka.create_topic(topic, 1).await;
+    }
+    let routes = [
+        ("lines", "topic: lines, batch: { max_records: 3 }"),
+        ("whole", "topic: whole"),
+    ];
+    let gateway = gateway(kafka, &routes).await;
+    let ndjson = "Content-Type: application/x-ndjson";
+    let lines = "{\"n\": 1}\r\n\nno json\n3\n";
+    let answer = post(&gateway, "/lines", &[ndjson], lines).await;
+    let lines_said = results(&answer, 207);
+    assert_eq!(
+        errors(&lines_said),
+        ["none", Code::RequestBodyInvalid.slug(), "none"]
+    );
+    assert_eq!(lines_said[2]["offset"], 1);
+    assert_eq!(
+        results(&post(&gateway, "/lines", &[JSON], "[]").await, 200),
+        [Value::Null; 0]
+    );
+    for (body, expected) in [
+        ("[1,2,3,4]", Code::RequestTooLarge),
+        ("[1,2", Code::RequestBodyInvalid),
+    ] {
+        let refused = post(&gateway, "/lines", &[JSON], body).await;
+        assert_eq!(
+            (refused.status, code(&refused)),
+            (expected.status(), expected.slug())
+        );
+    }
+    // What is no array is one record, answered as one.
+    let one = post(&gateway, "/lines", &[JSON], "{}").await;
+    assert_eq!((one.status, &one.json()["offset"]), (200, &json!(2)));
+    let texts: Vec<_> = kafka
+        .consume("lines", 3)
+        .await
+        .iter()
+        .map(Record::text)
+        .collect();
+    assert_eq!(texts, ["{\"n\": 1}", "3", "{}"]);
+    // A route that takes no batches takes anything as it is.
+    for (media_type, body) in [(JSON, "[1,2]"), (ndjson, lines), ("X: y", "\u{0}\u{1}")] {
+        accepted(&post(&gateway, "/whole", &[media_type], body).await);
+    }
+    let texts: Vec<_> = kafka
+        .consume("whole", 3)
+        .await
+        .iter()
+        .map(Record::text)
+        .collect();
+    assert_eq!(texts, ["[1,2]", lines, "\u{0}\u{1}"]);
+}
+
+#[tokio::test]
+async fn an_answer_says_who_has_the_record() {
+    let kafka = Kafka::shared().await;
+    kafka.create_topic("acked", 1).await;
+    let routes = [
+        ("all", "topic: acked"),
+        ("leader", "topic: acked, ack: leader, batch: {}"),
+    ];
+    let gateway = gateway(kafka, &routes).await;
+    let all = post(&gateway, "/all", &[], "1").await;
+    assert_eq!(
+        all.json(),
+        json!({ "topic": "acked", "partition": 0, "offset": 0, "ack": "all" })
+    );
+    let leader = post(&gateway, "/leader", &[], "2").await;
+    assert_eq!(
+        leader.json(),
+        json!({ "topic": "acked", "partition": 0, "offset": 1, "ack": "leader" })
+    );
+    let batch = post(&gateway, "/leader", &[JSON], "[3,4]").await;
+    let results =
+        [2, 3].map(|offset| json!({ "topic": "acked", "partition": 0, "offset": offset }));
+    assert_eq!(batch.json(), json!({ "ack": "leader", "results": results }));
+    let texts: Vec<_> = kafka
+        .consume("acked", 4)
+        .await
+        .iter()
+        .map(Record::text)
+        .collect();
+    assert_eq!(texts, ["1", "2", "3", "4"]);
 }

@@ -49,7 +49,7 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
             },
         }),
         config::Action::Publish(action) => Action::Publish(Publish {
-            producer: parts.cluster(&action.topic.cluster).producer.clone(),
+            cluster: parts.cluster(&action.topic.cluster),
             config: action.clone(),
             metrics: parts.metrics.clone(),
         }),

@@ -56,10 +56,13 @@ const RESERVED: &[(&str, &str)] = &[
         "message.send.max.retries",
         "Weir never writes a record twice",
     ),
-    ("transactional.id", "Weir publishes without transactions"),
+    (
+        "transactional.id",
+        "Weir gives each producer of transactions an id of its own",
+    ),
     (
         "transaction.timeout.ms",
-        "Weir publishes without transactions",
+        "write `delivery_timeout` beside `properties`",
     ),
     (
         "delivery.timeout.ms",

@@ -7,6 +7,7 @@
 //! | `record` | one that was read |
 //! | `positions` | how far a topic was read |
 //! | `subscription` | one who reads a topic from some place on |
+//! | `transaction` | how records are written all or none |
 //! | `tail` | the end of one topic, read once for all who follow it |
 //! | `ring` | the latest records of a topic, within so many bytes |
 //! | `end` | how a topic is read from its end on |
@@ -24,14 +25,16 @@ mod record;
 mod ring;
 mod subscription;
 mod tail;
+mod transaction;
 mod watch;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use weir_telemetry::Metrics;
+use weir_telemetry::{Code, Metrics};
 
 pub(crate) use history::{Gap, Start};
 pub(crate) use outgoing::{Headers, Outgoing};
@@ -40,11 +43,14 @@ pub(crate) use producer::{Acknowledged, Producer};
 pub(crate) use record::{Header, Record};
 pub(crate) use subscription::{Next, Subscription};
 pub(crate) use tail::Follower;
+pub(crate) use transaction::Failed;
 
 use history::History;
 use tail::{Entered, Tail};
+use transaction::Transactions;
 
 use crate::config::kafka_clusters as config;
+use crate::config::routes::publish::Ack;
 use crate::error::GatewayError;
 
 /// What a client of a cluster is made with: `defaults`, and what its own properties say otherwise.
@@ -68,6 +74,9 @@ pub(crate) struct Cluster {
     definition: config::Cluster,
     /// By which records are sent.
     pub(crate) producer: Arc<Producer>,
+    /// By which those are sent that only a leader needs to have, once there are any.
+    leader: Mutex<Option<Arc<Producer>>>,
+    transactions: Transactions,
     /// Those that somebody follows, by topic.
     tails: Mutex<HashMap<Arc<str>, Weak<Tail>>>,
     history: Arc<History>,
@@ -78,7 +87,9 @@ impl Cluster {
     /// Begins to speak to it. An unreachable broker is no error yet.
     pub(crate) fn start(definition: &config::Cluster, metrics: &Metrics) -> Result<Self, String> {
         Ok(Self {
-            producer: Arc::new(Producer::start(definition)?),
+            producer: Arc::new(Producer::start(definition, Ack::All)?),
+            leader: Mutex::default(),
+            transactions: Transactions::new(definition),
             definition: definition.clone(),
             tails: Mutex::default(),
             history: History::new(definition),
@@ -89,6 +100,41 @@ impl Cluster {
     /// Whether this is what `definition` asks for.
     pub(crate) fn fits(&self, definition: &config::Cluster) -> bool {
         self.definition == *definition
+    }
+
+    /// By which records are sent that are acknowledged so.
+    pub(crate) fn producer(&self, ack: Ack) -> Result<Arc<Producer>, GatewayError> {
+        if ack == Ack::All {
+            return Ok(self.producer.clone());
+        }
+        let mut leader = self.leader.lock();
+        if let Some(leader) = &*leader {
+            return Ok(leader.clone());
+        }
+        let started = Producer::start(&self.definition, ack);
+        let started =
+            started.map_err(|why| GatewayError::new(Code::KafkaUnavailable).source(why))?;
+        Ok(leader.insert(Arc::new(started)).clone())
+    }
+
+    /// Sends records in one transaction, and waits at most `within` for its end. Only an error whose
+    /// outcome is unknown leaves open whether they were written; of any other, none was that counts.
+    pub(crate) async fn transact(
+        &self,
+        records: Vec<Outgoing>,
+        within: Duration,
+    ) -> Result<Vec<Acknowledged>, Failed> {
+        if self.producer.is_down() {
+            let error = producer::unavailable("no broker is connected");
+            return Err(Failed {
+                error,
+                record: None,
+            });
+        }
+        let topics: Vec<Arc<str>> = records.iter().map(|record| record.topic.clone()).collect();
+        let committed = self.transactions.run(records, within).await?;
+        topics.iter().for_each(|topic| self.producer.note(topic));
+        Ok(committed)
     }
 
     /// Follows a topic from its end: what is written once this returns is seen, all of it and in the order

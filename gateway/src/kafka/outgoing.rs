@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::FutureRecord;
+use rdkafka::producer::{BaseRecord, FutureRecord};
+use rdkafka::util::IntoOpaque;
 
 /// Headers of a record, in their order; names may repeat.
 pub(crate) type Headers = Vec<(Arc<str>, Option<Bytes>)>;
@@ -29,11 +30,41 @@ impl Outgoing {
         let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
         let headers = self.headers.iter();
         let headers = headers.map(|(name, value)| name.len() + length(value));
-        (length(&self.key) + length(&self.value) + headers.sum::<usize>()) as u64
+        (self.content() + headers.sum::<usize>()) as u64
+    }
+
+    /// Its key and its value, in bytes.
+    pub(crate) fn content(&self) -> usize {
+        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        length(&self.key) + length(&self.value)
     }
 
     /// As the client takes it; it copies what it keeps.
     pub(super) fn as_record(&self) -> FutureRecord<'_, [u8], [u8]> {
+        FutureRecord {
+            topic: &self.topic,
+            partition: self.partition,
+            payload: self.value.as_deref(),
+            key: self.key.as_deref(),
+            timestamp: self.timestamp,
+            headers: Some(self.owned_headers()),
+        }
+    }
+
+    /// The same, with what is told of it later.
+    pub(super) fn as_base_record<O: IntoOpaque>(&self, opaque: O) -> BaseRecord<'_, [u8], [u8], O> {
+        BaseRecord {
+            topic: &self.topic,
+            partition: self.partition,
+            payload: self.value.as_deref(),
+            key: self.key.as_deref(),
+            timestamp: self.timestamp,
+            headers: Some(self.owned_headers()),
+            delivery_opaque: opaque,
+        }
+    }
+
+    fn owned_headers(&self) -> OwnedHeaders {
         let mut headers = OwnedHeaders::new_with_capacity(self.headers.len());
         for (key, value) in &self.headers {
             headers = headers.insert(Header {
@@ -41,13 +72,6 @@ impl Outgoing {
                 value: value.as_deref(),
             });
         }
-        FutureRecord {
-            topic: &self.topic,
-            partition: self.partition,
-            payload: self.value.as_deref(),
-            key: self.key.as_deref(),
-            timestamp: self.timestamp,
-            headers: Some(headers),
-        }
+        headers
     }
 }

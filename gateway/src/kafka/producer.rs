@@ -1,4 +1,5 @@
-//! One cluster's producer: idempotent, `acks=all`, and never blocking a worker.
+//! One cluster's producers: idempotent and `acks=all`, unless a route asks for less, and never blocking
+//! a worker.
 //!
 //! What it promises is what the broker said. A record whose delivery timed out may have been
 //! written, unless nothing was sent to any broker since it was handed over; the two are told
@@ -9,16 +10,18 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{FutureProducer, Producer as _};
+use rdkafka::producer::{DeliveryFuture, FutureProducer, Producer as _};
+use tokio::time::Instant;
 use weir_telemetry::Code;
 
 use super::outgoing::Outgoing;
 use super::watch::{Mark, PACE, Watch};
 use crate::config::kafka_clusters::Cluster;
+use crate::config::routes::publish::Ack;
 use crate::error::GatewayError;
 
 /// What a cluster's own properties may say otherwise.
-const DEFAULTS: [(&str, &str); 3] = [
+pub(super) const DEFAULTS: [(&str, &str); 3] = [
     // Connections that are lost are opened again whether or not a record waits: while a cluster is
     // out of reach none is accepted, and so nothing else would find it back.
     ("enable.sparse.connections", "false"),
@@ -29,7 +32,7 @@ const DEFAULTS: [(&str, &str); 3] = [
 /// How many topics are remembered: brokers may be set to create whatever callers name.
 const MOST_TOPICS: usize = weir_telemetry::metrics::SERIES_BUDGET;
 /// When to try again after a broker was gone or the queue full.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// A cluster's producer.
 pub(crate) struct Producer {
@@ -41,18 +44,32 @@ pub(crate) struct Producer {
 }
 
 /// What the broker said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Acknowledged {
     pub(crate) partition: i32,
     pub(crate) offset: i64,
 }
 
+/// What became of a record.
+enum Fate {
+    Known(Result<Acknowledged, GatewayError>),
+    /// The client gave it up in time, and may have sent it before.
+    GivenUp(KafkaError),
+}
+
 impl Producer {
     /// Starts a producer. It connects in the background; an unreachable broker is no error yet.
-    pub(crate) fn start(cluster: &Cluster) -> Result<Self, String> {
+    pub(crate) fn start(cluster: &Cluster, ack: Ack) -> Result<Self, String> {
+        // The client sends a record again that was not acknowledged, whether or not it was written:
+        // only with idempotence, which takes acks=all, is it written once and in its place.
+        let (acks, idempotent) = match ack {
+            Ack::All => ("all", "true"),
+            Ack::Leader => ("1", "false"),
+        };
         let mut config = super::client(cluster, &DEFAULTS);
         config
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
+            .set("enable.idempotence", idempotent)
+            .set("acks", acks)
             .set(
                 "message.timeout.ms",
                 cluster.delivery_timeout.as_millis().to_string(),
@@ -69,6 +86,11 @@ impl Producer {
         })
     }
 
+    /// Whether no broker has been to be reached for a while.
+    pub(super) fn is_down(&self) -> bool {
+        self.watch.is_down()
+    }
+
     fn inner(&self) -> &FutureProducer<Watch> {
         self.inner
             .as_ref()
@@ -80,7 +102,8 @@ impl Producer {
         self.published.read().contains(topic)
     }
 
-    fn note(&self, topic: &str) {
+    /// Remembers that a broker took a record for this topic.
+    pub(super) fn note(&self, topic: &str) {
         if !self.has_published_to(topic) {
             let mut published = self.published.write();
             if published.len() < MOST_TOPICS {
@@ -95,16 +118,55 @@ impl Producer {
         record: &Outgoing,
         within: Duration,
     ) -> Result<Acknowledged, GatewayError> {
-        if self.watch.is_down() {
+        let outcome = self.send_all(&[record], within).await.pop();
+        outcome.unwrap_or_else(|| Err(unknown("no outcome of the one record")))
+    }
+
+    /// Sends records, all of them at once and in order, and waits at most `within` for what the broker
+    /// says of each. Once the queue has no room for one, none that comes after it is queued.
+    pub(crate) async fn send_all(
+        &self,
+        records: &[&Outgoing],
+        within: Duration,
+    ) -> Vec<Result<Acknowledged, GatewayError>> {
+        if self.is_down() {
             // Known before anything was handed over: nothing can have been written.
-            return Err(unavailable("no broker is connected"));
+            let down = || Err(unavailable("no broker is connected"));
+            return records.iter().map(|_| down()).collect();
         }
         let before = self.watch.mark();
-        let delivery = self
-            .inner()
-            .send_result(record.as_record())
-            .map_err(|(error, _)| self.not_taken(&error))?;
-        match tokio::time::timeout(within, delivery).await {
+        let until = Instant::now() + within;
+        let queued = self.queue(records);
+        let mut fates = Vec::with_capacity(queued.len());
+        for (record, queued) in records.iter().zip(queued) {
+            fates.push(match queued {
+                Ok(delivery) => self.fate(record, delivery, until).await,
+                Err(error) => Fate::Known(Err(error)),
+            });
+        }
+        self.outcomes(fates, &before).await
+    }
+
+    /// Hands records to the client, in order.
+    fn queue(&self, records: &[&Outgoing]) -> Vec<Result<DeliveryFuture, GatewayError>> {
+        let mut full: Option<GatewayError> = None;
+        let queued = records.iter().map(|record| {
+            if let Some(full) = &full {
+                return Err(full.clone());
+            }
+            let sent = self.inner().send_result(record.as_record());
+            sent.map_err(|(error, _)| {
+                let error = self.not_taken(&error);
+                full = (error.code == Code::KafkaQueueFull).then(|| error.clone());
+                error
+            })
+        });
+        queued.collect()
+    }
+
+    /// Waits for what becomes of a record that is queued.
+    async fn fate(&self, record: &Outgoing, delivery: DeliveryFuture, until: Instant) -> Fate {
+        Fate::Known(match tokio::time::timeout_at(until, delivery).await {
             Ok(Ok(Ok(delivery))) => {
                 self.note(&record.topic);
                 Ok(Acknowledged {
@@ -112,14 +174,36 @@ impl Producer {
                     offset: delivery.offset,
                 })
             }
-            Ok(Ok(Err((error, _)))) => Err(self.not_delivered(&error, &before).await),
+            Ok(Ok(Err((error, _)))) => match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::MessageTimedOut) => return Fate::GivenUp(error),
+                _ => Err(refusal(&error).unwrap_or_else(|| unknown(error))),
+            },
             Ok(Err(_)) => Err(unknown("the producer was stopped")),
             Err(_) => {
                 // It is still queued and may be sent yet: not refused, not kept.
                 self.watch.unanswered();
                 Err(unknown("no acknowledgement in the route's time"))
             }
+        })
+    }
+
+    /// What can be said of records, none of which is waited for any more.
+    async fn outcomes(
+        &self,
+        fates: Vec<Fate>,
+        before: &Mark,
+    ) -> Vec<Result<Acknowledged, GatewayError>> {
+        let mut not_sent = false;
+        if fates.iter().any(|fate| matches!(fate, Fate::GivenUp(_))) {
+            self.watch.unanswered();
+            not_sent = self.watch.nothing_sent_since(before).await;
         }
+        let outcome = |fate| match fate {
+            Fate::Known(known) => known,
+            Fate::GivenUp(error) if not_sent => Err(unavailable(error)),
+            Fate::GivenUp(error) => Err(unknown(error)),
+        };
+        fates.into_iter().map(outcome).collect()
     }
 
     /// The record was not even queued.
@@ -134,20 +218,6 @@ impl Producer {
             _ => refusal(error).unwrap_or_else(|| unknown(error)),
         }
     }
-
-    /// The record was queued, and the producer gave it up.
-    async fn not_delivered(&self, error: &KafkaError, before: &Mark) -> GatewayError {
-        if let Some(refusal) = refusal(error) {
-            return refusal;
-        }
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageTimedOut) {
-            self.watch.unanswered();
-            if self.watch.nothing_sent_since(before).await {
-                return unavailable(error);
-            }
-        }
-        unknown(error)
-    }
 }
 
 impl Drop for Producer {
@@ -159,7 +229,7 @@ impl Drop for Producer {
 }
 
 /// The errors that say for certain that a record was not written.
-fn refusal(error: &KafkaError) -> Option<GatewayError> {
+pub(super) fn refusal(error: &KafkaError) -> Option<GatewayError> {
     use RDKafkaErrorCode as E;
     let code = match error.rdkafka_error_code()? {
         E::MessageSizeTooLarge | E::InvalidMessageSize => Code::KafkaRecordTooLarge,
@@ -170,6 +240,7 @@ fn refusal(error: &KafkaError) -> Option<GatewayError> {
         }
         E::TopicAuthorizationFailed
         | E::ClusterAuthorizationFailed
+        | E::TransactionalIdAuthorizationFailed
         | E::PolicyViolation
         | E::InvalidRecord
         | E::InvalidMessage
@@ -180,12 +251,12 @@ fn refusal(error: &KafkaError) -> Option<GatewayError> {
     Some(GatewayError::new(code).source(error))
 }
 
-fn unavailable(why: impl std::fmt::Display) -> GatewayError {
+pub(super) fn unavailable(why: impl std::fmt::Display) -> GatewayError {
     GatewayError::new(Code::KafkaUnavailable)
         .source(why)
         .retry_after(RETRY_AFTER)
 }
 
-fn unknown(why: impl std::fmt::Display) -> GatewayError {
+pub(super) fn unknown(why: impl std::fmt::Display) -> GatewayError {
     GatewayError::new(Code::KafkaOutcomeUnknown).source(why)
 }

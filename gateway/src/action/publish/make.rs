@@ -8,6 +8,7 @@ use bytes::Bytes;
 use weir_protocols::rfc3339;
 use weir_telemetry::Code;
 
+use super::content::Part;
 use crate::action::template::Values;
 use crate::config::routes::publish as config;
 use crate::config::template::Template;
@@ -46,8 +47,8 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// A record of this value.
-    pub(super) fn record(&self, value: Bytes) -> Result<Outgoing, GatewayError> {
+    /// The record that is made of this part of the body.
+    pub(super) fn record(&self, part: Part) -> Result<Outgoing, GatewayError> {
         let values = Values {
             captures: &self.request.captures,
             head: self.down.head(),
@@ -57,15 +58,16 @@ impl<'a> Maker<'a> {
                 .as_ref()
                 .map(|consumer| &*consumer.name),
             team: self.request.record.team.as_deref(),
-            body: &value,
+            body: part.value.as_deref().unwrap_or_default(),
         };
+        let key = given(&values, self.config.key.as_ref());
         Ok(Outgoing {
             topic: self.topic(&values)?,
             partition: self.partition(&values)?,
-            key: given(&values, self.config.key.as_ref()).map(Bytes::from),
-            headers: self.headers(&values),
+            key: key.map(Bytes::from).or(part.key),
+            headers: self.headers(&values, part.headers),
             timestamp: self.timestamp(&values)?,
-            value: Some(value),
+            value: part.value,
         })
     }
 
@@ -120,10 +122,16 @@ impl<'a> Maker<'a> {
         }
     }
 
-    fn headers(&self, values: &Values<'_>) -> Headers {
+    /// An event's headers are its own: the route adds to them.
+    fn headers(&self, values: &Values<'_>, of_event: Headers) -> Headers {
         let mut headers = self.trace.clone();
+        let (trace, own) = (headers.len(), of_event.len());
+        headers.extend(of_event);
         for (name, value) in &self.config.headers {
-            if let Ok(value) = values.render(value) {
+            let taken = headers[trace..trace + own]
+                .iter()
+                .any(|(own, _)| own == name);
+            if let Some(value) = values.render(value).ok().filter(|_| !taken) {
                 headers.push((name.clone(), Some(value.into())));
             }
         }

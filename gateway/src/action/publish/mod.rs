@@ -1,24 +1,33 @@
-//! `publish`: makes a request a Kafka record, and answers with what the broker said, no more. What
-//! the record takes up is charged before it is sent.
+//! `publish`: makes a request Kafka records, and answers with what the broker said, no more. What
+//! they take up is charged before they are sent.
 //!
 //! | Module | Knows |
 //! |---|---|
+//! | `content` | what a body is: a record, or several |
+//! | `events` | CloudEvents among them |
 //! | `make` | what a record is made of |
+//! | `batch` | several records, each answered for itself |
+//! | `transaction` | what is said of several that were to be written all or none |
 
+mod batch;
+mod content;
+mod events;
 mod make;
+mod transaction;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
+use serde_json::json;
 use weir_telemetry::record::Kafka;
 use weir_telemetry::{Code, Metrics, metrics, trace};
 
+use self::content::{Content, Part};
 use self::make::Maker;
 use crate::config::routes::publish as config;
 use crate::error::GatewayError;
-use crate::kafka::{Acknowledged, Outgoing, Producer};
+use crate::kafka::{Acknowledged, Cluster, Outgoing};
 use crate::policy::quota::{Bound, Usage, charge};
 use crate::proxy::{Downstream, Reply, Request, reply};
 use crate::quota::{self, Amounts, Unit};
@@ -27,14 +36,14 @@ use crate::quota::{self, Amounts, Unit};
 pub(crate) struct Publish {
     /// What it does, as configured.
     pub(crate) config: config::Publish,
-    /// The cluster's producer.
-    pub(crate) producer: Arc<Producer>,
+    /// Where to.
+    pub(crate) cluster: Arc<Cluster>,
     /// Where the figures of topics go.
     pub(crate) metrics: Metrics,
 }
 
 impl Publish {
-    /// Publishes one record and answers once the broker has it.
+    /// Publishes what the request brought, and answers once the broker has it.
     pub(crate) async fn run(
         &self,
         request: &mut Request,
@@ -42,41 +51,62 @@ impl Publish {
     ) -> Result<(), GatewayError> {
         down.limit(self.config.max_body)?;
         let body = down.read_whole().await?;
+        match content::read(&self.config, &down.head().headers, body)? {
+            Content::One(part) => self.one(request, down, part).await,
+            Content::Batch(parts) => self.batch(request, down, parts).await,
+        }
+    }
+
+    /// Publishes one record.
+    async fn one(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+        part: Part,
+    ) -> Result<(), GatewayError> {
         let span_id = trace::span_id();
-        let outgoing = Maker::new(&self.config, request, down, span_id).record(body)?;
+        let outgoing = Maker::new(&self.config, request, down, span_id).record(part)?;
         let topic = outgoing.topic.clone();
         let size = outgoing.size();
+        self.charge(request, &down.head().headers, size).await?;
+
+        self.note(request, span_id, &outgoing);
+        let Acknowledged { partition, offset } = self.send(request, outgoing, size).await?;
+        request.topic_metrics = Some(self.series(&topic));
+        let ack = ack(self.config.ack);
+        let body =
+            json!({ "topic": &*topic, "partition": partition, "offset": offset, "ack": ack });
+        reply::answer(request, down, Reply::json(StatusCode::OK, body.to_string())).await
+    }
+
+    /// Charges so many bytes that are about to be sent. Should nobody learn what became of them, they
+    /// count as written.
+    async fn charge(
+        &self,
+        request: &mut Request,
+        headers: &HeaderMap,
+        size: u64,
+    ) -> Result<(), GatewayError> {
         let bound = Bound {
             amounts: Amounts::default().with(Unit::KafkaBytes, size),
             ..Bound::default()
         };
-        charge(request, &down.head().headers, bound).await?;
-
-        self.note(request, span_id, &outgoing);
-        // Should nobody learn what became of it, it counts as written.
+        charge(request, headers, bound).await?;
         request.usage = Some(written(size, quota::Provenance::Estimated));
-        let Acknowledged { partition, offset } = self.send(request, outgoing, size).await?;
-        request.topic_metrics = Some(self.series(&topic));
-        let body =
-            serde_json::json!({ "topic": &*topic, "partition": partition, "offset": offset });
-        reply::answer(request, down, Reply::json(StatusCode::OK, body.to_string())).await
+        Ok(())
     }
 
     fn note(&self, request: &mut Request, span_id: [u8; 8], outgoing: &Outgoing) {
-        let Outgoing {
-            topic, key, value, ..
-        } = outgoing;
-        let bytes = key.as_ref().map_or(0, Bytes::len) + value.as_ref().map_or(0, Bytes::len);
-        request.topic_metrics = Some(self.series(topic));
+        request.topic_metrics = Some(self.series(&outgoing.topic));
         request.record.kafka = Some(Box::new(Kafka {
             cluster: self.config.topic.cluster.clone(),
-            topic: topic.clone(),
+            topic: outgoing.topic.clone(),
             batch: None,
             span_id,
             started: request.began.elapsed(),
             partition: None,
             offset: None,
-            bytes: bytes as u64,
+            bytes: outgoing.content() as u64,
             took: std::time::Duration::ZERO,
         }));
     }
@@ -89,7 +119,10 @@ impl Publish {
         size: u64,
     ) -> Result<Acknowledged, GatewayError> {
         let begun = Instant::now();
-        let sent = self.producer.send(&outgoing, self.config.timeout).await;
+        let sent = match self.cluster.producer(self.config.ack) {
+            Ok(producer) => producer.send(&outgoing, self.config.timeout).await,
+            Err(error) => Err(error),
+        };
         request.waits.upstream += begun.elapsed();
         match &sent {
             Ok(_) => request.usage = Some(written(size, quota::Provenance::Counted)),
@@ -110,10 +143,21 @@ impl Publish {
     /// The figures of a topic. Callers may choose its name, so one that no broker has taken a
     /// record for yet has no series of its own.
     fn series(&self, topic: &str) -> Arc<metrics::Topic> {
-        let exists =
-            self.config.topic.name.literal().is_some() || self.producer.has_published_to(topic);
+        let published = || {
+            let producer = self.cluster.producer(self.config.ack);
+            producer.is_ok_and(|producer| producer.has_published_to(topic))
+        };
+        let exists = self.config.topic.name.literal().is_some() || published();
         self.metrics
             .topic(&self.config.topic.cluster, if exists { topic } else { "" })
+    }
+}
+
+/// Who has a record that is said to be written.
+fn ack(ack: config::Ack) -> &'static str {
+    match ack {
+        config::Ack::All => "all",
+        config::Ack::Leader => "leader",
     }
 }
 

@@ -34,6 +34,20 @@ pub struct Publish {
     /// Headers of the record.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Which brokers have a record before the caller is told that it is
+    /// written.
+    #[serde(default)]
+    pub ack: Ack,
+    /// Takes several records in one request: an array of `application/json`,
+    /// or the lines of `application/x-ndjson`. Without it, any body is one
+    /// record.
+    #[serde(default)]
+    pub batch: Option<Batch>,
+    /// Takes CloudEvents 1.0: in binary content mode (`ce-` fields), structured
+    /// (`application/cloudevents+json`) and, with `batch`, as
+    /// `application/cloudevents-batch+json`.
+    #[serde(default)]
+    pub cloud_events: Option<CloudEvents>,
     /// The largest body.
     #[serde(default = "Publish::default_max_body")]
     pub max_body: Size,
@@ -50,4 +64,62 @@ impl Publish {
     fn default_timeout() -> Duration {
         Duration::from_secs(30)
     }
+}
+
+/// Which brokers have a record before it is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "PublishAck")]
+pub enum Ack {
+    /// All in-sync replicas; it is written once.
+    #[default]
+    All,
+    /// The partition's leader only: the record may be lost when another becomes
+    /// that, and may be written twice or out of order.
+    Leader,
+}
+
+/// How several records are taken in one request.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "PublishBatch")]
+pub struct Batch {
+    /// The most records.
+    #[serde(default = "Batch::default_max_records")]
+    #[schemars(range(min = 1, max = 10000))]
+    pub max_records: usize,
+    /// Writes all records of a batch in one Kafka transaction, or none.
+    #[serde(default)]
+    pub transaction: bool,
+}
+
+impl Batch {
+    fn default_max_records() -> usize {
+        1000
+    }
+}
+
+/// How CloudEvents are taken and written.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CloudEvents {
+    /// How records carry them, however they came.
+    #[serde(default)]
+    pub mode: EventMode,
+    /// Refuses what is no event; else it is a record as on any route.
+    #[serde(default)]
+    pub require: bool,
+}
+
+/// How a record carries an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "CloudEventsMode")]
+pub enum EventMode {
+    /// The attributes as `ce_` headers, the data as the value; an event without
+    /// data has none, which is a tombstone.
+    #[default]
+    Binary,
+    /// The whole event as JSON in the value.
+    Structured,
 }

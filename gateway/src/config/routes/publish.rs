@@ -8,6 +8,7 @@ use super::topic::{self, Topic};
 use crate::config::check::{At, Checker};
 use crate::config::policies::{Attached, Stage};
 use crate::config::raw::publish as raw;
+pub use crate::config::raw::publish::{Ack, CloudEvents, EventMode};
 use crate::config::template::{Template, Variable};
 
 /// Makes a request a Kafka record.
@@ -23,10 +24,25 @@ pub struct Publish {
     pub timestamp: Option<Template>,
     /// Headers of the record, in the order of their names.
     pub headers: Vec<(Arc<str>, Template)>,
+    /// Which brokers have a record before the caller is told so.
+    pub ack: Ack,
+    /// How several records are taken in one request, if they are.
+    pub batch: Option<Batch>,
+    /// How CloudEvents are taken, if they are.
+    pub cloud_events: Option<CloudEvents>,
     /// The largest body in bytes.
     pub max_body: u64,
     /// How long the caller waits for the broker.
     pub timeout: Duration,
+}
+
+/// How several records are taken in one request.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch {
+    /// The most records.
+    pub max_records: usize,
+    /// Whether they are written all or none.
+    pub transaction: bool,
 }
 
 /// Checks the action.
@@ -56,9 +72,30 @@ pub(super) fn check(
         partition: partition?,
         timestamp: timestamp?,
         headers,
+        ack: raw.ack,
+        batch: raw
+            .batch
+            .as_ref()
+            .map(|batch| check_batch(cx, at, batch, raw.ack)),
+        cloud_events: raw.cloud_events,
         max_body: raw.max_body.0,
         timeout: raw.timeout.0,
     })
+}
+
+fn check_batch(cx: &mut Checker<'_>, at: &At, raw: &raw::Batch, ack: Ack) -> Batch {
+    if raw.transaction && ack == Ack::Leader {
+        let message = "all in-sync replicas acknowledge a transaction, and `ack` is leader";
+        cx.fault(
+            &at.key("batch").key("transaction"),
+            message,
+            "leave `ack` out",
+        );
+    }
+    Batch {
+        max_records: raw.max_records,
+        transaction: raw.transaction,
+    }
 }
 
 /// Checks that the policies around the action find out what its templates name.

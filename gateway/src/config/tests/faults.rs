@@ -249,6 +249,32 @@ fn records_are_made_of_who_calls_only_where_that_is_found_out() {
 }
 
 #[test]
+fn a_batch_is_bounded_and_a_transaction_is_acknowledged_by_all() {
+    let cluster = "kafka_clusters: [{ name: k, bootstrap_servers: ['127.0.0.1:9092'] }]\n";
+    let publish = |action: &str| {
+        faults(&format!(
+            "{cluster}routes: [{{ name: a, matches: [{{ path: {{ prefix: /e }} }}], publish: {{ cluster: k, topic: t, {action} }} }}]"
+        ))
+    };
+    let none = Vec::<String>::new();
+    assert_eq!(publish("batch: {}, ack: leader"), none);
+    assert_eq!(
+        publish("batch: { transaction: true, max_records: 10000 }"),
+        none
+    );
+    assert_eq!(
+        publish("batch: { max_records: 0 }"),
+        ["routes[0].publish.batch.max_records: 0 is too small; the least is 1"]
+    );
+    assert_eq!(
+        publish("batch: { transaction: true }, ack: leader"),
+        [
+            "routes[0].publish.batch.transaction: all in-sync replicas acknowledge a transaction, and `ack` is leader; leave `ack` out"
+        ]
+    );
+}
+
+#[test]
 fn properties_that_promises_rest_on_are_refused() {
     let cluster = |properties: &str| {
         faults(&format!(

@@ -1,0 +1,202 @@
+//! Several records of one request: sent together, each answered for itself.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use weir_telemetry::{Code, metrics, record, trace};
+
+use super::content::Part;
+use super::make::Maker;
+use super::{Publish, ack, transaction, written};
+use crate::error::GatewayError;
+use crate::kafka::{Acknowledged, Failed, Outgoing};
+use crate::proxy::{Downstream, Reply, Request, reply};
+use crate::quota::Provenance;
+
+/// What became of each record.
+type Outcomes = Vec<Result<Acknowledged, GatewayError>>;
+
+impl Publish {
+    /// Publishes records, and answers with what the broker said of each. What cannot be made or is
+    /// refused does not keep the others from being written.
+    pub(super) async fn batch(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+        parts: Vec<Result<Part, GatewayError>>,
+    ) -> Result<(), GatewayError> {
+        let span_id = trace::span_id();
+        let made: Vec<Result<Outgoing, GatewayError>> = {
+            let maker = Maker::new(&self.config, request, down, span_id);
+            let parts = parts.into_iter();
+            parts.map(|part| maker.record(part?)).collect()
+        };
+        if self.in_transaction()
+            && let Some((index, error)) = first_error(&made)
+        {
+            return Err(transaction::failed(error.clone(), Some(index), made.len()));
+        }
+        let records: Vec<&Outgoing> = made.iter().flatten().collect();
+        let size = records.iter().map(|record| record.size()).sum();
+        self.charge(request, &down.head().headers, size).await?;
+
+        self.note_batch(request, span_id, &records);
+        let begun = Instant::now();
+        let (sent, failed) = self.deliver(&records).await;
+        let took = begun.elapsed();
+        request.waits.upstream += took;
+        settle(request, &records, &sent);
+        self.count(took, &records, &sent);
+        let mut sent = sent.into_iter();
+        let outcomes: Outcomes = made
+            .iter()
+            .map(|made| match made {
+                Ok(_) => sent.next().unwrap_or_else(|| Err(unsaid())),
+                Err(error) => Err(error.clone()),
+            })
+            .collect();
+        conclude(request, took, &outcomes);
+        if let Some(Failed { error, record }) = failed {
+            return Err(transaction::failed(error, record, outcomes.len()));
+        }
+        let reply = self.answer(&made, &outcomes);
+        reply::answer(request, down, reply).await
+    }
+
+    fn in_transaction(&self) -> bool {
+        self.config.batch.is_some_and(|batch| batch.transaction)
+    }
+
+    /// Sends records as the route does; also, why none of them is written, if one of them is why.
+    async fn deliver(&self, records: &[&Outgoing]) -> (Outcomes, Option<Failed>) {
+        let (count, within) = (records.len(), self.config.timeout);
+        if count == 0 {
+            return (Vec::new(), None);
+        }
+        if self.in_transaction() {
+            let owned = records.iter().copied().cloned().collect();
+            return match self.cluster.transact(owned, within).await {
+                Ok(places) => (places.into_iter().map(Ok).collect(), None),
+                Err(failed) => (vec![Err(failed.error.clone()); count], Some(failed)),
+            };
+        }
+        match self.cluster.producer(self.config.ack) {
+            Ok(producer) => (producer.send_all(records, within).await, None),
+            Err(error) => (vec![Err(error); count], None),
+        }
+    }
+
+    /// 200 if the broker acknowledged every record, 207 if not; what it said of each, in order.
+    fn answer(&self, made: &[Result<Outgoing, GatewayError>], outcomes: &Outcomes) -> Reply {
+        let results = made.iter().zip(outcomes);
+        let results = results.map(|(made, outcome)| match (made, outcome) {
+            (Ok(record), Ok(Acknowledged { partition, offset })) => {
+                json!({ "topic": &*record.topic, "partition": partition, "offset": offset })
+            }
+            (_, Err(error)) | (Err(error), Ok(_)) => refused(error),
+        });
+        let results: Vec<Value> = results.collect();
+        let status = match outcomes.iter().all(Result::is_ok) {
+            true => StatusCode::OK,
+            false => StatusCode::MULTI_STATUS,
+        };
+        let mut said = json!({ "ack": ack(self.config.ack), "results": results });
+        if self.in_transaction() {
+            said["transaction"] = json!("committed");
+        }
+        Reply::json(status, said.to_string())
+    }
+
+    /// What is known of the batch before it is sent.
+    fn note_batch(&self, request: &mut Request, span_id: [u8; 8], records: &[&Outgoing]) {
+        let first = records.first().map(|record| record.topic.clone());
+        let one = |topic: &Arc<str>| records.iter().all(|record| record.topic == *topic);
+        let bytes: usize = records.iter().map(|record| record.content()).sum();
+        request.record.kafka = Some(Box::new(record::Kafka {
+            cluster: self.config.topic.cluster.clone(),
+            topic: first.filter(one).unwrap_or_else(|| "".into()),
+            batch: Some(record::Batch {
+                messages: records.len() as u64,
+                acknowledged: 0,
+                code: None,
+            }),
+            span_id,
+            started: request.began.elapsed(),
+            partition: None,
+            offset: None,
+            bytes: bytes as u64,
+            took: Duration::ZERO,
+        }));
+    }
+
+    /// Counts what became of records, by topic.
+    fn count(&self, took: Duration, records: &[&Outgoing], sent: &Outcomes) {
+        let mut counts: HashMap<(&str, Option<Code>), u64> = HashMap::new();
+        let mut topics: HashMap<&str, Arc<metrics::Topic>> = HashMap::new();
+        for (record, outcome) in records.iter().zip(sent) {
+            let code = outcome.as_ref().err().map(|error| error.code);
+            *counts.entry((&record.topic, code)).or_default() += 1;
+        }
+        for ((topic, code), records) in counts {
+            let series = topics.entry(topic).or_insert_with(|| {
+                let series = self.series(topic);
+                series.took(took);
+                series
+            });
+            series.counted(code, records);
+        }
+    }
+}
+
+/// The first record that cannot be made, and why.
+fn first_error(made: &[Result<Outgoing, GatewayError>]) -> Option<(usize, &GatewayError)> {
+    let mut made = made.iter().enumerate();
+    made.find_map(|(index, made)| Some((index, made.as_ref().err()?)))
+}
+
+/// Says what the records that were written took up; those of unknown fate count as written.
+fn settle(request: &mut Request, records: &[&Outgoing], sent: &Outcomes) {
+    let (mut size, mut provenance) = (0, Provenance::Counted);
+    for (record, outcome) in records.iter().zip(sent) {
+        match outcome {
+            Ok(_) => size += record.size(),
+            Err(error) if error.code == Code::KafkaOutcomeUnknown => {
+                size += record.size();
+                provenance = Provenance::Estimated;
+            }
+            Err(_) => {}
+        }
+    }
+    request.usage = Some(written(size, provenance));
+}
+
+/// Writes down what came of a batch.
+fn conclude(request: &mut Request, took: Duration, outcomes: &Outcomes) {
+    let Some(kafka) = &mut request.record.kafka else {
+        return;
+    };
+    kafka.took = took;
+    kafka.batch = Some(record::Batch {
+        messages: outcomes.len() as u64,
+        acknowledged: outcomes.iter().flatten().count() as u64,
+        code: outcomes
+            .iter()
+            .find_map(|outcome| Some(outcome.as_ref().err()?.code)),
+    });
+}
+
+pub(super) fn refused(error: &GatewayError) -> Value {
+    json!({ "error": {
+        "code": error.code.slug(),
+        "detail": &*error.public,
+        "retryable": error.code.retryable(),
+    } })
+}
+
+/// The producer said less than it was asked.
+fn unsaid() -> GatewayError {
+    GatewayError::new(Code::KafkaOutcomeUnknown).source("nothing was said of this record")
+}
