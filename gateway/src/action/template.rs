@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 use pingora_http::RequestHeader;
 
 use crate::config::template::{Template, Variable};
+use crate::proxy::Request;
 use crate::routing::Captures;
 
 /// What a record is made with.
@@ -23,7 +24,18 @@ pub(crate) struct Values<'a> {
     pub(crate) body: &'a [u8],
 }
 
-impl Values<'_> {
+impl<'a> Values<'a> {
+    /// Those of a request without a body.
+    pub(crate) fn of(request: &'a Request, head: &'a RequestHeader) -> Self {
+        Self {
+            captures: &request.captures,
+            head,
+            consumer: request.consumer.as_ref().map(|consumer| &*consumer.name),
+            team: request.record.team.as_deref(),
+            body: &[],
+        }
+    }
+
     /// Writes out a template of a record; the error names the first value that is missing.
     pub(crate) fn render(&self, template: &Template) -> Result<String, String> {
         let value = |variable: &Variable| match variable {

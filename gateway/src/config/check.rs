@@ -366,6 +366,11 @@ impl<'a> Checker<'a> {
         self.parsed(at, Template::parse(text))
     }
 
+    /// Reads `text` as a template of what is known of a caller who sends no body.
+    pub(super) fn caller_template(&mut self, at: &At, text: &str) -> Option<Template> {
+        self.parsed(at, Template::parse_caller(text))
+    }
+
     /// Reads `text` as a template that a record is made with.
     pub(super) fn record_template(&mut self, at: &At, text: &str) -> Option<Template> {
         self.parsed(at, Template::parse_record(text))

@@ -130,6 +130,14 @@ impl Template {
         Self::read(text, Variable::of_record)
     }
 
+    /// The same without the body: what is known of a caller who sends none.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_caller(text: &str) -> Result<Self, Malformed> {
+        Self::read(text, Variable::of_caller)
+    }
+
     /// Reads text of a prompt: `{consumer}`, `{team}` and `{header.x}`; `{variables.x}` beside, if
     /// callers fill it in.
     ///
@@ -197,6 +205,9 @@ impl Template {
 
 /// What may stand between the braces.
 const KNOWN: &str = "known are {path.NAME}, {header.NAME} and {query.NAME}";
+/// The same, for a caller who sends no body.
+const KNOWN_OF_CALLER: &str =
+    "known are {path.NAME}, {header.NAME}, {query.NAME}, {consumer} and {team}";
 /// The same, for a record.
 const KNOWN_OF_RECORD: &str =
     "known are {path.NAME}, {header.NAME}, {query.NAME}, {body./POINTER}, {consumer} and {team}";
@@ -220,12 +231,23 @@ impl Variable {
     /// The same, for a record.
     fn of_record(text: &str) -> Result<Self, Malformed> {
         match text.split_once('.') {
-            None if text == "consumer" => Ok(Self::Consumer),
-            None if text == "team" => Ok(Self::Team),
             Some(("body", pointer)) => Self::body(pointer),
+            _ => Self::of(text, KNOWN_OF_RECORD),
+        }
+    }
+
+    /// The same, for who sends no body.
+    fn of_caller(text: &str) -> Result<Self, Malformed> {
+        Self::of(text, KNOWN_OF_CALLER)
+    }
+
+    fn of(text: &str, known: &str) -> Result<Self, Malformed> {
+        match text {
+            "consumer" => Ok(Self::Consumer),
+            "team" => Ok(Self::Team),
             _ => Self::parse(text).map_err(|mut malformed| {
                 if malformed.hint == KNOWN {
-                    KNOWN_OF_RECORD.clone_into(&mut malformed.hint);
+                    known.clone_into(&mut malformed.hint);
                 }
                 malformed
             }),

@@ -50,15 +50,8 @@ impl<'a> Maker<'a> {
     /// The record that is made of this part of the body.
     pub(super) fn record(&self, part: Part) -> Result<Outgoing, GatewayError> {
         let values = Values {
-            captures: &self.request.captures,
-            head: self.down.head(),
-            consumer: self
-                .request
-                .consumer
-                .as_ref()
-                .map(|consumer| &*consumer.name),
-            team: self.request.record.team.as_deref(),
             body: part.value.as_deref().unwrap_or_default(),
+            ..Values::of(self.request, self.down.head())
         };
         let key = given(&values, self.config.key.as_ref());
         Ok(Outgoing {

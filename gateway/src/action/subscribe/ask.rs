@@ -5,11 +5,12 @@ use std::time::Duration;
 use http::HeaderName;
 use jiff::Timestamp;
 use pingora_http::RequestHeader;
+use weir_protocols::pointer::Pointer;
 use weir_telemetry::Code;
 
 use super::cursor::Seal;
 use super::filter::{Condition, Filter};
-use crate::action::template;
+use crate::action::template::{self, Values};
 use crate::config::routes::subscribe as config;
 use crate::config::template::Template;
 use crate::config::units::{self, Format as _};
@@ -80,11 +81,11 @@ impl Asked {
             let condition = Condition::Header(header.to_owned(), value.to_owned());
             self.filter.add(condition);
         } else if let Some(pointer) = name.strip_prefix("json.") {
-            if !config::is_pointer(pointer) {
+            let Ok(pointer) = Pointer::parse(pointer) else {
                 let message = format!("`{name}` names no JSON pointer; write it as `json./a/b`.");
                 return Err(invalid(message));
-            }
-            let condition = Condition::Json(pointer.to_owned(), value.to_owned());
+            };
+            let condition = Condition::Json(pointer, value.to_owned());
             self.filter.add(condition);
         }
         Ok(())
@@ -113,11 +114,13 @@ fn filter(
 ) -> Result<Filter, GatewayError> {
     let mut filter = Filter::default();
     let value = |template: &Template| {
-        template::render(template, &request.captures, head).map_err(|missing| {
-            invalid(format!(
-                "This route gives out records by {missing}, and the request has none."
-            ))
-        })
+        Values::of(request, head)
+            .render(template)
+            .map_err(|missing| {
+                invalid(format!(
+                    "This route gives out records by {missing}, and the request has none."
+                ))
+            })
     };
     if let Some(key) = &route.key {
         filter.add(Condition::Key(value(key)?));
@@ -126,7 +129,7 @@ fn filter(
         filter.add(Condition::Header(name.to_string(), value(template)?));
     }
     for (pointer, template) in &route.json {
-        filter.add(Condition::Json(pointer.to_string(), value(template)?));
+        filter.add(Condition::Json(pointer.clone(), value(template)?));
     }
     Ok(filter)
 }

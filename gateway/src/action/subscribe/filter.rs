@@ -1,6 +1,8 @@
 //! Which records a subscriber is given: those its route gives out, and of these the ones it asked for.
 
-use serde_json::Value;
+use std::borrow::Cow;
+
+use weir_protocols::pointer::Pointer;
 
 use crate::kafka::Record;
 
@@ -18,7 +20,7 @@ pub(super) enum Condition {
     /// This value of the header of that name.
     Header(String, String),
     /// This at that JSON pointer of its value.
-    Json(String, String),
+    Json(Pointer, String),
 }
 
 impl Filter {
@@ -34,28 +36,23 @@ impl Filter {
 
     /// Whether a record has all that is asked for.
     pub(super) fn passes(&self, record: &Record) -> bool {
-        let mut json = None;
         self.conditions.iter().all(|condition| match condition {
             Condition::Key(key) => record.key.as_deref() == Some(key.as_bytes()),
             Condition::Header(name, value) => record.header(name) == Some(value.as_bytes()),
             Condition::Json(pointer, text) => {
-                let json: &Option<Value> = json.get_or_insert_with(|| {
-                    let value = record.value.as_deref()?;
-                    serde_json::from_slice(value).ok()
-                });
-                let found = json.as_ref().and_then(|json| json.pointer(pointer));
-                found.is_some_and(|found| is(found, text))
+                let value = record.value.as_deref().unwrap_or_default();
+                let found = pointer.find(value);
+                found.is_some_and(|found| is(found.get(), text))
             }
         })
     }
 }
 
-/// Whether a value is written as `text`.
-fn is(value: &Value, text: &str) -> bool {
-    match value {
-        Value::String(found) => found == text,
-        Value::Number(_) | Value::Bool(_) | Value::Null => value.to_string() == text,
-        Value::Array(_) | Value::Object(_) => false,
+/// Whether a value, as JSON, is `text`, or is written so where it is no string.
+fn is(json: &str, text: &str) -> bool {
+    match json.as_bytes().first() {
+        Some(b'"') => serde_json::from_str::<Cow<'_, str>>(json).is_ok_and(|found| found == text),
+        _ => json == text,
     }
 }
 
@@ -87,7 +84,9 @@ mod tests {
     fn all_that_is_asked_for_must_be_there() {
         let key = |key: &str| Condition::Key(key.into());
         let header = |name: &str, value: &str| Condition::Header(name.into(), value.into());
-        let json = |pointer: &str, text: &str| Condition::Json(pointer.into(), text.into());
+        let json = |pointer: &str, text: &str| {
+            Condition::Json(Pointer::parse(pointer).expect("a pointer"), text.into())
+        };
         for (conditions, expected) in [
             (vec![], true),
             (vec![key("k")], true),
@@ -97,7 +96,8 @@ mod tests {
             (vec![header("kind", "old")], false),
             (vec![header("Kind", "new")], false),
             (vec![json("/a/b/1", "x")], true),
-            (vec![json("/a/b/0", "1.5")], true),
+            (vec![json("/a/b/0", "1.50")], true),
+            (vec![json("/a/b/0", "1.5")], false),
             (vec![json("/c", "true"), json("/d", "null")], true),
             (vec![json("/a", "x")], false),
             (vec![json("/e", "null")], false),

@@ -42,7 +42,7 @@ use self::say::Speaker;
 use self::socket::Socket;
 use self::tally::Tally;
 use super::websocket::Connections;
-use crate::action::template;
+use crate::action::template::Values;
 use crate::config::routes::subscribe as config;
 use crate::error::GatewayError;
 use crate::kafka::{Cluster, Subscription};
@@ -126,7 +126,7 @@ impl Subscribe {
 
     fn topic(&self, request: &Request, down: &Downstream) -> Result<Arc<str>, GatewayError> {
         let topic = &self.config.topic;
-        let name = template::render(&topic.name, &request.captures, down.head());
+        let name = Values::of(request, down.head()).render(&topic.name);
         let name = name.map_err(|missing| {
             let message =
                 format!("This route makes the topic of {missing}, and the request has none.");

@@ -52,6 +52,18 @@ impl Around<'_> {
             .then_some(template)
     }
 
+    /// The same of what is known of a caller who sends no body.
+    pub(super) fn caller_template(
+        &self,
+        cx: &mut Checker<'_>,
+        at: &At,
+        text: &str,
+    ) -> Option<Template> {
+        let template = cx.caller_template(at, text)?;
+        cx.captured(at, &template, &self.captured())
+            .then_some(template)
+    }
+
     pub(super) fn owner(&self) -> Option<&Arc<str>> {
         self.team.map(|team| &team.name)
     }

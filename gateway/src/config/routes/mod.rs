@@ -22,6 +22,7 @@ mod rules;
 pub mod subscribe;
 pub mod topic;
 pub mod websocket;
+mod who;
 
 pub(super) use rules::check_reachable;
 
@@ -82,9 +83,12 @@ pub(super) fn check(
     if let Some(Action::Graphql(graphql)) = &action {
         graphql::check_around(cx, &at.key("graphql"), graphql, &policies);
     }
-    if let Some(Action::Publish(publish)) = &action {
-        publish::check_around(cx, &at.key("publish"), publish, team.is_some(), &policies);
-    }
+    let templates = match &action {
+        Some(Action::Publish(publish)) => publish::templates(&at.key("publish"), publish),
+        Some(Action::Subscribe(action)) => subscribe::templates(&at.key("subscribe"), action),
+        _ => Vec::new(),
+    };
+    who::check(cx, &templates, team.is_some(), &policies);
     Some(Route {
         name: raw.name.0.as_str().into(),
         team: owner,

@@ -6,10 +6,9 @@ use std::time::Duration;
 use super::actions::Around;
 use super::topic::{self, Topic};
 use crate::config::check::{At, Checker};
-use crate::config::policies::{Attached, Stage};
 use crate::config::raw::publish as raw;
 pub use crate::config::raw::publish::{Ack, CloudEvents, EventMode};
-use crate::config::template::{Template, Variable};
+use crate::config::template::Template;
 
 /// Makes a request a Kafka record.
 #[derive(Debug, Clone)]
@@ -98,18 +97,8 @@ fn check_batch(cx: &mut Checker<'_>, at: &At, raw: &raw::Batch, ack: Ack) -> Bat
     }
 }
 
-/// Checks that the policies around the action find out what its templates name.
-pub(super) fn check_around(
-    cx: &mut Checker<'_>,
-    at: &At,
-    publish: &Publish,
-    owned: bool,
-    policies: &[Attached],
-) {
-    let authenticates = |policy: &Attached| policy.config.stage() == Stage::Authenticate;
-    if policies.iter().any(authenticates) {
-        return;
-    }
+/// The templates that a record is made with, and where each is.
+pub(super) fn templates<'p>(at: &At, publish: &'p Publish) -> Vec<(At, &'p Template)> {
     let parts = [
         ("key", &publish.key),
         ("partition", &publish.partition),
@@ -119,19 +108,7 @@ pub(super) fn check_around(
     let topic = (at.key("topic"), Some(&publish.topic.name));
     let headers = publish.headers.iter();
     let headers = headers.map(|(name, value)| (at.key("headers").key(name), Some(value)));
-    for (at, template) in [topic].into_iter().chain(parts).chain(headers) {
-        let mut variables = template.into_iter().flat_map(Template::variables);
-        let unknown = variables.find(|variable| match variable {
-            Variable::Consumer => true,
-            // A route of a team's has that one, if nobody else.
-            Variable::Team => !owned,
-            _ => false,
-        });
-        if let Some(variable) = unknown {
-            let message = format!(
-                "nothing on this route finds out who calls, so that {variable} never has a value"
-            );
-            cx.fault(&at, message, "add the policy key_auth");
-        }
-    }
+    let all = [topic].into_iter().chain(parts).chain(headers);
+    all.filter_map(|(at, template)| Some((at, template?)))
+        .collect()
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use weir_protocols::pointer::Pointer;
+
 use super::actions::Around;
 use super::topic::{self, Topic};
 use super::websocket::Terms;
@@ -45,7 +47,7 @@ pub struct Filter {
     /// Headers.
     pub headers: Vec<(Arc<str>, Template)>,
     /// What is at JSON pointers in their value.
-    pub json: Vec<(Arc<str>, Template)>,
+    pub json: Vec<(Pointer, Template)>,
 }
 
 /// Checks the action.
@@ -55,7 +57,8 @@ pub(super) fn check(
     raw: &raw::Subscribe,
     around: &Around<'_>,
 ) -> Option<Subscribe> {
-    let topic = topic::check(cx, at, &raw.cluster, &raw.topic, around);
+    let name = around.caller_template(cx, &at.key("topic"), &raw.topic);
+    let topic = topic::check(cx, at, &raw.cluster, name, around);
     let filter = check_filter(cx, &at.key("filter"), &raw.filter, around);
     let origins = raw.origins.as_ref();
     let origins = origins.map(|origins| check_origins(cx, &at.key("origins"), origins));
@@ -82,30 +85,35 @@ fn check_filter(
 ) -> Option<Filter> {
     let mut filter = Filter::default();
     if let Some(key) = &raw.key {
-        filter.key = Some(around.template(cx, &at.key("key"), key)?);
+        filter.key = Some(around.caller_template(cx, &at.key("key"), key)?);
     }
     for (name, text) in &raw.headers {
-        let value = around.template(cx, &at.key("headers").key(name), text)?;
+        let value = around.caller_template(cx, &at.key("headers").key(name), text)?;
         filter.headers.push((name.as_str().into(), value));
     }
     for (pointer, text) in &raw.json {
         let at = at.key("json").key(pointer);
-        if !is_pointer(pointer) {
+        let Ok(pointer) = Pointer::parse(pointer) else {
             let message = format!("\"{pointer}\" is no JSON pointer");
             cx.fault(&at, message, "write it as /customer/id (RFC 6901)");
             return None;
-        }
-        let value = around.template(cx, &at, text)?;
-        filter.json.push((pointer.as_str().into(), value));
+        };
+        let value = around.caller_template(cx, &at, text)?;
+        filter.json.push((pointer, value));
     }
     Some(filter)
 }
 
-/// Whether text is a JSON pointer (RFC 6901).
-pub(crate) fn is_pointer(text: &str) -> bool {
-    let escapes = text.split('~').skip(1);
-    (text.is_empty() || text.starts_with('/'))
-        && escapes
-            .into_iter()
-            .all(|after| after.starts_with(['0', '1']))
+/// The templates of the action, and where each is.
+pub(super) fn templates<'s>(at: &At, subscribe: &'s Subscribe) -> Vec<(At, &'s Template)> {
+    let Filter { key, headers, json } = &subscribe.filter;
+    let filter = at.key("filter");
+    let topic = (at.key("topic"), &subscribe.topic.name);
+    let key = key.as_ref().map(|key| (filter.key("key"), key));
+    let headers = headers.iter();
+    let headers = headers.map(|(name, value)| (filter.key("headers").key(name), value));
+    let json = json.iter();
+    let json = json.map(|(at, value)| (filter.key("json").key(&at.to_string()), value));
+    let all = [topic].into_iter().chain(key).chain(headers).chain(json);
+    all.collect()
 }
