@@ -21,6 +21,7 @@ mod reload;
 mod routing;
 mod runtime;
 mod server;
+mod spool;
 #[cfg(test)]
 mod testing;
 mod upstream;

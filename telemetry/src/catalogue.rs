@@ -349,6 +349,35 @@ metrics! {
         ["weir_route" "weir_kafka_cluster" "messaging_destination_name"] LAG,
         "Records that a subscriber was behind the end of the topic when it was given some.";
 
+    // Spools.
+    SPOOL_RECORDS "weir_spool_records" Gauge "{record}"
+        ["weir_kafka_cluster"] &[],
+        "Records on disk that no broker is known to have yet; told by the process that sends them.";
+    SPOOL_BYTES "weir_spool_bytes" Gauge "By"
+        ["weir_kafka_cluster"] &[],
+        "What a spool takes up on disk, records that brokers refused included; told by the process that sends.";
+    SPOOL_OLDEST_AGE "weir_spool_oldest_age_seconds" Gauge "s"
+        ["weir_kafka_cluster"] &[],
+        "For how long the oldest record of a spool waits; 0 while none does.";
+    SPOOL_WRITE_DURATION "weir_spool_write_duration_seconds" Histogram "s"
+        ["weir_kafka_cluster"] LATENCY,
+        "Time of one write to a spool until the disk has it, fsync included; one write holds the records of all who waited.";
+    SPOOL_APPENDED "weir_spool_appended_total" Counter "{record}"
+        ["weir_kafka_cluster"] &[],
+        "Records that were put into a spool.";
+    SPOOL_SENT "weir_spool_sent_total" Counter "{record}"
+        ["weir_kafka_cluster"] &[],
+        "Records of a spool that brokers acknowledged; twice, where one had to be sent again.";
+    SPOOL_REJECTED "weir_spool_rejected_total" Counter "{record}"
+        ["weir_kafka_cluster" "error_type"] &[],
+        "Records of a spool that brokers refused for good, and that are kept aside.";
+    SPOOL_LOST "weir_spool_lost_total" Counter "{record}"
+        ["weir_kafka_cluster"] &[],
+        "Records that brokers refused and that are no longer kept aside either: they made room for others, or could not be written.";
+    SPOOL_DAMAGED "weir_spool_damaged_bytes_total" Counter "By"
+        ["weir_kafka_cluster"] &[],
+        "Bytes of a spool that were stepped over because they cannot be read any more.";
+
     // The gateway itself.
     CONFIG_RELOADS "weir_config_reloads_total" Counter "{reload}"
         ["result"] &[],

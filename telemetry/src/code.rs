@@ -236,6 +236,10 @@ codes! {
         "The query asks for something in a way that this route does not know.";
     CursorInvalid "cursor_invalid" 400 Client false "http_request_error"
         "The cursor was not given out by this gateway, or not for this topic.";
+    SpoolFull "spool_full" 503 Gateway true "proxy_internal_error"
+        "There is no room on disk to keep the record until the Kafka cluster takes it.";
+    SpoolUnavailable "spool_unavailable" 503 Gateway true "proxy_internal_error"
+        "The disk on which records wait for the Kafka cluster fails.";
     KafkaOutcomeUnknown "kafka_outcome_unknown" 504 Upstream false "http_response_timeout"
         "The record was sent and no acknowledgement came in time: it may have been written.";
 }

@@ -54,6 +54,10 @@ fn write_kafka(out: &mut String, kafka: &Kafka) -> fmt::Result {
         topic => write!(out, "{}", Quoted(topic))?,
     }
     write!(out, " on {}", kafka.cluster)?;
+    if let Some(id) = &kafka.spooled {
+        write!(out, ": on disk as {id}, to be sent")?;
+        return writeln!(out, " after {}", Took(kafka.took));
+    }
     match (kafka.batch, kafka.partition, kafka.offset) {
         (Some(batch), ..) => {
             write!(out, ": {} acknowledged", batch.acknowledged)?;

@@ -236,6 +236,8 @@ pub struct Kafka {
     pub bytes: u64,
     /// From there to the broker's answer or the failure.
     pub took: Duration,
+    /// The id by which it is known in the spool, if its caller was answered once it was there.
+    pub spooled: Option<Box<str>>,
 }
 
 /// What a subscriber was given of a Kafka topic.

@@ -397,6 +397,9 @@ fn producer(record: &Record, kafka: &Kafka) -> SpanData {
     if let Some(offset) = kafka.offset {
         attributes.push(KeyValue::new("messaging.kafka.offset", offset));
     }
+    if let Some(id) = &kafka.spooled {
+        attributes.push(text("messaging.message.id", id));
+    }
     let acknowledged = kafka.offset.is_some();
     let code = match kafka.batch {
         Some(batch) => batch.code,

@@ -50,6 +50,7 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
         }),
         config::Action::Publish(action) => Action::Publish(Publish {
             cluster: parts.cluster(&action.topic.cluster),
+            spool: parts.spool(action),
             config: action.clone(),
             metrics: parts.metrics.clone(),
         }),

@@ -22,6 +22,7 @@ mod quota;
 mod route;
 mod run;
 mod schema;
+mod spool;
 
 /// An AI- and event-aware API gateway.
 #[derive(Debug, Parser)]
@@ -55,6 +56,9 @@ enum Command {
     /// Tells what can be called by gRPC at the upstreams of a running gateway
     #[command(subcommand)]
     Grpc(grpc::Command),
+    /// Shows and exports records that are on disk and still have to go to Kafka
+    #[command(subcommand)]
+    Spool(spool::Command),
     /// Prints the JSON Schema of the configuration
     Schema,
     /// Serves a demonstration, with everything it calls inside
@@ -118,6 +122,7 @@ fn dispatch(command: Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
         Command::Key(command) => key::run(&command, terminal),
         Command::Quota(command) => quota::run(&command, terminal),
         Command::Grpc(command) => grpc::run(&command, terminal),
+        Command::Spool(command) => spool::run(&command, terminal),
         Command::Schema => schema::run(terminal),
         Command::Demo(arguments) => demo::run(&arguments),
     }

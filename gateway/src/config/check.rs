@@ -2,7 +2,7 @@
 //!
 //! Knows how to report, resolve and read; what is right in a section is known there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -134,6 +134,8 @@ pub(super) struct Checker<'a> {
     vectors: BTreeMap<Arc<str>, bool>,
     /// What is spoken to each upstream.
     protocols: BTreeMap<Arc<str>, Protocol>,
+    /// The Kafka clusters that have a spool.
+    spools: BTreeSet<Arc<str>>,
 }
 
 impl<'a> Checker<'a> {
@@ -152,6 +154,7 @@ impl<'a> Checker<'a> {
             redis: BTreeMap::new(),
             vectors: BTreeMap::new(),
             protocols: BTreeMap::new(),
+            spools: BTreeSet::new(),
         }
     }
 
@@ -306,6 +309,16 @@ impl<'a> Checker<'a> {
     /// What is spoken to the upstream of this name; `None` if it is faulty.
     pub(super) fn protocol_of(&self, upstream: &str) -> Option<Protocol> {
         self.protocols.get(upstream).copied()
+    }
+
+    /// Remembers that a Kafka cluster has a spool.
+    pub(super) fn spools(&mut self, cluster: Arc<str>) {
+        self.spools.insert(cluster);
+    }
+
+    /// Whether the Kafka cluster of this name has a spool.
+    pub(super) fn has_spool(&self, cluster: &str) -> bool {
+        self.spools.contains(cluster)
     }
 
     /// Remembers a team.

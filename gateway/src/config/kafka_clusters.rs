@@ -7,9 +7,11 @@ use rdkafka::ClientConfig;
 
 use super::address;
 use super::check::{At, Checker, Item};
+use super::platform::Server;
 use super::raw::kafka_clusters as raw;
 use super::secret::Secret;
 use super::units::Setting;
+use crate::spool::{self, survey};
 
 /// A Kafka cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,10 +28,14 @@ pub struct Cluster {
     pub cursor_keys: Vec<Secret>,
     /// How many who are behind read at once.
     pub max_catching_up: usize,
+    /// How large the segments of its spool may get together, in bytes; none, if it has no spool.
+    pub spool: Option<u64>,
 }
 
 /// How long a key of cursors is at least, in bytes.
 const LEAST_KEY: usize = 32;
+/// The smallest spool, in bytes: segments are a sixteenth of it, and records go into one.
+const SMALLEST_SPOOL: u64 = 1 << 20;
 
 /// Properties that Weir sets itself, and why.
 const RESERVED: &[(&str, &str)] = &[
@@ -125,6 +131,14 @@ pub(super) fn check(cx: &mut Checker<'_>, item: &Item<raw::KafkaCluster>) -> Opt
         }
         cursor_keys.push(key);
     }
+    let spool = item.raw.spool.as_ref().map(|spool| spool.max_size.0);
+    if spool.is_some_and(|size| size < SMALLEST_SPOOL) {
+        let at = item.at.key("spool").key("max_size");
+        cx.fault(&at, "this is too small for a spool", "give at least 1MiB");
+    }
+    if spool.is_some() {
+        cx.spools(item.raw.name.0.as_str().into());
+    }
     Some(Cluster {
         name: item.raw.name.0.as_str().into(),
         bootstrap_servers: item.raw.bootstrap_servers.join(","),
@@ -132,7 +146,39 @@ pub(super) fn check(cx: &mut Checker<'_>, item: &Item<raw::KafkaCluster>) -> Opt
         delivery_timeout: item.raw.delivery_timeout.0,
         cursor_keys,
         max_catching_up: item.raw.max_catching_up,
+        spool,
     })
+}
+
+/// Warns of records on disk for which no cluster has a spool: nobody sends them.
+pub(super) fn check_left(
+    cx: &mut Checker<'_>,
+    at: &At,
+    server: Option<&Server>,
+    clusters: &[Arc<Cluster>],
+) {
+    let directory = server.map(|server| server.data_dir.join(spool::DIRECTORY));
+    // There is none where nothing was ever kept.
+    let Some(Ok(left)) = directory.map(|directory| survey::spools(&directory)) else {
+        return;
+    };
+    for (name, directory) in left {
+        let of_it = |cluster: &&Arc<Cluster>| cluster.spool.is_some() && *cluster.name == *name;
+        if clusters.iter().any(|cluster| of_it(&cluster)) {
+            continue;
+        }
+        let found = survey::survey(&directory, |_, _| Ok::<_, std::io::Error>(()));
+        if let Ok(found) = found
+            && found.waiting > 0
+        {
+            let path = directory.display();
+            cx.warn(
+                at,
+                format!("{} records in {path} are sent by nobody", found.waiting),
+                format!("give a cluster \"{name}\" a `spool`, or see `weir spool export {path}`"),
+            );
+        }
+    }
 }
 
 /// Checks one of librdkafka's settings, and lets librdkafka judge it.

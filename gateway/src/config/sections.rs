@@ -64,6 +64,8 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
     } = platform;
     check_addresses(cx, files, &listeners, metrics, admin.as_ref());
     stores::check_limits(cx, &stores, &counted);
+    let at = At::section(0, "kafka_clusters");
+    kafka_clusters::check_left(cx, &at, server.as_ref(), &kafka_clusters);
     Some(Config {
         listeners,
         metrics,

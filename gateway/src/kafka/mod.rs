@@ -8,6 +8,7 @@
 //! | `positions` | how far a topic was read |
 //! | `subscription` | one who reads a topic from some place on |
 //! | `transaction` | how records are written all or none |
+//! | `patient` | how a record is sent for as long as it takes |
 //! | `tail` | the end of one topic, read once for all who follow it |
 //! | `ring` | the latest records of a topic, within so many bytes |
 //! | `end` | how a topic is read from its end on |
@@ -19,6 +20,7 @@ mod consumer;
 mod end;
 mod history;
 mod outgoing;
+mod patient;
 mod positions;
 mod producer;
 mod record;
@@ -38,6 +40,7 @@ use weir_telemetry::{Code, Metrics};
 
 pub(crate) use history::{Gap, Start};
 pub(crate) use outgoing::{Headers, Outgoing};
+pub(crate) use patient::{Answer, Patient};
 pub(crate) use positions::Positions;
 pub(crate) use producer::{Acknowledged, Producer};
 pub(crate) use record::{Header, Record};

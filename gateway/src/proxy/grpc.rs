@@ -248,7 +248,9 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::StreamRefused
         | Slug::ProviderOverloaded
         | Slug::KafkaUnavailable
-        | Slug::KafkaQueueFull => Code::Unavailable,
+        | Slug::KafkaQueueFull
+        | Slug::SpoolFull
+        | Slug::SpoolUnavailable => Code::Unavailable,
         Slug::GrpcStatusMissing => Code::Unknown,
         Slug::CredentialMissing | Slug::CredentialInvalid | Slug::CredentialExpired => {
             Code::Unauthenticated

@@ -3,6 +3,8 @@
 //! [`compile`] turns a checked configuration into one. It cannot fail on what `check` let
 //! through, apart from what the operating system refuses, and it starts nothing that serves.
 
+mod spools;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -23,6 +25,7 @@ use crate::policy::chain::Chain;
 use crate::policy::{self, key_auth::Directory};
 use crate::quota::{Quota, Store};
 use crate::routing::Router;
+use crate::spool::{Spool, Spools};
 use crate::upstream::{self, Upstream};
 
 pub(crate) use crate::config::consumers::Consumer;
@@ -76,6 +79,7 @@ pub(crate) struct Snapshot {
     pub(crate) loaded: Loaded,
     upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     clusters: HashMap<Arc<str>, Arc<kafka::Cluster>>,
+    spools: Spools,
     listeners: HashMap<Arc<str>, Arc<Listener>>,
     /// What is known of the targets of models.
     standings: Standings,
@@ -125,6 +129,12 @@ impl Snapshot {
                 upstream.retire(successor);
             }
         }
+        spools::retire(&self.spools, &next.spools);
+    }
+
+    /// What is kept on disk for Kafka clusters.
+    pub(crate) fn spools(&self) -> impl Iterator<Item = &Arc<Spool>> {
+        self.spools.values()
     }
 
     /// The targets of models, for those who watch them.
@@ -154,6 +164,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) shelves: Shelves,
     upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     clusters: HashMap<Arc<str>, Arc<kafka::Cluster>>,
+    spools: Spools,
 }
 
 impl Parts<'_> {
@@ -177,6 +188,12 @@ impl Parts<'_> {
         Ok(cursor::Keys::new(
             said.iter().map(|key| key.expose().as_bytes()),
         ))
+    }
+
+    /// Where an action puts records first, if it does not wait for brokers.
+    pub(crate) fn spool(&self, action: &config::publish::Publish) -> Option<Arc<Spool>> {
+        let spool = self.spools.get(&action.topic.cluster);
+        spool.filter(|_| action.spooled).cloned()
     }
 
     /// An upstream that `check` found to exist.
@@ -215,10 +232,12 @@ pub(crate) fn compile(
         .iter()
         .map(|(name, (_, store))| (name.clone(), store.clone()))
         .collect();
+    let clusters = clusters(config, previous, metrics)?;
     let parts = Parts {
         config,
         metrics,
-        clusters: clusters(config, previous, metrics)?,
+        spools: spools::open(config, &clusters, previous, metrics)?,
+        clusters,
         quotas: policy::quota::definitions(&config.quotas, &by_name),
         directory: Arc::new(Directory::new(&config.consumers)),
         standings: Standings::new(
@@ -241,6 +260,7 @@ pub(crate) fn compile(
     let Parts {
         upstreams,
         clusters,
+        spools,
         standings,
         shelves,
         ..
@@ -258,6 +278,7 @@ pub(crate) fn compile(
             .collect(),
         upstreams,
         clusters,
+        spools,
         standings,
         shelves,
         organisations: config

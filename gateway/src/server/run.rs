@@ -138,6 +138,10 @@ async fn end(
     stop: &Stop,
 ) {
     let why = reason(gateway, sockets, signals).await;
+    if why == End::Upgrade {
+        // Somebody else sends what is on disk from now on.
+        gateway.snapshot().spools().for_each(|spool| spool.retire());
+    }
     let limit = gateway.snapshot().loaded.config.server.drain_timeout;
     let drain = &gateway.drain;
     gateway.telemetry.metrics.draining(true);
@@ -175,6 +179,11 @@ async fn end(
     {
         log::warn!("a quota store does not answer: what is held of it comes back later");
     }
+    let snapshot = gateway.snapshot();
+    let spools = futures_util::future::join_all(snapshot.spools().map(|spool| spool.rest()));
+    if tokio::time::timeout(CLOSING, spools).await.is_err() {
+        log::warn!("a spool does not come to rest: what was sent of it last may be sent again");
+    }
     let _ = stop.operators.send(true);
 }
 
@@ -187,7 +196,7 @@ const NOTICE: Duration = Duration::from_millis(50);
 /// How long streams have to end in their own dialect once the deadline has passed.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How long stores have to take back what is not used.
+/// How long stores have to take back what is not used, and spools to note what is sent.
 const CLOSING: Duration = Duration::from_secs(1);
 
 /// Waits until there is a reason to stop.

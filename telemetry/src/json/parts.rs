@@ -270,6 +270,9 @@ pub(super) struct KafkaLine<'a> {
     offset: Option<i64>,
     #[serde(rename = "message.body.size")]
     bytes: u64,
+    #[serde(rename = "message.id")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spooled: Option<&'a str>,
     #[serde(serialize_with = "seconds")]
     duration: Duration,
 }
@@ -285,6 +288,7 @@ impl<'a> KafkaLine<'a> {
             partition: kafka.partition,
             offset: kafka.offset,
             bytes: kafka.bytes,
+            spooled: kafka.spooled.as_deref(),
             duration: kafka.took,
         }
     }

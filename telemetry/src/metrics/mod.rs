@@ -21,6 +21,7 @@ mod received;
 mod route;
 mod rpc;
 mod slots;
+pub mod spool;
 pub mod standing;
 pub mod store;
 mod subscription;
@@ -37,6 +38,7 @@ pub use model::{Model, Pace};
 pub use quota::{Quota, Units};
 pub use received::Received;
 pub use route::Route;
+pub use spool::Spool;
 pub use standing::Standing;
 pub use store::Store;
 pub use subscription::Subscription;
@@ -164,6 +166,15 @@ struct Families {
     subscription_records: Counters,
     subscription_delivery: Histograms,
     subscription_lag: Histograms,
+    spool_records: Figures,
+    spool_bytes: Figures,
+    spool_oldest: Figures,
+    spool_write: Histograms,
+    spool_appended: Counters,
+    spool_sent: Counters,
+    spool_rejected: Counters,
+    spool_lost: Counters,
+    spool_damaged: Counters,
     reloads: Counters,
     reload_successful: IntGauge,
     reload_timestamp: IntGauge,
@@ -309,6 +320,11 @@ impl Metrics {
         })
     }
 
+    /// The spool of a Kafka cluster.
+    pub fn spool(&self, cluster: &str) -> Spool {
+        Spool::resolve(&self.families, cluster)
+    }
+
     /// What is read of a topic of a Kafka cluster; topics are those of the configuration.
     pub fn received(&self, cluster: &str, topic: &str) -> Arc<Received> {
         Arc::new(Received::resolve(&self.families, cluster, topic))
@@ -436,6 +452,15 @@ impl Families {
             subscription_records: counters(&c::SUBSCRIPTION_RECORDS),
             subscription_delivery: histograms(&c::SUBSCRIPTION_DELIVERY_DURATION),
             subscription_lag: histograms(&c::SUBSCRIPTION_LAG),
+            spool_records: figures(&c::SPOOL_RECORDS),
+            spool_bytes: figures(&c::SPOOL_BYTES),
+            spool_oldest: figures(&c::SPOOL_OLDEST_AGE),
+            spool_write: histograms(&c::SPOOL_WRITE_DURATION),
+            spool_appended: counters(&c::SPOOL_APPENDED),
+            spool_sent: counters(&c::SPOOL_SENT),
+            spool_rejected: counters(&c::SPOOL_REJECTED),
+            spool_lost: counters(&c::SPOOL_LOST),
+            spool_damaged: counters(&c::SPOOL_DAMAGED),
             reloads,
             reload_successful: gauges(&c::CONFIG_LAST_RELOAD_SUCCESSFUL).with(&[]),
             reload_timestamp: gauges(&c::CONFIG_LAST_RELOAD_TIMESTAMP).with(&[]),

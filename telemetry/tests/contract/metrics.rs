@@ -48,6 +48,7 @@ fn exercise(metrics: &Metrics) -> (Standing, Target) {
     let subscription = metrics.subscription("feed", "events", "usage");
     drop(subscription.begin());
     subscription.told(1, Some(Duration::ZERO), 0);
+    metrics.spool("events").rejected(Code::KafkaTopicUnknown);
     let websocket = metrics.websocket("chat");
     let telemetry = telemetry(metrics);
     let handles = Handles {

@@ -97,6 +97,7 @@ pub fn full() -> Record {
             offset: Some(1_234),
             bytes: 64,
             took: ms(4),
+            spooled: Some("9f86d081884c7d6500000007".into()),
         })),
         websocket: Some(Box::new(WebSocket {
             subprotocol: Some("mqtt".into()),

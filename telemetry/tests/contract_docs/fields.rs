@@ -134,6 +134,7 @@ fn kafka() -> Kafka {
         offset: Some(7),
         bytes: 64,
         took: Duration::ZERO,
+        spooled: Some("9f86d081884c7d6500000007".into()),
     }
 }
 

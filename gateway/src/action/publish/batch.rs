@@ -129,6 +129,7 @@ impl Publish {
             offset: None,
             bytes: bytes as u64,
             took: Duration::ZERO,
+            spooled: None,
         }));
     }
 

@@ -15,6 +15,8 @@ mod events;
 mod make;
 mod transaction;
 
+mod spooled;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,6 +33,7 @@ use crate::kafka::{Acknowledged, Cluster, Outgoing};
 use crate::policy::quota::{Bound, Usage, charge};
 use crate::proxy::{Downstream, Reply, Request, reply};
 use crate::quota::{self, Amounts, Unit};
+use crate::spool::{self, Spool};
 
 /// The action.
 pub(crate) struct Publish {
@@ -38,6 +41,8 @@ pub(crate) struct Publish {
     pub(crate) config: config::Publish,
     /// Where to.
     pub(crate) cluster: Arc<Cluster>,
+    /// Where records go first, if callers do not wait for the broker.
+    pub(crate) spool: Option<Arc<Spool>>,
     /// Where the figures of topics go.
     pub(crate) metrics: Metrics,
 }
@@ -67,10 +72,13 @@ impl Publish {
         let span_id = trace::span_id();
         let outgoing = Maker::new(&self.config, request, down, span_id).record(part)?;
         let topic = outgoing.topic.clone();
-        let size = outgoing.size();
+        let size = outgoing.size() + self.spool.as_ref().map_or(0, |_| spool::HEADER_SIZE);
         self.charge(request, &down.head().headers, size).await?;
 
         self.note(request, span_id, &outgoing);
+        if let Some(spool) = &self.spool {
+            return self.spool(spool, request, down, outgoing, size).await;
+        }
         let Acknowledged { partition, offset } = self.send(request, outgoing, size).await?;
         request.topic_metrics = Some(self.series(&topic));
         let ack = ack(self.config.ack);
@@ -108,6 +116,7 @@ impl Publish {
             offset: None,
             bytes: outgoing.content() as u64,
             took: std::time::Duration::ZERO,
+            spooled: None,
         }));
     }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Name, SecretRef};
-use crate::config::units::{Duration, Setting};
+use crate::config::units::{Duration, Setting, Size};
 
 /// A Kafka cluster.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -35,6 +35,25 @@ pub struct KafkaCluster {
     #[serde(default = "KafkaCluster::default_max_catching_up")]
     #[schemars(range(min = 1, max = 1000))]
     pub max_catching_up: usize,
+    /// Keeps records on disk until brokers have them, for routes that publish `async`.
+    #[serde(default)]
+    pub spool: Option<Spool>,
+}
+
+/// Records on disk, in `server.data_dir`, that the cluster still has to take.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spool {
+    /// How much of the disk the records that wait may take up, at least 1MiB; a quarter more is for
+    /// those that brokers refuse.
+    #[serde(default = "Spool::default_max_size")]
+    pub max_size: Size,
+}
+
+impl Spool {
+    fn default_max_size() -> Size {
+        Size::kib(1 << 20)
+    }
 }
 
 impl KafkaCluster {

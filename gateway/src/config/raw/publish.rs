@@ -54,6 +54,10 @@ pub struct Publish {
     /// How long the caller waits for the broker.
     #[serde(default = "Publish::default_timeout")]
     pub timeout: Duration,
+    /// Answers 202 as soon as the record is on disk, in the `spool` of the
+    /// cluster, from which it is sent as soon as brokers take it.
+    #[serde(default)]
+    pub r#async: bool,
 }
 
 impl Publish {

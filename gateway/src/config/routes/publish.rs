@@ -33,6 +33,8 @@ pub struct Publish {
     pub max_body: u64,
     /// How long the caller waits for the broker.
     pub timeout: Duration,
+    /// Whether the caller is answered once the record is in the cluster's spool, which has one.
+    pub spooled: bool,
 }
 
 /// How several records are taken in one request.
@@ -65,8 +67,12 @@ pub(super) fn check(
         let value = around.record_template(cx, &at.key("headers").key(name), text);
         headers.extend(value.map(|value| (name.as_str().into(), value)));
     }
+    let topic = topic?;
+    if raw.r#async {
+        check_async(cx, at, raw, &topic);
+    }
     Some(Publish {
-        topic: topic?,
+        topic,
         key: key?,
         partition: partition?,
         timestamp: timestamp?,
@@ -79,6 +85,7 @@ pub(super) fn check(
         cloud_events: raw.cloud_events,
         max_body: raw.max_body.0,
         timeout: raw.timeout.0,
+        spooled: raw.r#async,
     })
 }
 
@@ -111,4 +118,22 @@ pub(super) fn templates<'p>(at: &At, publish: &'p Publish) -> Vec<(At, &'p Templ
     let all = [topic].into_iter().chain(parts).chain(headers);
     all.filter_map(|(at, template)| Some((at, template?)))
         .collect()
+}
+
+/// Checks what `async` needs.
+fn check_async(cx: &mut Checker<'_>, at: &At, raw: &raw::Publish, topic: &Topic) {
+    if raw.ack == Ack::Leader {
+        let message =
+            "what is on disk is sent until all in-sync replicas have it, and `ack` is leader";
+        cx.fault(&at.key("ack"), message, "leave it out");
+    }
+    if raw.batch.is_some() {
+        let message = "`async` takes one record a request";
+        cx.fault(&at.key("batch"), message, "leave it out, or `async`");
+    }
+    if !cx.has_spool(&topic.cluster) {
+        let message = format!("the Kafka cluster \"{}\" has no spool", topic.cluster);
+        let hint = "write `spool: { max_size: 1GiB }` under it in `kafka_clusters`";
+        cx.fault(&at.key("async"), message, hint);
+    }
 }

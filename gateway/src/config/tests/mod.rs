@@ -19,6 +19,7 @@ mod quotas;
 mod reference;
 mod secrets;
 mod shape;
+mod spools;
 mod stores;
 mod telemetry;
 

@@ -1,0 +1,75 @@
+//! Two spools on one directory, as two processes have for a while when one takes the other's place.
+
+use super::*;
+
+#[tokio::test]
+async fn a_second_one_takes_records_at_once_and_sends_when_the_first_has_ended() {
+    let home = Directory::new();
+    let (first_cluster, second_cluster) = (Cluster::down(), Cluster::default());
+    let values = numbered(0..8);
+    let first = open(home.path(), &first_cluster);
+    append_all(&first, &values[..3]).await;
+    until(|| first_cluster.0.lock().held.len() == 3).await;
+    let second = open(home.path(), &second_cluster);
+    append_all(&second, &values[3..6]).await;
+    assert_eq!(second_cluster.values(), Vec::<String>::new());
+    first.retire();
+    second_cluster.has(&values[..6]).await;
+    // Whoever still has the first one is served all the same, and what it takes goes out.
+    append_all(&first, &values[6..]).await;
+    second_cluster.has(&values).await;
+    assert_eq!(first_cluster.values(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn one_that_goes_on_writing_is_waited_for_and_nothing_of_it_is_skipped() {
+    let home = Directory::new();
+    let (keeper, cluster) = (Cluster::down(), Cluster::default());
+    let first = open(home.path(), &keeper);
+    append(&first, "value 0").await.unwrap();
+    until(|| keeper.0.lock().held.len() == 1).await;
+    // Not told to leave its segments to others: only its lock is gone.
+    first.rest().await;
+    let second = open(home.path(), &cluster);
+    append(&second, "value 2").await.unwrap();
+    until(|| cluster.values() == ["value 0"]).await;
+    append(&first, "value 1").await.unwrap();
+    drop(first);
+    cluster.has(&numbered(0..3)).await;
+}
+
+#[tokio::test]
+async fn what_nobody_would_send_is_warned_of() {
+    let data = Directory::new();
+    let directory = data.path().join("spool").join("events");
+    let spool = open(&directory, &Cluster::down());
+    append_all(&spool, &numbered(0..2)).await;
+    spool.rest().await;
+    let warnings = |clusters: &str| {
+        let yaml = format!(
+            "{{ version: 1, listeners: [{{ name: public, address: 127.0.0.1:0 }}], \
+             server: {{ data_dir: {} }}, kafka_clusters: [{clusters}] }}",
+            data.path().display()
+        );
+        let loaded = crate::config::parse_str(&yaml).unwrap_or_else(|faults| panic!("{faults}"));
+        let said = |warning: &crate::config::Fault| warning.to_string();
+        loaded.warnings.iter().map(said).collect::<Vec<_>>()
+    };
+    let (with, without) = ("spool: {}", "delivery_timeout: 1s");
+    let cluster = |name: &str, more: &str| {
+        format!("{{ name: {name}, bootstrap_servers: ['127.0.0.1:1'], {more} }}")
+    };
+    assert_eq!(warnings(&cluster("events", with)), [""; 0]);
+    let path = directory.display();
+    let expected = format!(
+        "kafka_clusters: 2 records in {path} are sent by nobody; give a cluster \"events\" a `spool`, \
+         or see `weir spool export {path}`"
+    );
+    for clusters in [
+        cluster("events", without),
+        cluster("other", with),
+        String::new(),
+    ] {
+        assert_eq!(warnings(&clusters), [&*expected], "{clusters}");
+    }
+}
