@@ -13,7 +13,9 @@ pub mod shape;
 use std::fmt;
 use std::sync::Arc;
 
-use prost_reflect::MessageDescriptor;
+use prost_reflect::{DescriptorPool, MessageDescriptor};
+
+use super::transcode::Message;
 
 pub use fault::Fault;
 pub use rule::{Body, Rule};
@@ -39,6 +41,7 @@ impl Default for Limits {
 /// Services and the types of their messages.
 #[derive(Clone, Debug)]
 pub struct Pool {
+    types: DescriptorPool,
     services: Arc<[Service]>,
 }
 
@@ -91,7 +94,7 @@ impl Pool {
         let types = read::types(set, limits)?;
         let services = types.services().map(|service| read::service(&service));
         let services = services.collect::<Result<Arc<[_]>, _>>()?;
-        Ok(Self { services })
+        Ok(Self { types, services })
     }
 
     /// All services, in the order of the files.
@@ -102,6 +105,28 @@ impl Pool {
     /// All methods of all services.
     pub fn methods(&self) -> impl Iterator<Item = &Arc<Method>> {
         self.services.iter().flat_map(|service| &service.methods)
+    }
+
+    /// The type of message of this name, with its package.
+    pub fn message(&self, name: &str) -> Option<Message> {
+        self.types.get_message_by_name(name).map(Message::new)
+    }
+
+    /// The type of message at a place in a file, as [`Message::indexes`] tells it.
+    pub fn message_at(&self, file: &str, indexes: &[usize]) -> Option<Message> {
+        let file = self.types.get_file_by_name(file)?;
+        let (first, within) = indexes.split_first()?;
+        let outermost = file.messages().nth(*first)?;
+        let found = within.iter().try_fold(outermost, |message, index| {
+            message.child_messages().nth(*index)
+        });
+        found.map(Message::new)
+    }
+
+    /// The names of all types of messages.
+    pub fn messages(&self) -> impl Iterator<Item = String> {
+        let names = self.types.all_messages();
+        names.map(|message| message.full_name().to_owned())
     }
 
     /// The method that calls to `path` reach.

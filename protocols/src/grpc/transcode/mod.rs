@@ -7,11 +7,13 @@
 
 mod any;
 mod field;
+mod message;
 pub mod request;
 pub mod response;
 pub mod route;
 mod table;
 pub mod template;
 
+pub use message::Message;
 pub use route::Route;
 pub use table::{Found, Match, Table};

@@ -8,6 +8,7 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 use super::any;
 use super::field;
+use super::message::Message;
 use super::template::{Template, Variable};
 use crate::grpc::descriptor::{Body, Method, Rule};
 
@@ -20,8 +21,8 @@ pub struct Route {
     /// One for each variable of the template.
     pub(super) bound: Vec<field::Path>,
     pub(super) body: Payload<Target>,
-    /// Whether a `google.protobuf.Any` may be in what is asked.
-    pub(super) asks_any: bool,
+    /// What is asked.
+    pub(super) asks: Message,
     pub(super) answer: Answer,
 }
 
@@ -139,7 +140,7 @@ impl Route {
             template,
             bound,
             body,
-            asks_any: any::is_within(&method.input),
+            asks: Message::new(method.input.clone()),
             answer,
             rule,
         })

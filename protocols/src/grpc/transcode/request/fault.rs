@@ -67,6 +67,8 @@ pub enum What {
         /// How many there may be.
         max: usize,
     },
+    /// It has to be there (proto2) and is not.
+    Lacking,
     /// There is a body, and the method takes none.
     Body,
 }
@@ -132,6 +134,7 @@ impl fmt::Display for What {
             Self::Json { why } => write!(f, "is no JSON: {why}"),
             Self::TooLong { max } => write!(f, "is longer than the {max} bytes allowed"),
             Self::TooMany { max } => write!(f, "is one more than the {max} parameters allowed"),
+            Self::Lacking => f.write_str("has to be there"),
             Self::Body => f.write_str("is sent where the method takes no body"),
         }
     }

@@ -13,16 +13,17 @@ use super::order::ordered;
 use super::{Fault, Part, What};
 use crate::grpc::transcode::any;
 use crate::grpc::transcode::field::{Expected, Shape};
-use crate::grpc::transcode::route::{Route, Target};
+use crate::grpc::transcode::message::Message;
+use crate::grpc::transcode::route::Target;
 
 /// The message of which `target` is `text`.
-pub(super) fn read(
-    route: &Route,
+pub(in crate::grpc::transcode) fn read(
+    asked: &Message,
     target: &Target,
     text: &[u8],
     number: u64,
 ) -> Result<DynamicMessage, Fault> {
-    let message = &route.method().input;
+    let message = &asked.descriptor;
     // An empty body is one that says nothing.
     if text.trim_ascii().is_empty() {
         return Ok(DynamicMessage::new(message.clone()));
@@ -32,7 +33,7 @@ pub(super) fn read(
         line: error.line(),
         column: error.column(),
     };
-    let moved = match route.asks_any {
+    let moved = match asked.has_any {
         true => ordered(text).map_err(|error| no_json(part(&error), &error))?,
         false => None,
     };
@@ -55,7 +56,7 @@ pub(super) fn read(
                 &mut serde_json::Deserializer::from_slice(text),
             ),
         };
-        fault(route, target, part(&error), &error, &path, text)
+        fault(asked, target, part(&error), &error, &path, text)
     })
 }
 
@@ -108,7 +109,7 @@ fn no_json(part: Part, error: &serde_json::Error) -> Fault {
 }
 
 fn fault(
-    route: &Route,
+    asked: &Message,
     target: &Target,
     part: Part,
     error: &serde_json::Error,
@@ -133,8 +134,8 @@ fn fault(
     let what = if text.starts_with("multiple fields provided for oneof") {
         What::Choice
     } else {
-        let json = route.asks_any.then(|| whole(target, body)).flatten();
-        let expected = expected(&route.method().input, path, json.as_ref());
+        let json = asked.has_any.then(|| whole(target, body)).flatten();
+        let expected = expected(&asked.descriptor, path, json.as_ref());
         What::Value { expected }
     };
     let field = within;

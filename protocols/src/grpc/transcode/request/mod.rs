@@ -2,7 +2,7 @@
 //! gRPC's frames. Does not know which headers a call needs.
 
 mod fault;
-mod json;
+pub(super) mod json;
 mod order;
 mod query;
 
@@ -226,7 +226,7 @@ impl Reader {
         let input = &self.route.method().input;
         let mut message = match &self.route.body {
             Payload::Nothing => DynamicMessage::new(input.clone()),
-            Payload::Json(target) => json::read(&self.route, target, text, self.messages + 1)?,
+            Payload::Json(target) => json::read(&self.route.asks, target, text, self.messages + 1)?,
             Payload::Raw(target) => self.raw(input, target, text),
         };
         for (path, value) in &self.values {

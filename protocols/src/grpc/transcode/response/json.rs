@@ -13,7 +13,10 @@ use super::{Fault, Options};
 use crate::grpc::transcode::any;
 use crate::grpc::transcode::route::{Answer, Target};
 
-pub(super) fn decode(message: &MessageDescriptor, bytes: Bytes) -> Result<DynamicMessage, Fault> {
+pub(in crate::grpc::transcode) fn decode(
+    message: &MessageDescriptor,
+    bytes: Bytes,
+) -> Result<DynamicMessage, Fault> {
     DynamicMessage::decode(message.clone(), bytes).map_err(|error| Fault::Message {
         name: message.full_name().to_owned(),
         why: error.to_string(),
@@ -36,7 +39,7 @@ pub(super) fn write(
     }
 }
 
-pub(super) fn whole(
+pub(in crate::grpc::transcode) fn whole(
     message: &DynamicMessage,
     options: &SerializeOptions,
     out: &mut BytesMut,

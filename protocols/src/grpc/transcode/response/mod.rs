@@ -4,7 +4,7 @@
 mod failure;
 mod fault;
 mod floats;
-mod json;
+pub(super) mod json;
 
 use std::fmt;
 use std::sync::Arc;
