@@ -20,6 +20,7 @@ mod redis;
 mod reload;
 mod routing;
 mod runtime;
+mod schema;
 mod server;
 mod spool;
 #[cfg(test)]

@@ -226,6 +226,12 @@ codes! {
         "The gateway's queue of records for Kafka is full.";
     KafkaTopicUnknown "kafka_topic_unknown" 404 Client false "destination_not_found"
         "The Kafka cluster has no topic of this name.";
+    KafkaRecordInvalid "kafka_record_invalid" 422 Client false "http_request_error"
+        "The record does not fit the schema of its topic.";
+    SchemaRegistryUnavailable "schema_registry_unavailable" 503 Upstream true "destination_unavailable"
+        "The schema registry could not be asked what the record is to be.";
+    SchemaUnusable "schema_unusable" 502 Upstream false "destination_not_found"
+        "The schema registry has no schema for the record, or none that can be used.";
     KafkaRecordTooLarge "kafka_record_too_large" 413 Client false "http_request_denied"
         "The record is larger than the Kafka cluster accepts.";
     KafkaRecordRejected "kafka_record_rejected" 502 Upstream false "http_request_denied"

@@ -74,6 +74,7 @@ pub(super) enum Noun {
     Provider,
     Model,
     Cluster,
+    SchemaRegistry,
     Consumer,
     Quota,
     Route,
@@ -81,7 +82,7 @@ pub(super) enum Noun {
 
 impl Noun {
     /// Each, with its section and what people call it.
-    pub(super) const ALL: [(Self, &'static str, &'static str); 11] = [
+    pub(super) const ALL: [(Self, &'static str, &'static str); 12] = [
         (Self::Listener, "listeners", "listener"),
         (Self::Secret, "secrets", "secret"),
         (Self::Store, "stores", "store"),
@@ -90,6 +91,7 @@ impl Noun {
         (Self::Provider, "providers", "provider"),
         (Self::Model, "models", "model"),
         (Self::Cluster, "kafka_clusters", "Kafka cluster"),
+        (Self::SchemaRegistry, "schema_registries", "schema registry"),
         (Self::Consumer, "consumers", "consumer"),
         (Self::Quota, "quotas", "quota"),
         (Self::Route, "routes", "route"),

@@ -29,6 +29,7 @@ pub mod raw;
 mod revision;
 pub mod routes;
 mod schema;
+pub mod schema_registries;
 pub mod secret;
 mod sections;
 pub mod servers;
@@ -78,6 +79,8 @@ pub struct Config {
     pub prices: prices::Prices,
     /// Kafka clusters.
     pub kafka_clusters: Vec<Arc<kafka_clusters::Cluster>>,
+    /// Where schemas of records are kept.
+    pub schema_registries: Vec<Arc<schema_registries::Registry>>,
     /// Who calls.
     pub consumers: Vec<Arc<consumers::Consumer>>,
     /// Limits on what is used over time.

@@ -8,7 +8,7 @@ use super::policies::{self, Everywhere};
 use super::{Config, raw};
 use super::{
     consumers, kafka_clusters, listeners, models, platform, prices, providers, quotas, routes,
-    stores, telemetry, upstreams,
+    schema_registries, stores, telemetry, upstreams,
 };
 
 /// Checks `files`; `None` if a section cannot be made at all, for which there
@@ -24,6 +24,7 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
     let prices = single(cx, files, "prices").unwrap_or_else(|| unwritten("prices"));
     let prices = prices::check(cx, &prices);
     let kafka_clusters = each(cx, files, "kafka_clusters", kafka_clusters::check);
+    let schema_registries = each(cx, files, "schema_registries", schema_registries::check);
     let raw_consumers: Vec<Item<raw::consumers::Consumer>> = list(cx, files, "consumers");
     consumers::check_shared_keys(cx, &raw_consumers);
     let consumers: Vec<_> = raw_consumers
@@ -79,6 +80,7 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
         models,
         prices,
         kafka_clusters,
+        schema_registries,
         consumers,
         quotas,
         routes,

@@ -188,6 +188,7 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::PromptDenied
         | Slug::CompletionDenied
         | Slug::GuardDenied
+        | Slug::KafkaRecordInvalid
         | Slug::KafkaRecordRejected => Code::InvalidArgument,
         Slug::RequestHeadTimeout
         | Slug::RequestBodyTimeout
@@ -231,6 +232,7 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::ProviderResponseInvalid
         | Slug::ModelOutputInvalid
         | Slug::WebsocketUpstreamInvalid
+        | Slug::SchemaUnusable
         | Slug::GrpcMessageInvalid => Code::Internal,
         Slug::GuardUnavailable
         | Slug::QuotaStoreUnavailable
@@ -250,7 +252,8 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::KafkaUnavailable
         | Slug::KafkaQueueFull
         | Slug::SpoolFull
-        | Slug::SpoolUnavailable => Code::Unavailable,
+        | Slug::SpoolUnavailable
+        | Slug::SchemaRegistryUnavailable => Code::Unavailable,
         Slug::GrpcStatusMissing => Code::Unknown,
         Slug::CredentialMissing | Slug::CredentialInvalid | Slug::CredentialExpired => {
             Code::Unauthenticated

@@ -19,12 +19,14 @@ use crate::action::subscribe::{cursor, keys};
 use crate::action::{self, Action};
 use crate::config::listeners::Listener;
 use crate::config::{Config, Loaded};
-use crate::config::{kafka_clusters, routes as config, stores};
+use crate::config::{kafka_clusters, routes as config, schema_registries, stores};
 use crate::kafka;
 use crate::policy::chain::Chain;
 use crate::policy::{self, key_auth::Directory};
 use crate::quota::{Quota, Store};
 use crate::routing::Router;
+use crate::schema::Values;
+use crate::schema::registry::Registry;
 use crate::spool::{Spool, Spools};
 use crate::upstream::{self, Upstream};
 
@@ -80,6 +82,7 @@ pub(crate) struct Snapshot {
     upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     clusters: HashMap<Arc<str>, Arc<kafka::Cluster>>,
     spools: Spools,
+    registries: HashMap<Arc<str>, Arc<Registry>>,
     listeners: HashMap<Arc<str>, Arc<Listener>>,
     /// What is known of the targets of models.
     standings: Standings,
@@ -165,9 +168,22 @@ pub(crate) struct Parts<'a> {
     upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     clusters: HashMap<Arc<str>, Arc<kafka::Cluster>>,
     spools: Spools,
+    registries: HashMap<Arc<str>, Arc<Registry>>,
 }
 
 impl Parts<'_> {
+    /// What the values of a route's records are.
+    pub(crate) fn values(&self, schema: &config::schema::Schema) -> Values {
+        match schema {
+            config::schema::Schema::File(codec) => Values::File(codec.clone()),
+            config::schema::Schema::Registry(subject) => {
+                let registry = self.registries.get(&subject.registry);
+                let registry = registry.expect("`check` resolved every registry");
+                Values::Registry(registry.clone(), subject.clone())
+            }
+        }
+    }
+
     /// A Kafka cluster that `check` found to exist.
     pub(crate) fn cluster(&self, name: &str) -> Arc<kafka::Cluster> {
         self.clusters
@@ -217,7 +233,8 @@ pub(crate) fn compile(
         .upstreams
         .iter()
         .chain(config.providers.iter().map(|provider| &provider.upstream))
-        .chain(vertex.map(|vertex| &vertex.tokens));
+        .chain(vertex.map(|vertex| &vertex.tokens))
+        .chain(config.schema_registries.iter().map(|r| &r.upstream));
     let upstreams: HashMap<_, _> = definitions
         .map(|definition| {
             let before = previous.and_then(|p| p.upstreams.get(&definition.name));
@@ -238,6 +255,7 @@ pub(crate) fn compile(
         metrics,
         spools: spools::open(config, &clusters, previous, metrics)?,
         clusters,
+        registries: registries(config, previous, &upstreams),
         quotas: policy::quota::definitions(&config.quotas, &by_name),
         directory: Arc::new(Directory::new(&config.consumers)),
         standings: Standings::new(
@@ -261,6 +279,7 @@ pub(crate) fn compile(
         upstreams,
         clusters,
         spools,
+        registries,
         standings,
         shelves,
         ..
@@ -279,6 +298,7 @@ pub(crate) fn compile(
         upstreams,
         clusters,
         spools,
+        registries,
         standings,
         shelves,
         organisations: config
@@ -331,6 +351,21 @@ fn clusters(
         Ok((definition.name.clone(), cluster))
     };
     config.kafka_clusters.iter().map(one).collect()
+}
+
+/// A registry that a reload leaves as it is keeps what it said.
+fn registries(
+    config: &Config,
+    previous: Option<&Snapshot>,
+    upstreams: &HashMap<Arc<str>, Arc<Upstream>>,
+) -> HashMap<Arc<str>, Arc<Registry>> {
+    let one = |definition: &Arc<schema_registries::Registry>| {
+        let before = previous.and_then(|p| p.registries.get(&definition.name));
+        let upstream = upstreams[&definition.upstream.name].clone();
+        let registry = Registry::build(definition, upstream, before);
+        (definition.name.clone(), registry)
+    };
+    config.schema_registries.iter().map(one).collect()
 }
 
 fn route(route: &Arc<config::Route>, parts: &Parts<'_>) -> Result<Arc<Route>, String> {

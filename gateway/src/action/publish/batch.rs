@@ -29,11 +29,18 @@ impl Publish {
         parts: Vec<Result<Part, GatewayError>>,
     ) -> Result<(), GatewayError> {
         let span_id = trace::span_id();
-        let made: Vec<Result<Outgoing, GatewayError>> = {
+        let mut made: Vec<Result<Outgoing, GatewayError>> = {
             let maker = Maker::new(&self.config, request, down, span_id);
             let parts = parts.into_iter();
             parts.map(|part| maker.record(part?)).collect()
         };
+        for made in &mut made {
+            if let Ok(outgoing) = made
+                && let Err(error) = self.encode(request, down, outgoing).await
+            {
+                *made = Err(error);
+            }
+        }
         if self.in_transaction()
             && let Some((index, error)) = first_error(&made)
         {

@@ -33,6 +33,7 @@ use crate::kafka::{Acknowledged, Cluster, Outgoing};
 use crate::policy::quota::{Bound, Usage, charge};
 use crate::proxy::{Downstream, Reply, Request, reply};
 use crate::quota::{self, Amounts, Unit};
+use crate::schema::{self, Values};
 use crate::spool::{self, Spool};
 
 /// The action.
@@ -43,6 +44,8 @@ pub(crate) struct Publish {
     pub(crate) cluster: Arc<Cluster>,
     /// Where records go first, if callers do not wait for the broker.
     pub(crate) spool: Option<Arc<Spool>>,
+    /// What values are; the bodies as they are, if `None`.
+    pub(crate) values: Option<Values>,
     /// Where the figures of topics go.
     pub(crate) metrics: Metrics,
 }
@@ -70,7 +73,8 @@ impl Publish {
         part: Part,
     ) -> Result<(), GatewayError> {
         let span_id = trace::span_id();
-        let outgoing = Maker::new(&self.config, request, down, span_id).record(part)?;
+        let mut outgoing = Maker::new(&self.config, request, down, span_id).record(part)?;
+        self.encode(request, down, &mut outgoing).await?;
         let topic = outgoing.topic.clone();
         let size = outgoing.size() + self.spool.as_ref().map_or(0, |_| spool::HEADER_SIZE);
         self.charge(request, &down.head().headers, size).await?;
@@ -85,6 +89,21 @@ impl Publish {
         let body =
             json!({ "topic": &*topic, "partition": partition, "offset": offset, "ack": ack });
         reply::answer(request, down, Reply::json(StatusCode::OK, body.to_string())).await
+    }
+
+    /// Makes the value what its schema says.
+    async fn encode(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+        outgoing: &mut Outgoing,
+    ) -> Result<(), GatewayError> {
+        if let Some(value) = outgoing.value.take() {
+            let values = self.values.as_ref();
+            let encoded = schema::encode(values, &outgoing.topic, value, request, down).await?;
+            outgoing.value = Some(encoded);
+        }
+        Ok(())
     }
 
     /// Charges so many bytes that are about to be sent. Should nobody learn what became of them, they

@@ -26,6 +26,8 @@ pub mod providers;
 pub mod publish;
 pub mod quotas;
 pub mod routes;
+pub mod schema;
+pub mod schema_registries;
 pub mod subscribe;
 pub mod telemetry;
 pub mod upstreams;
@@ -85,6 +87,9 @@ pub struct Document {
     /// Kafka clusters that routes publish to.
     #[serde(default)]
     pub kafka_clusters: Vec<kafka_clusters::KafkaCluster>,
+    /// Where schemas of records are kept.
+    #[serde(default)]
+    pub schema_registries: Vec<schema_registries::SchemaRegistry>,
     /// Who calls, and how they prove it.
     #[serde(default)]
     pub consumers: Vec<consumers::Consumer>,

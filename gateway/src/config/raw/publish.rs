@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Name;
+use super::schema::Schema;
 use crate::config::units::{Duration, Size};
 
 /// Makes the request a Kafka record, and answers once the broker has it.
@@ -48,6 +49,10 @@ pub struct Publish {
     /// `application/cloudevents-batch+json`.
     #[serde(default)]
     pub cloud_events: Option<CloudEvents>,
+    /// What the values of records are, made of the JSON that callers send. They are the bodies as they
+    /// are, if not said.
+    #[serde(default)]
+    pub schema: Option<Schema>,
     /// The largest body.
     #[serde(default = "Publish::default_max_body")]
     pub max_body: Size,

@@ -19,6 +19,7 @@ pub mod matches;
 pub mod prompt;
 pub mod publish;
 mod rules;
+pub mod schema;
 pub mod subscribe;
 pub mod topic;
 pub mod websocket;

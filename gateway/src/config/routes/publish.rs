@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::actions::Around;
+use super::schema::{self, Schema};
 use super::topic::{self, Topic};
 use crate::config::check::{At, Checker};
 use crate::config::raw::publish as raw;
@@ -29,6 +30,8 @@ pub struct Publish {
     pub batch: Option<Batch>,
     /// How CloudEvents are taken, if they are.
     pub cloud_events: Option<CloudEvents>,
+    /// What values are; the bodies as they are, if `None`.
+    pub schema: Option<Schema>,
     /// The largest body in bytes.
     pub max_body: u64,
     /// How long the caller waits for the broker.
@@ -67,10 +70,15 @@ pub(super) fn check(
         let value = around.record_template(cx, &at.key("headers").key(name), text);
         headers.extend(value.map(|value| (name.as_str().into(), value)));
     }
+    check_schema(cx, at, raw);
     let topic = topic?;
     if raw.r#async {
         check_async(cx, at, raw, &topic);
     }
+    let schema = match &raw.schema {
+        Some(schema) => Some(schema::check(cx, &at.key("schema"), schema, around)?),
+        None => None,
+    };
     Some(Publish {
         topic,
         key: key?,
@@ -83,6 +91,7 @@ pub(super) fn check(
             .as_ref()
             .map(|batch| check_batch(cx, at, batch, raw.ack)),
         cloud_events: raw.cloud_events,
+        schema,
         max_body: raw.max_body.0,
         timeout: raw.timeout.0,
         spooled: raw.r#async,
@@ -118,6 +127,19 @@ pub(super) fn templates<'p>(at: &At, publish: &'p Publish) -> Vec<(At, &'p Templ
     let all = [topic].into_iter().chain(parts).chain(headers);
     all.filter_map(|(at, template)| Some((at, template?)))
         .collect()
+}
+
+/// A schema is of data, and a structured event is more than that.
+fn check_schema(cx: &mut Checker<'_>, at: &At, raw: &raw::Publish) {
+    let structured = |events: CloudEvents| events.mode == EventMode::Structured;
+    if raw.schema.is_some() && raw.cloud_events.is_some_and(structured) {
+        let message = "a schema describes the data of events, and records carry them whole";
+        cx.fault(
+            &at.key("cloud_events").key("mode"),
+            message,
+            "write `mode: binary`",
+        );
+    }
 }
 
 /// Checks what `async` needs.

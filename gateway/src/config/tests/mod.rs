@@ -17,6 +17,7 @@ mod policies;
 mod prompt;
 mod quotas;
 mod reference;
+mod schema;
 mod secrets;
 mod shape;
 mod spools;

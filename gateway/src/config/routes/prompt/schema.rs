@@ -40,8 +40,16 @@ impl Schema {
     /// # Errors
     /// What is wrong with it, for whoever wrote it.
     pub fn build(json: Value) -> Result<Self, String> {
+        Self::among(json, Vec::new())
+    }
+
+    /// As [`Schema::build`], of one that may refer to these others by their names.
+    ///
+    /// # Errors
+    /// As for [`Schema::build`].
+    pub fn among(json: Value, others: Vec<(String, Value)>) -> Result<Self, String> {
         let options = jsonschema::options()
-            .offline()
+            .with_retriever(Others(others))
             .should_validate_formats(true)
             .with_pattern_options(PatternOptions::regex());
         let validator = options.build(&json).map_err(|error| {
@@ -93,6 +101,26 @@ impl Schema {
                 None => keyword.to_owned(),
             },
         }
+    }
+}
+
+/// What a schema may refer to. Nothing else is looked for.
+struct Others(Vec<(String, Value)>);
+
+impl jsonschema::Retrieve for Others {
+    fn retrieve(
+        &self,
+        uri: &jsonschema::Uri<String>,
+    ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        let wanted = uri.as_str();
+        // What is relative is told relative to where the schema is taken to be.
+        let relative = wanted.strip_prefix("json-schema:///").unwrap_or(wanted);
+        let is_it = |name: &str| name == wanted || name == relative;
+        let found = self.0.iter().find(|(name, _)| is_it(name));
+        let json = found.map(|(_, json)| json.clone());
+        json.ok_or_else(|| {
+            format!("it refers to \"{relative}\", which it does not come with").into()
+        })
     }
 }
 

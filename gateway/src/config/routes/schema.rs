@@ -1,0 +1,116 @@
+//! What the values of a route's records are, checked: schemas of files are compiled, those of a
+//! registry are asked for when a record comes.
+
+use std::sync::Arc;
+
+use super::actions::Around;
+use crate::config::check::{At, Checker, Noun};
+use crate::config::raw::schema as raw;
+use crate::schema::Codec;
+
+/// What the values of records are.
+#[derive(Debug, Clone)]
+pub enum Schema {
+    /// What a file says.
+    File(Arc<Codec>),
+    /// What a registry says.
+    Registry(Subject),
+}
+
+/// A subject of a registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The registry's name; it exists.
+    pub registry: Arc<str>,
+    /// The subject's, unless the topic says.
+    pub name: Option<Arc<str>>,
+    /// Which version; the latest, if `None`.
+    pub version: Option<u32>,
+    /// The type of the message, if the schema is Protobuf's; the first of its file, if `None`.
+    pub message: Option<Arc<str>>,
+}
+
+/// Checks what `schema` says.
+pub(super) fn check(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::Schema,
+    around: &Around<'_>,
+) -> Option<Schema> {
+    match raw {
+        raw::Schema::Json { file } => {
+            let hint = "see json-schema.org; a schema refers to nothing beyond itself";
+            of_text(cx, &at.key("file"), file, hint, |text| {
+                Codec::json(text, &[])
+            })
+        }
+        raw::Schema::Avro { file } => {
+            let hint = "see avro.apache.org; a schema defines every type that it names";
+            of_text(cx, &at.key("file"), file, hint, |text| {
+                Codec::avro(text, &[])
+            })
+        }
+        raw::Schema::Protobuf {
+            descriptors,
+            message,
+        } => {
+            let at = at.key("descriptors");
+            let set = cx.read(&at, descriptors)?;
+            let hint =
+                "write it with `protoc --include_imports --descriptor_set_out` or `buf build`";
+            built(
+                cx,
+                &at,
+                descriptors,
+                hint,
+                Codec::descriptors(&set, message),
+            )
+        }
+        raw::Schema::Registry {
+            registry,
+            subject,
+            version,
+            message,
+        } => {
+            let at = at.key("registry");
+            let registry = cx.resolve(&at, Noun::SchemaRegistry, &registry.0, around.owner())?;
+            Some(Schema::Registry(Subject {
+                registry,
+                name: subject.as_deref().map(Into::into),
+                version: *version,
+                message: message.as_deref().map(Into::into),
+            }))
+        }
+    }
+}
+
+fn of_text(
+    cx: &mut Checker<'_>,
+    at: &At,
+    file: &str,
+    hint: &str,
+    compile: impl FnOnce(&str) -> Result<Codec, String>,
+) -> Option<Schema> {
+    let bytes = cx.read(at, file)?;
+    let codec = match std::str::from_utf8(&bytes) {
+        Ok(text) => compile(text),
+        Err(_) => Err("it is no text".to_owned()),
+    };
+    built(cx, at, file, hint, codec)
+}
+
+fn built(
+    cx: &mut Checker<'_>,
+    at: &At,
+    file: &str,
+    hint: &str,
+    codec: Result<Codec, String>,
+) -> Option<Schema> {
+    match codec {
+        Ok(codec) => Some(Schema::File(Arc::new(codec))),
+        Err(why) => {
+            cx.fault(at, format!("\"{file}\" cannot be used: {why}"), hint);
+            None
+        }
+    }
+}
