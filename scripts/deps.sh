@@ -64,7 +64,7 @@ note_test() {
     need redis-tools 'redis-cli, with which they look into it' has redis-cli
     need prometheus 'tests scrape with a real Prometheus; brings promtool' has promtool
     java_is_17 || need "$(jre)" 'Apache Kafka runs on a Java of at least 17' false
-    need maven 'fetches Apache Kafka' has mvn
+    need maven 'fetches Apache Kafka and a schema registry' has mvn
     need python3-venv 'tests drive SDKs and clients for Python, and tiktoken' python3 -c 'import ensurepip, venv'
     need npm 'fetches SDKs and clients for Node, and a Node as new as they want; brings nodejs' has npm
     need chromium 'pages of tests are shown by a real browser' has chromium
@@ -169,6 +169,15 @@ fetch_kafka() {
         -DincludeScope=runtime -DoutputDirectory="$libs" </dev/null 2>&1 | sed 's/\x1b\[[0-9;]*m//g'
 }
 
+fetch_registry() {
+    local home=$PWD/$target/servers/registry
+    case $target in /*) home=$target/servers/registry ;; esac
+    echo "Fetching a schema registry into $target/servers/registry with Maven."
+    rm -rf "$home"
+    mvn -q -B -f tests/registry/pom.xml dependency:unpack-dependencies \
+        -DoutputDirectory="$home" </dev/null 2>&1 | sed 's/\x1b\[[0-9;]*m//g'
+}
+
 make_python() {
     echo "Making a Python environment in $target/servers/python."
     rm -rf "$target/servers/python"
@@ -253,6 +262,7 @@ case $what in
         ;;
     test | soak)
         unless_done "$target/servers/kafka/stamp" tests/kafka/pom.xml fetch_kafka
+        unless_done "$target/servers/registry.stamp" tests/registry/pom.xml fetch_registry
         unless_done "$target/servers/python.stamp" tests/python/requirements.txt make_python
         unless_done "$target/servers/node.stamp" tests/node/package-lock.json make_node
         ;;

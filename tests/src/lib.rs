@@ -30,6 +30,7 @@ pub mod prometheus;
 pub mod publishing;
 pub mod python;
 pub mod redis;
+pub mod registry;
 pub mod rpc;
 pub mod scratch;
 pub mod stream;
