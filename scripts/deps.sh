@@ -175,7 +175,8 @@ fetch_registry() {
     echo "Fetching a schema registry into $target/servers/registry with Maven."
     rm -rf "$home"
     mvn -q -B -f tests/registry/pom.xml dependency:unpack-dependencies \
-        -DoutputDirectory="$home" </dev/null 2>&1 | sed 's/\x1b\[[0-9;]*m//g'
+        -DoutputDirectory="$home" -DmarkersDirectory="$home/markers" </dev/null 2>&1 |
+        sed 's/\x1b\[[0-9;]*m//g'
 }
 
 make_python() {
