@@ -105,6 +105,25 @@ const USAGE: &[&[u8]] = &[
     b" ",
 ];
 
+const EVENT: &[&[u8]] = &[
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b"\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\"",
+    b"\"time\":\"2026-01-31T12:00:00Z\"",
+    b"\"data\":",
+    b"\"data_base64\":\"AAE=\"",
+    b"\"datacontenttype\":\"text/plain\"",
+    b"\"text\"",
+    b"null",
+    b"ce-specversion: 1.0\nce-id: 1\nce-source: /s\nce-type: t\n",
+    b"ce-x: %C3%A4%",
+    b"content-type: application/json",
+    b"\n",
+];
+
 const IMAGE: &[&[u8]] = &[
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
     b"GIF89a",
@@ -228,6 +247,11 @@ proptest! {
     }
 
     #[test]
+    fn events(data in soup(EVENT, 16)) {
+        checks::cloudevents(&data);
+    }
+
+    #[test]
     fn images(data in soup(IMAGE, 12)) {
         checks::image(&data);
     }
@@ -252,5 +276,6 @@ proptest! {
         checks::image(&data);
         checks::template(&data);
         checks::transcode(&data);
+        checks::cloudevents(&data);
     }
 }

@@ -81,9 +81,12 @@ impl EventSource {
         let status = answer.status();
         let content_type = answer.headers().get("content-type").cloned();
         if content_type.is_none_or(|is| is != "text/event-stream") {
-            let body = answer.into_body().collect().await;
-            let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-            return Err(format!("{status}: {}", String::from_utf8_lossy(&body)));
+            let frame = answer.into_body().frame().await;
+            let data = frame
+                .and_then(Result::ok)
+                .and_then(|frame| frame.into_data().ok());
+            let begins = data.unwrap_or_default();
+            return Err(format!("{status}: {}", String::from_utf8_lossy(&begins)));
         }
         Ok(Self {
             body: answer.into_body(),

@@ -1,6 +1,5 @@
 //! `publish` with a schema, without a broker: what does not fit is refused before one is asked, and
 //! a registry is asked no oftener than it has to be. What is written is in `real_schema.rs`.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
 

@@ -1,5 +1,4 @@
 //! What a record is made of, as a consumer of a real Kafka reads it; batches, and who acknowledges.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::{Value, json};
 use weir_telemetry::Code;

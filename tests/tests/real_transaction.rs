@@ -1,5 +1,4 @@
 //! Batches in one transaction, on a real Kafka: a consumer of committed records sees all or none.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};

@@ -130,7 +130,7 @@ impl Cluster {
         if self.producer.is_down() {
             let error = producer::unavailable("no broker is connected");
             return Err(Failed {
-                error,
+                error: error.into(),
                 record: None,
             });
         }

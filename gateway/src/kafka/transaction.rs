@@ -41,7 +41,7 @@ pub(super) struct Transactions {
 /// [`Code::KafkaOutcomeUnknown`] can anything be written that counts.
 #[derive(Debug, Clone)]
 pub(crate) struct Failed {
-    pub(crate) error: GatewayError,
+    pub(crate) error: Box<GatewayError>,
     /// Which record it failed at, if it was one.
     pub(crate) record: Option<usize>,
 }
@@ -288,7 +288,7 @@ fn id(cluster: &str) -> String {
 /// It failed at a record.
 fn failed(record: usize, error: &KafkaError) -> Failed {
     Failed {
-        error: refusal(error).unwrap_or_else(|| unavailable(error)),
+        error: refusal(error).unwrap_or_else(|| unavailable(error)).into(),
         record: Some(record),
     }
 }
@@ -296,7 +296,7 @@ fn failed(record: usize, error: &KafkaError) -> Failed {
 /// It failed as a whole.
 fn whole(error: GatewayError) -> Failed {
     Failed {
-        error,
+        error: error.into(),
         record: None,
     }
 }

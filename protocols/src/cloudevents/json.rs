@@ -52,11 +52,14 @@ pub fn read(json: &Bytes) -> Result<Event, Fault> {
     Event::new(attributes, data)
 }
 
+/// An element of a batch: its text, and the event that it is.
+pub type Member = (Bytes, Result<Event, Fault>);
+
 /// Reads a batch of at most so many events, each by itself: its text, and what it is.
 ///
 /// # Errors
 /// It is no array, or one of too many.
-pub fn read_batch(json: &Bytes, most: usize) -> Result<Vec<(Bytes, Result<Event, Fault>)>, Fault> {
+pub fn read_batch(json: &Bytes, most: usize) -> Result<Vec<Member>, Fault> {
     let elements: Vec<&RawValue> = serde_json::from_slice(json).map_err(|_| Fault::Json)?;
     if elements.len() > most {
         return Err(Fault::TooMany(most));

@@ -67,7 +67,7 @@ impl Publish {
             .collect();
         conclude(request, took, &outcomes);
         if let Some(Failed { error, record }) = failed {
-            return Err(transaction::failed(error, record, outcomes.len()));
+            return Err(transaction::failed(*error, record, outcomes.len()));
         }
         let reply = self.answer(&made, &outcomes);
         reply::answer(request, down, reply).await
@@ -87,7 +87,7 @@ impl Publish {
             let owned = records.iter().copied().cloned().collect();
             return match self.cluster.transact(owned, within).await {
                 Ok(places) => (places.into_iter().map(Ok).collect(), None),
-                Err(failed) => (vec![Err(failed.error.clone()); count], Some(failed)),
+                Err(failed) => (vec![Err((*failed.error).clone()); count], Some(failed)),
             };
         }
         match self.cluster.producer(self.config.ack) {
