@@ -142,6 +142,34 @@ async fn only_what_is_asked_for_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn events_are_given_out_whole_however_they_are_read() {
+    let kafka = Kafka::shared().await;
+    kafka.create_topic("cloud", 1).await;
+    let event = Written {
+        value: Some(b"{\"n\":1}"),
+        headers: &[
+            ("ce_specversion", b"1.0"),
+            ("ce_id", b"a"),
+            ("ce_source", b"/shop"),
+            ("ce_type", b"paid"),
+            ("content-type", b"application/json"),
+        ],
+        ..Written::default()
+    };
+    kafka.write("cloud", 0, &[event]).await;
+    let gateway = gateway(kafka).await;
+    let expected = json!({
+        "specversion": "1.0", "id": "a", "source": "/shop", "type": "paid",
+        "datacontenttype": "application/json", "data": { "n": 1 }
+    });
+    let public = gateway.addr("public");
+    let mut feed = EventSource::open(public, "/cloud-events/cloud", None).await;
+    assert_eq!(feed.take(1).await[0].json(), expected);
+    let polled = wire::get(public, "/cloud-events/cloud").await.json();
+    assert_eq!(polled["records"], json!([expected]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn operators_see_who_is_given_what() {
     let kafka = Kafka::shared().await;
     kafka.create_topic("seen", 1).await;

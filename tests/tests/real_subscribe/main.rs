@@ -46,6 +46,9 @@ routes:
   - name: values
     matches: [{{ path: {{ template: "/values/{{topic}}" }} }}]
     subscribe: {{ cluster: events, topic: "{{path.topic}}", format: value, start: earliest }}
+  - name: cloud-events
+    matches: [{{ path: {{ template: "/cloud-events/{{topic}}" }} }}]
+    subscribe: {{ cluster: events, topic: "{{path.topic}}", format: cloud_event, start: earliest }}
   - name: mine
     matches: [{{ path: {{ template: "/mine/{{topic}}/{{who}}" }} }}]
     subscribe: {{ cluster: events, topic: "{{path.topic}}", start: earliest, filter: {{ key: "{{path.who}}" }} }}

@@ -8,6 +8,7 @@
 //! | `cursor` | where one is, as a token |
 //! | `keys` | what cursors are signed with where nobody says it |
 //! | `filter` | which records it is given |
+//! | `event` | CloudEvents that records carry |
 //! | `say` | what it is told of a record |
 //! | `course` | its way through the topic, told as events |
 //! | `feed` | what all are told alike |
@@ -17,6 +18,7 @@
 mod ask;
 mod course;
 pub(crate) mod cursor;
+mod event;
 pub(super) mod feed;
 mod filter;
 pub(crate) mod keys;
@@ -92,6 +94,7 @@ impl Subscribe {
         let subscription = while_there(request, down, subscription).await?;
         let speaker = Speaker {
             format: self.config.format,
+            topic: topic.clone(),
             seal,
         };
         let tally = self.tally(request, &topic);

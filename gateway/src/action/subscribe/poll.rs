@@ -101,7 +101,7 @@ impl Question {
                                 given.records.push(b',');
                             }
                             given.age = given.age.or_else(|| tally::age([&record]));
-                            say::write_record(&mut given.records, &record);
+                            self.speaker.record(&mut given.records, &record);
                             given.count += 1;
                         }
                     }

@@ -1,11 +1,14 @@
 //! What subscribers are told of a record.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 use weir_protocols::sse::{Outgoing, write_event};
 
 use super::cursor::Seal;
+use super::event;
 use crate::config::routes::subscribe::Format;
 use crate::kafka::{Gap, Header, Positions, Record};
 
@@ -13,6 +16,7 @@ use crate::kafka::{Gap, Header, Positions, Record};
 #[derive(Clone)]
 pub(super) struct Speaker {
     pub(super) format: Format,
+    pub(super) topic: Arc<str>,
     pub(super) seal: Seal,
 }
 
@@ -21,10 +25,29 @@ impl Speaker {
     pub(super) fn event(&self, out: &mut Vec<u8>, record: &Record, at: &Positions) {
         let mut data = Vec::with_capacity(192);
         match self.format {
-            Format::Record => write_record(&mut data, record),
             Format::Value => write_value(&mut data, record),
+            Format::Record | Format::CloudEvent => self.record(&mut data, record),
         }
         self.write(out, None, &data, Some(at));
+    }
+
+    /// A record as an object.
+    pub(super) fn record(&self, out: &mut Vec<u8>, record: &Record) {
+        match self.format {
+            Format::CloudEvent => event::write(out, &self.topic, record),
+            Format::Record | Format::Value => write_record(out, record),
+        }
+    }
+
+    /// The members of an object that tells of a record.
+    pub(super) fn members(&self, out: &mut Vec<u8>, record: &Record) {
+        match self.format {
+            Format::CloudEvent => {
+                out.extend_from_slice(b"\"event\":");
+                event::write(out, &self.topic, record);
+            }
+            Format::Record | Format::Value => write_members(out, record),
+        }
     }
 
     /// An event that says what is missing.
@@ -59,14 +82,14 @@ impl Speaker {
 }
 
 /// An object with all that a record has.
-pub(super) fn write_record(out: &mut Vec<u8>, record: &Record) {
+fn write_record(out: &mut Vec<u8>, record: &Record) {
     out.push(b'{');
     write_members(out, record);
     out.push(b'}');
 }
 
 /// The members of that object. What is not text is an object with `base64`.
-pub(super) fn write_members(out: &mut Vec<u8>, record: &Record) {
+fn write_members(out: &mut Vec<u8>, record: &Record) {
     let numbers = format!(
         "\"partition\":{},\"offset\":{}",
         record.partition, record.offset
@@ -153,7 +176,7 @@ fn write_json(out: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(out, text).expect("text is written to memory");
 }
 
-fn is_json(bytes: &[u8]) -> bool {
+pub(super) fn is_json(bytes: &[u8]) -> bool {
     serde_json::from_slice::<&RawValue>(bytes).is_ok()
 }
 

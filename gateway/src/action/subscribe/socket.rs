@@ -111,7 +111,7 @@ impl Socket {
             let cursor = self.speaker.seal.write(self.subscription.at());
             let head = format!("{{\"type\":\"record\",\"cursor\":\"{cursor}\",");
             let mut text = head.into_bytes();
-            say::write_members(&mut text, &record);
+            self.speaker.members(&mut text, &record);
             text.push(b'}');
             self.under_way.push_back(cursor.into());
             let lag = self.subscription.lag();

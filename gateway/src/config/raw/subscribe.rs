@@ -82,8 +82,10 @@ pub enum Format {
     #[default]
     Record,
     /// Its value alone: as it is where that is text, in base64 where it is not, and nothing where there
-    /// is none. Not over WebSockets or by polling, where a cursor goes with it.
+    /// is none. In events only: over WebSockets and by polling it is the object.
     Value,
+    /// The CloudEvent that it carries, in structured mode; an event about the record, where it carries none.
+    CloudEvent,
 }
 
 /// Which records are given out: those that have all that is said here.

@@ -1,0 +1,141 @@
+//! Records as CloudEvents: what they carry of one, or an event about a record that is none.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use weir_protocols::cloudevents::{Event, json, kafka};
+
+use super::say::is_json;
+use crate::kafka::Record;
+
+/// What an event is of that a record itself is none of.
+const TYPE: &str = "weir.kafka.record";
+
+/// The event of a record of a topic, as JSON.
+pub(super) fn write(out: &mut Vec<u8>, topic: &str, record: &Record) {
+    let event = carried(record).or_else(|| about(topic, record));
+    match event {
+        Some(event) => out.extend_from_slice(&json::write(&event)),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// What the record carries, if that is an event.
+fn carried(record: &Record) -> Option<Event> {
+    let headers = record.headers.iter();
+    let headers = headers.map(|header| (&*header.name, header.value.as_deref()));
+    kafka::read(headers, value(record)).ok().flatten()
+}
+
+/// That there is such a record, with its value as the data.
+fn about(topic: &str, record: &Record) -> Option<Event> {
+    let id = format!("{topic}/{}/{}", record.partition, record.offset);
+    let source = format!("/kafka/{topic}");
+    let time = record.timestamp;
+    let time = time.and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    let time = time.map(|time| time.to_string());
+    let value_type = record
+        .value
+        .as_deref()
+        .map(|value| media_type(record, value));
+    let key = record.key.as_deref().map(std::str::from_utf8);
+    let key = key.and_then(Result::ok).filter(|key| !key.is_empty());
+    let text = |name: &'static str, text: &str| (name, Some(text.as_bytes().to_vec()));
+    let mut headers = vec![
+        text("ce_specversion", "1.0"),
+        text("ce_id", &id),
+        text("ce_source", &source),
+        text("ce_type", TYPE),
+    ];
+    headers.extend(time.map(|time| text("ce_time", &time)));
+    headers.extend(key.map(|key| text("ce_partitionkey", key)));
+    headers.extend(value_type.map(|is| text("content-type", &is)));
+    let headers = headers.iter();
+    let headers = headers.map(|(name, value)| (*name, value.as_deref()));
+    kafka::read(headers, value(record)).ok().flatten()
+}
+
+fn value(record: &Record) -> Option<Bytes> {
+    record.value.as_deref().map(Bytes::copy_from_slice)
+}
+
+/// What the record says its value is, or what it looks like.
+fn media_type(record: &Record, value: &[u8]) -> String {
+    let said = record.header("content-type");
+    if let Some(Ok(said)) = said.map(std::str::from_utf8)
+        && !said.starts_with(json::MEDIA_TYPE)
+    {
+        return said.to_owned();
+    }
+    let seen = match std::str::from_utf8(value) {
+        Ok(_) if is_json(value) => "application/json",
+        Ok(_) => "text/plain",
+        Err(_) => "application/octet-stream",
+    };
+    seen.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::kafka::Header;
+
+    fn event(headers: &[(&str, &str)], value: Option<&[u8]>) -> Value {
+        let header = |(name, value): &(&str, &str)| Header {
+            name: (*name).into(),
+            value: Some(value.as_bytes().into()),
+        };
+        let record = Record {
+            partition: 2,
+            offset: 7,
+            timestamp: Some(1_700_000_000_123),
+            key: Some(b"k"[..].into()),
+            headers: headers.iter().map(header).collect(),
+            value: value.map(Into::into),
+        };
+        let mut out = Vec::new();
+        write(&mut out, "orders", &record);
+        serde_json::from_slice(&out).expect("it is JSON")
+    }
+
+    #[test]
+    fn an_event_is_given_out_as_it_was_published() {
+        let headers = [
+            ("ce_specversion", "1.0"),
+            ("ce_id", "a"),
+            ("ce_source", "/shop"),
+            ("ce_type", "paid"),
+            ("content-type", "application/json"),
+        ];
+        let expected = json!({
+            "specversion": "1.0", "id": "a", "source": "/shop", "type": "paid",
+            "datacontenttype": "application/json", "data": { "n": 1 }
+        });
+        assert_eq!(event(&headers, Some(br#"{"n":1}"#)), expected);
+    }
+
+    #[test]
+    fn what_is_no_event_becomes_one_about_a_record() {
+        let about = |data: Value| {
+            let mut event = json!({
+                "specversion": "1.0", "id": "orders/2/7", "source": "/kafka/orders",
+                "type": "weir.kafka.record", "time": "2023-11-14T22:13:20.123Z", "partitionkey": "k",
+            });
+            let members = data.as_object().cloned().unwrap_or_default();
+            event.as_object_mut().expect("an object").extend(members);
+            event
+        };
+        let json = json!({ "datacontenttype": "application/json", "data": [1] });
+        assert_eq!(event(&[], Some(b"[1]")), about(json));
+        let text = json!({ "datacontenttype": "text/plain", "data": "x y" });
+        assert_eq!(event(&[], Some(b"x y")), about(text));
+        let bytes = json!({ "datacontenttype": "application/octet-stream", "data_base64": "/w==" });
+        assert_eq!(event(&[], Some(b"\xff")), about(bytes));
+        assert_eq!(event(&[], None), about(json!({})));
+        // Half an event is none.
+        let half = [("ce_specversion", "1.0"), ("ce_id", "a")];
+        let json = json!({ "datacontenttype": "application/json", "data": 1 });
+        assert_eq!(event(&half, Some(b"1")), about(json));
+    }
+}
