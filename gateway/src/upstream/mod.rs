@@ -19,6 +19,7 @@ mod outlier;
 mod pool;
 mod probe;
 mod resolve;
+pub(crate) mod retry_after;
 mod session;
 mod slot;
 mod tell;

@@ -11,9 +11,9 @@ use weir_telemetry::Code;
 use weir_telemetry::code::Fault;
 
 use super::api::Outbound;
-use super::retry_after;
 use crate::error::GatewayError;
 use crate::upstream::Stop;
+use crate::upstream::retry_after;
 
 /// Why one target gave no answer.
 pub(super) enum Failed {

@@ -14,7 +14,6 @@
 //! | `provider` | where a provider is called, and what proves to it who calls |
 //! | `target` | whose turn it is, by which key, and what is known of each target |
 //! | `serve` | one target after the other; `again` whether the last is asked once more |
-//! | `retry_after` | when a provider wants to be asked again |
 //! | `fault` | which failure is whose, and whether the next is asked |
 //! | `bound`, `budget` | what is reserved before a call, and how more is |
 //! | `answer` | an answer's head; `whole` and `stream` its body; `events` what streams consist of |
@@ -45,7 +44,6 @@ mod model;
 mod note;
 pub(crate) mod prompt;
 mod provider;
-mod retry_after;
 mod serve;
 mod skimmed;
 mod spend;

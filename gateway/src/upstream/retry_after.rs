@@ -1,4 +1,4 @@
-//! When a provider wants to be asked again: `Retry-After` in seconds or as a date (RFC 9110,
+//! When an upstream wants to be asked again: `Retry-After` in seconds or as a date (RFC 9110,
 //! 10.2.3), or `retry-after-ms`, as OpenAI and Azure say it more exactly. Gemini says it in the body,
 //! which is not read here.
 
@@ -12,7 +12,7 @@ const RETRY_AFTER_MS: &str = "retry-after-ms";
 
 /// How long from `now` on the answer with these fields asks to wait; `None` if it does not, or not
 /// in words that mean something.
-pub(super) fn of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(crate) fn of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let exactly = text(RETRY_AFTER_MS).and_then(|said| said.parse::<f64>().ok());
     let exactly = exactly.and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok());
