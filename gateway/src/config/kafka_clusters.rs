@@ -90,6 +90,36 @@ const RESERVED: &[(&str, &str)] = &[
         "statistics.interval.ms",
         "Weir watches the brokers by these statistics",
     ),
+    ("group.id", "write `group` where a group is joined"),
+    (
+        "group.instance.id",
+        "gateways that share a configuration would be one member",
+    ),
+    (
+        "group.protocol",
+        "Weir hands partitions over in the way of the classic protocol",
+    ),
+    (
+        "partition.assignment.strategy",
+        "Weir keeps what it has while partitions change hands",
+    ),
+    (
+        "enable.auto.commit",
+        "Weir commits what is done, and nothing before",
+    ),
+    (
+        "enable.auto.offset.store",
+        "Weir commits what is done, and nothing before",
+    ),
+    ("auto.offset.reset", "write `start` where a topic is read"),
+    (
+        "isolation.level",
+        "Weir gives out nothing that may be taken back",
+    ),
+    (
+        "max.poll.interval.ms",
+        "Weir asks for records all the time, also while nothing may be done with them",
+    ),
     (
         "plugin.library.paths",
         "Weir loads no code by configuration",

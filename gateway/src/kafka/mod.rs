@@ -13,11 +13,13 @@
 //! | `ring` | the latest records of a topic, within so many bytes |
 //! | `end` | how a topic is read from its end on |
 //! | `history` | what was written before, read piece by piece |
+//! | [`group`] | a member of a consumer group, and what it promises |
 //! | `consumer` | what a topic is to one who reads it |
 //! | `watch` | whether brokers can be reached |
 
 mod consumer;
 mod end;
+pub(crate) mod group;
 mod history;
 mod outgoing;
 mod patient;
@@ -48,6 +50,7 @@ pub(crate) use subscription::{Next, Subscription};
 pub(crate) use tail::Follower;
 pub(crate) use transaction::Failed;
 
+use group::{Group, Handler, Plan};
 use history::History;
 use tail::{Entered, Tail};
 use transaction::Transactions;
@@ -163,6 +166,11 @@ impl Cluster {
         let history = self.history.clone();
         let topic = topic.clone();
         Ok(Subscription::new(topic, history, received, follower, start))
+    }
+
+    /// Joins a consumer group; to be called on the runtime that records are to be handled on.
+    pub(crate) fn join(&self, plan: Plan, handler: Arc<dyn Handler>) -> Group {
+        Group::join(&self.definition, plan, handler, &self.metrics)
     }
 
     /// Takes up the end of a topic; that of a new reader, if nobody follows it or the last one broke.

@@ -1,0 +1,208 @@
+//! The client of a member: it polls all the time, so that the group never takes it for dead, commits what is
+//! done, and leaves in order. It blocks, and has a thread of its own.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message as _;
+use weir_telemetry::metrics::Received;
+
+use super::Plan;
+use super::context::{Context, offsets};
+use super::course::Course;
+use super::desk::{Place, Room};
+use crate::config::kafka_clusters::Cluster;
+use crate::kafka::client;
+use crate::kafka::record::Record;
+
+/// How often the thread looks up while nothing comes.
+const PACE: Duration = Duration::from_millis(100);
+/// How often what is done is committed.
+const COMMIT: Duration = Duration::from_secs(1);
+/// How long the cluster may take to say its name, each time.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait before a client is made anew.
+const REST: Duration = Duration::from_secs(5);
+
+/// What a cluster's own properties may say otherwise.
+const DEFAULTS: [(&str, &str); 3] = [
+    ("reconnect.backoff.max.ms", "1000"),
+    ("queued.max.messages.kbytes", "4096"),
+    ("fetch.message.max.bytes", "1048576"),
+];
+
+/// What a member's thread has.
+pub(super) struct Member {
+    pub(super) cluster: Cluster,
+    pub(super) plan: Plan,
+    pub(super) course: Arc<Course>,
+    pub(super) received: HashMap<Arc<str>, Arc<Received>>,
+}
+
+impl Member {
+    /// Is a member until told to leave.
+    pub(super) fn run(&self) {
+        while !self.course.is_stopped() {
+            let Err(error) = self.take_part() else {
+                continue;
+            };
+            log::error!("kafka: the group \"{}\": {error}", self.plan.group);
+            self.course.trouble(Some(error.to_string()));
+            let until = Instant::now() + REST;
+            while Instant::now() < until && !self.course.is_stopped() {
+                std::thread::sleep(PACE);
+            }
+        }
+    }
+
+    fn open(&self) -> Result<BaseConsumer<Context>, KafkaError> {
+        let reset = if self.plan.from_earliest {
+            "earliest"
+        } else {
+            "latest"
+        };
+        let context = Context::new(self.course.clone(), self.plan.group.clone());
+        client(&self.cluster, &DEFAULTS)
+            .set("group.id", &*self.plan.group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("isolation.level", "read_committed")
+            .set("allow.auto.create.topics", "false")
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("auto.offset.reset", reset)
+            .set("statistics.interval.ms", "1000")
+            .create_with_context(context)
+    }
+
+    /// Joins, and takes part until told to leave or the client breaks.
+    fn take_part(&self) -> Result<(), KafkaError> {
+        let client = self.open()?;
+        let Some(cluster_id) = self.cluster_id(&client) else {
+            return Ok(());
+        };
+        let topics: Vec<&str> = self.plan.topics.iter().map(|topic| &**topic).collect();
+        client.subscribe(&topics)?;
+        let mut fetching = Fetching::default();
+        let mut committed = Instant::now();
+        while !self.course.is_stopped() {
+            match client.poll(PACE) {
+                None => {}
+                Some(Ok(message)) => {
+                    self.course.trouble(None);
+                    if let Some((topic, received)) = self.received.get_key_value(message.topic()) {
+                        received.add(1);
+                        let place = (topic.clone(), message.partition());
+                        self.course.admit(&place, &cluster_id, Record::of(&message));
+                    }
+                }
+                Some(Err(error)) => self.stumble(&error)?,
+            }
+            fetching.regulate(&client, &self.course)?;
+            if committed.elapsed() >= COMMIT {
+                committed = Instant::now();
+                self.commit(&client, CommitMode::Async);
+            }
+        }
+        self.finish(&client);
+        // Dropping the client leaves the group.
+        Ok(())
+    }
+
+    /// The name that the cluster has for itself, once a broker says it; none, if told to leave before.
+    fn cluster_id(&self, client: &BaseConsumer<Context>) -> Option<Arc<str>> {
+        while !self.course.is_stopped() {
+            if let Some(id) = client.client().fetch_cluster_id(PATIENCE) {
+                return Some(id.into());
+            }
+            self.course
+                .trouble(Some("no broker is connected".to_owned()));
+            // So that what went wrong is told.
+            let _ = client.poll(Duration::ZERO);
+        }
+        None
+    }
+
+    /// Notes an error; those that the client does not get over by itself are returned.
+    fn stumble(&self, error: &KafkaError) -> Result<(), KafkaError> {
+        log::warn!("kafka: the group \"{}\": {error}", self.plan.group);
+        self.course.trouble(Some(error.to_string()));
+        match error.rdkafka_error_code() {
+            Some(rdkafka::error::RDKafkaErrorCode::Fatal) => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    fn commit(&self, client: &BaseConsumer<Context>, mode: CommitMode) {
+        let due = self.course.due();
+        if due.is_empty() {
+            return;
+        }
+        if let Err(error) = client.commit(&offsets(&due), mode) {
+            log::warn!(
+                "kafka: the group \"{}\": not committed: {error}",
+                self.plan.group
+            );
+            let places: Vec<Place> = due.into_iter().map(|(place, _)| place).collect();
+            self.course.unheard(&places);
+        }
+    }
+
+    /// Waits for what is under way, and commits it.
+    fn finish(&self, client: &BaseConsumer<Context>) {
+        let places = self.course.places();
+        let due = self.course.wind_up(&places);
+        if !due.is_empty()
+            && let Err(error) = client.commit(&offsets(&due), CommitMode::Sync)
+        {
+            log::warn!(
+                "kafka: the group \"{}\": not committed: {error}",
+                self.plan.group
+            );
+        }
+        self.course.remove(&places);
+    }
+}
+
+/// Which partitions are fetched: none of which enough waits here.
+#[derive(Default)]
+struct Fetching {
+    paused: HashSet<(Place, u64)>,
+}
+
+impl Fetching {
+    fn regulate(
+        &mut self,
+        client: &BaseConsumer<Context>,
+        course: &Course,
+    ) -> Result<(), KafkaError> {
+        let rooms = course.rooms();
+        // One that went is fetched when it comes again.
+        self.paused
+            .retain(|paused| rooms.iter().any(|(place, _)| place == paused));
+        let (mut pause, mut resume) = (TopicPartitionList::new(), TopicPartitionList::new());
+        for (place, room) in rooms {
+            match room {
+                Room::None if self.paused.insert(place.clone()) => {
+                    let (topic, partition) = &place.0;
+                    pause.add_partition(topic, *partition);
+                }
+                Room::Enough if self.paused.remove(&place) => {
+                    let (topic, partition) = &place.0;
+                    resume.add_partition(topic, *partition);
+                }
+                _ => {}
+            }
+        }
+        if pause.count() > 0 {
+            client.pause(&pause)?;
+        }
+        if resume.count() > 0 {
+            client.resume(&resume)?;
+        }
+        Ok(())
+    }
+}
