@@ -9,6 +9,7 @@ mod beside;
 mod blame;
 pub(crate) mod dialect;
 mod downstream;
+mod errand;
 mod filters;
 mod finish;
 pub(crate) mod grpc;
@@ -33,6 +34,7 @@ use weir_telemetry::Code;
 
 pub(crate) use beside::Beside;
 pub(crate) use downstream::Downstream;
+pub(crate) use errand::Errand;
 pub(crate) use reply::Reply;
 pub(crate) use request::{Connection, Request, peer_field};
 
