@@ -377,6 +377,25 @@ metrics! {
     SPOOL_DAMAGED "weir_spool_damaged_bytes_total" Counter "By"
         ["weir_kafka_cluster"] &[],
         "Bytes of a spool that were stepped over because they cannot be read any more.";
+    // Webhooks.
+    MESSAGING_PROCESS_DURATION "messaging_process_duration_seconds" Histogram "s"
+        ["weir_webhook" "messaging_destination_name"] LATENCY,
+        "Time from a record being handed over to be sent to what came of that, each time.";
+    WEBHOOK_RECORDS "weir_webhook_records_total" Counter "{message}"
+        ["weir_webhook" "outcome"] &[],
+        "Times that records were handed over to be sent to a receiver, by what came of it: delivered, failed (to be tried again), held (nothing was sent) or dead_letter.";
+    WEBHOOK_IN_FLIGHT "weir_webhook_in_flight" Gauge "{message}"
+        ["weir_webhook"] &[],
+        "Records that are being sent to a receiver now.";
+    WEBHOOK_PARTITIONS "weir_webhook_partitions" Gauge "{partition}"
+        ["weir_webhook"] &[],
+        "Partitions that this gateway has of a webhook's topics.";
+    WEBHOOK_LAG "weir_webhook_lag_records" Gauge "{message}"
+        ["weir_webhook" "messaging_destination_name"] &[],
+        "Records that a webhook is behind the ends of the partitions that this gateway has.";
+    WEBHOOK_PAUSED "weir_webhook_paused" Gauge "{partition}"
+        ["weir_webhook" "reason"] &[],
+        "Partitions of which nothing is sent: by_hand, or because a quota is exhausted (quota), the breaker is open or no endpoint healthy (destination), the receiver asked for it (receiver), a record is given up and its dead-letter topic does not take it (dead_letter) or there is none (undeliverable), or its configuration is about to change (reload).";
 
     // The gateway itself.
     CONFIG_RELOADS "weir_config_reloads_total" Counter "{reload}"
@@ -390,7 +409,7 @@ metrics! {
         "When a configuration was last loaded successfully, in Unix time.";
     ADMIN_CHANGES "weir_admin_changes_total" Counter "{change}"
         ["action" "result"] &[],
-        "Changes made by hand on the admin address (quota_grant, quota_reset, store_rebuild), and those that failed.";
+        "Changes made by hand on the admin address (quota_grant, quota_reset, store_rebuild, webhook_pause, webhook_resume), and those that failed.";
     BUILD_INFO "weir_build_info" Gauge "1"
         ["version"] &[],
         "Always 1; the label says which version runs.";

@@ -3,6 +3,7 @@
 //! page to open.
 
 use crate::code::Fault;
+use crate::metrics::webhook::Outcome;
 use crate::record::websocket::{Closer, WebSocket};
 use crate::record::{Attempt, Kafka, Record};
 use crate::timestamp::Rfc3339;
@@ -25,6 +26,19 @@ fn write_all(out: &mut String, record: &Record) -> fmt::Result {
     }
     if let Some(kafka) = &record.kafka {
         write_kafka(out, kafka)?;
+    }
+    if let Some(delivery) = &record.delivery {
+        writeln!(
+            out,
+            "  record {} of {}/{} on {} for the webhook {}, tried {} times before: {}",
+            delivery.offset,
+            Quoted(&delivery.topic),
+            delivery.partition,
+            delivery.cluster,
+            delivery.webhook,
+            delivery.tries,
+            delivery.outcome.map_or("cut", Outcome::as_str)
+        )?;
     }
     if let Some(websocket) = &record.websocket {
         write_websocket(out, websocket)?;

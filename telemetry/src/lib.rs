@@ -136,6 +136,8 @@ impl Telemetry {
     fn count(&self, record: &Record, handles: Handles<'_>) {
         match handles.route {
             Some(route) => route.finished(record),
+            // What nobody asked for was not refused either.
+            None if record.delivery.is_some() => {}
             None => {
                 if let Some(code) = record.code {
                     handles.listener.refused(code);

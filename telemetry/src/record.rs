@@ -5,10 +5,12 @@
 //! no query and no body, so no secret can reach any of them. Nothing here is
 //! formatted: a name is a shared pointer, a time a [`Duration`].
 
+mod delivery;
 mod llm;
 mod rpc;
 pub mod websocket;
 
+pub use delivery::Delivery;
 pub use llm::{Llm, Sampling, Target, Tokens, known_provider};
 pub use rpc::{Rpc, RpcStatus};
 
@@ -113,6 +115,8 @@ pub struct Record {
     pub websocket: Option<Box<websocket::WebSocket>>,
     /// What it was given of a topic, if it subscribed to one.
     pub subscription: Option<Box<Subscription>>,
+    /// The record of Kafka that it sent to a receiver, of the gateway's own accord.
+    pub delivery: Option<Box<Delivery>>,
     /// What was asked in GraphQL.
     pub graphql: Option<Box<Graphql>>,
     /// The revision of the configuration the request was served under.
@@ -321,6 +325,7 @@ impl Record {
             kafka: None,
             websocket: None,
             subscription: None,
+            delivery: None,
             graphql: None,
             config_revision: 0,
             aborted: false,

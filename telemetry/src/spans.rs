@@ -1,16 +1,17 @@
-//! A record as OpenTelemetry spans: one SERVER span for the request, one
-//! CLIENT span per attempt, one PRODUCER span for a Kafka record.
+//! A record as OpenTelemetry spans: one SERVER span for the request, or one CONSUMER span for a record
+//! that was read from Kafka; one CLIENT span per attempt, one PRODUCER span for a Kafka record.
 //!
 //! Attribute names follow the semantic conventions for HTTP, GenAI, GraphQL
 //! and messaging; ours begin with `weir.`. It runs on the exporter's thread, not
 //! on a request's, and knows nothing of how spans are sent.
 
+mod delivery;
 mod llm;
 mod rpc;
 mod websocket;
 
 use crate::content::Content;
-use crate::record::{Attempt, Graphql, Kafka, Record, split_port};
+use crate::record::{Attempt, Delivery, Graphql, Kafka, Record, split_port};
 use opentelemetry::trace::{
     SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
 };
@@ -63,7 +64,7 @@ pub fn count(record: &Record) -> usize {
     1 + record.attempts.len() + usize::from(record.kafka.is_some())
 }
 
-/// All spans of a record, the SERVER span first; `content` is shown on the attempt that was
+/// All spans of a record, the SERVER (or CONSUMER) span first; `content` is shown on the attempt that was
 /// answered.
 pub fn spans(record: &Record, reason: Reason, content: Option<&Content>) -> Vec<SpanData> {
     let mut spans = Vec::with_capacity(count(record));
@@ -157,6 +158,9 @@ fn server_name(authority: &str) -> impl Iterator<Item = KeyValue> {
 }
 
 fn server(record: &Record, reason: Reason) -> SpanData {
+    if let Some(delivery) = record.delivery.as_deref() {
+        return consumer(record, delivery, reason);
+    }
     let span_name = match (rpc::name(record), &record.route) {
         (Some(called), _) => called.to_owned().into(),
         (None, Some(route)) => format!("{} {route}", record.method).into(),
@@ -187,6 +191,30 @@ fn server(record: &Record, reason: Reason) -> SpanData {
         span.events = websocket::events(record.started_at, websocket);
     }
     span
+}
+
+/// A record that was read from Kafka, and sent on.
+fn consumer(record: &Record, delivery: &Delivery, reason: Reason) -> SpanData {
+    let error = match record.error_type() {
+        Some(error) => Some(error.to_string()),
+        None => (record.status >= 400).then(|| record.status.to_string()),
+    };
+    let mut attributes = delivery::attributes(record, delivery);
+    attributes.push(KeyValue::new("weir.export.reason", reason.as_str()));
+    attributes.extend(error.as_deref().map(|error| text("error.type", error)));
+    let detail = record.detail.as_deref();
+    attributes.extend(detail.map(|detail| text("weir.error.detail", detail)));
+    let place = Place {
+        span_id: record.trace.span_id,
+        parent: record.trace.parent,
+        remote: record.trace.parent.is_some(),
+        kind: SpanKind::Consumer,
+        started: Duration::ZERO,
+        took: record.duration,
+    };
+    let status = error.map_or(Status::Unset, Status::error);
+    let span_name = delivery::span_name(delivery);
+    span(record, place, span_name.into(), attributes, status)
 }
 
 /// In the conventions' words, where they have some. The document is its caller's, and not shown.

@@ -11,8 +11,8 @@ mod parts;
 use crate::record::{Record, Revision, split_port};
 use crate::timestamp::Rfc3339;
 use parts::{
-    AttemptLine, GraphqlLine, KafkaLine, LlmLine, PolicyLine, QuotaLine, RpcLine, SubscriptionLine,
-    WebSocketLine, seconds, span_hex,
+    AttemptLine, DeliveryLine, GraphqlLine, KafkaLine, LlmLine, PolicyLine, QuotaLine, RpcLine,
+    SubscriptionLine, WebSocketLine, seconds, span_hex,
 };
 use serde::Serialize;
 use std::net::IpAddr;
@@ -115,6 +115,9 @@ pub(crate) struct Line<'a> {
     #[serde(rename = "weir.subscription")]
     #[serde(skip_serializing_if = "Option::is_none")]
     subscription: Option<SubscriptionLine<'a>>,
+    #[serde(rename = "weir.delivery")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<DeliveryLine<'a>>,
     #[serde(rename = "weir.websocket")]
     #[serde(skip_serializing_if = "Option::is_none")]
     websocket: Option<WebSocketLine<'a>>,
@@ -164,6 +167,7 @@ impl<'a> Line<'a> {
             rpc: record.rpc.map(|call| RpcLine::of(record, call)),
             kafka: record.kafka.as_deref().map(KafkaLine::of),
             subscription: record.subscription.as_deref().map(SubscriptionLine::of),
+            delivery: record.delivery.as_deref().map(DeliveryLine::of),
             websocket: record.websocket.as_deref().map(WebSocketLine::of),
             graphql: record.graphql.as_deref().map(GraphqlLine::of),
         }

@@ -1,10 +1,11 @@
 //! The nested objects of a record's JSON form: attempts, policies, quotas,
-//! model, Kafka record, GraphQL operation and WebSocket connection.
+//! model, Kafka record, delivery, GraphQL operation and WebSocket connection.
 
 use crate::code::Code;
+use crate::metrics::webhook::Outcome;
 use crate::record::websocket::{Closer, WebSocket};
 use crate::record::{
-    Attempt, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Record, Rpc, Subscription, Target,
+    Attempt, Delivery, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Record, Rpc, Subscription, Target,
 };
 use serde::{Serialize, Serializer};
 use std::time::Duration;
@@ -311,6 +312,38 @@ impl<'a> SubscriptionLine<'a> {
             topic: &subscription.topic,
             records: subscription.records,
             lag: subscription.lag,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct DeliveryLine<'a> {
+    webhook: &'a str,
+    cluster: &'a str,
+    #[serde(rename = "consumer.group.name")]
+    group: &'a str,
+    #[serde(rename = "destination.name")]
+    topic: &'a str,
+    #[serde(rename = "destination.partition.id")]
+    partition: i32,
+    #[serde(rename = "kafka.offset")]
+    offset: i64,
+    tries: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
+}
+
+impl<'a> DeliveryLine<'a> {
+    pub(super) fn of(delivery: &'a Delivery) -> Self {
+        Self {
+            webhook: &delivery.webhook,
+            cluster: &delivery.cluster,
+            group: &delivery.group,
+            topic: &delivery.topic,
+            partition: delivery.partition,
+            offset: delivery.offset,
+            tries: delivery.tries,
+            outcome: delivery.outcome.map(Outcome::as_str),
         }
     }
 }

@@ -28,6 +28,7 @@ mod subscription;
 mod target;
 mod topic;
 mod upstream;
+pub mod webhook;
 mod websocket;
 
 pub use answers::Answers;
@@ -45,6 +46,7 @@ pub use subscription::Subscription;
 pub use target::Target;
 pub use topic::Topic;
 pub use upstream::Upstream;
+pub use webhook::Webhook;
 pub use websocket::WebSocket;
 
 use crate::record::{Llm, Record};
@@ -175,6 +177,12 @@ struct Families {
     spool_rejected: Counters,
     spool_lost: Counters,
     spool_damaged: Counters,
+    process_duration: Histograms,
+    webhook_records: Counters,
+    webhook_in_flight: Gauges,
+    webhook_partitions: Gauges,
+    webhook_lag: Gauges,
+    webhook_paused: Gauges,
     reloads: Counters,
     reload_successful: IntGauge,
     reload_timestamp: IntGauge,
@@ -337,6 +345,16 @@ impl Metrics {
             .get(&labels, || Subscription::resolve(&self.families, &labels))
     }
 
+    /// A webhook that sends records of these topics.
+    pub fn webhook(&self, name: &str, topics: &[Arc<str>]) -> Arc<Webhook> {
+        Arc::new(Webhook::resolve(&self.families, name, topics))
+    }
+
+    /// How a webhook stands, for as long as the result is kept.
+    pub fn webhook_standing(&self, name: &str) -> webhook::Standing {
+        webhook::Standing::resolve(&self.families, name)
+    }
+
     /// A configuration was loaded, at start or by a reload, or could not be.
     pub fn config_loaded(&self, ok: bool) {
         let result = if ok { "ok" } else { "failed" };
@@ -461,6 +479,12 @@ impl Families {
             spool_rejected: counters(&c::SPOOL_REJECTED),
             spool_lost: counters(&c::SPOOL_LOST),
             spool_damaged: counters(&c::SPOOL_DAMAGED),
+            process_duration: histograms(&c::MESSAGING_PROCESS_DURATION),
+            webhook_records: counters(&c::WEBHOOK_RECORDS),
+            webhook_in_flight: gauges(&c::WEBHOOK_IN_FLIGHT),
+            webhook_partitions: gauges(&c::WEBHOOK_PARTITIONS),
+            webhook_lag: gauges(&c::WEBHOOK_LAG),
+            webhook_paused: gauges(&c::WEBHOOK_PAUSED),
             reloads,
             reload_successful: gauges(&c::CONFIG_LAST_RELOAD_SUCCESSFUL).with(&[]),
             reload_timestamp: gauges(&c::CONFIG_LAST_RELOAD_TIMESTAMP).with(&[]),

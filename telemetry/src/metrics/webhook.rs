@@ -1,0 +1,233 @@
+//! What records add to that are sent to receivers, and how those stand that send them.
+
+use super::Families;
+use prometheus::{Histogram, IntCounter, IntGauge};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What came of a record that was handed over once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver has it.
+    Delivered,
+    /// The receiver did not take it; it is tried again.
+    Failed,
+    /// Nothing was to be sent now; this was no try.
+    Held,
+    /// It was given up, and is in the dead-letter topic.
+    DeadLetter,
+}
+
+impl Outcome {
+    const ALL: [Self; 4] = [Self::Delivered, Self::Failed, Self::Held, Self::DeadLetter];
+
+    /// As metrics, spans and the log say it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Held => "held",
+            Self::DeadLetter => "dead_letter",
+        }
+    }
+}
+
+/// Why nothing of a partition is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// Somebody said so.
+    ByHand,
+    /// A quota is exhausted.
+    Quota,
+    /// The breaker is open, or no endpoint is healthy.
+    Destination,
+    /// The receiver asked for it by `Retry-After`.
+    Receiver,
+    /// A record is given up, and the dead-letter topic does not take it.
+    DeadLetter,
+    /// A record is given up, and there is no dead-letter topic.
+    Undeliverable,
+    /// The configuration it was read under is no longer in force.
+    Reload,
+}
+
+impl Pause {
+    /// Each one.
+    pub const ALL: [Self; 7] = [
+        Self::ByHand,
+        Self::Quota,
+        Self::Destination,
+        Self::Receiver,
+        Self::DeadLetter,
+        Self::Undeliverable,
+        Self::Reload,
+    ];
+
+    /// As metrics and the admin address say it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ByHand => "by_hand",
+            Self::Quota => "quota",
+            Self::Destination => "destination",
+            Self::Receiver => "receiver",
+            Self::DeadLetter => "dead_letter",
+            Self::Undeliverable => "undeliverable",
+            Self::Reload => "reload",
+        }
+    }
+}
+
+/// The series of one webhook.
+pub struct Webhook {
+    took: HashMap<Arc<str>, Histogram>,
+    outcomes: [IntCounter; Outcome::ALL.len()],
+}
+
+impl Webhook {
+    pub(super) fn resolve(families: &Families, name: &str, topics: &[Arc<str>]) -> Self {
+        let took = |topic: &Arc<str>| {
+            let series = families.process_duration.with(&[name, topic]);
+            (topic.clone(), series)
+        };
+        Self {
+            took: topics.iter().map(took).collect(),
+            outcomes: Outcome::ALL.map(|it| families.webhook_records.with(&[name, it.as_str()])),
+        }
+    }
+
+    /// A record was handed over, and this came of it after so long.
+    pub fn processed(&self, topic: &str, outcome: Outcome, took: Duration) {
+        if let Some(series) = self.took.get(topic) {
+            series.observe(took.as_secs_f64());
+        }
+        self.outcomes[outcome as usize].inc();
+    }
+}
+
+/// How one stands.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// Records under way.
+    pub in_flight: usize,
+    /// Partitions it has.
+    pub partitions: usize,
+    /// Records it is behind the ends of those, by topic.
+    pub lag: Vec<(Arc<str>, i64)>,
+    /// Partitions that are held, by why.
+    pub paused: Vec<(&'static str, usize)>,
+}
+
+/// The series of how one stands; they are gone when this is dropped.
+pub struct Standing {
+    families: Arc<Families>,
+    name: Box<str>,
+    in_flight: IntGauge,
+    partitions: IntGauge,
+    /// The topics that there are series of.
+    topics: Vec<Arc<str>>,
+}
+
+impl Standing {
+    pub(super) fn resolve(families: &Arc<Families>, name: &str) -> Self {
+        Self {
+            in_flight: families.webhook_in_flight.with(&[name]),
+            partitions: families.webhook_partitions.with(&[name]),
+            topics: Vec::new(),
+            families: Arc::clone(families),
+            name: name.into(),
+        }
+    }
+
+    /// It stands so now.
+    pub fn is(&mut self, figures: &Figures) {
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.in_flight.set(count(figures.in_flight));
+        self.partitions.set(count(figures.partitions));
+        self.forget_lag();
+        for (topic, lag) in &figures.lag {
+            self.families
+                .webhook_lag
+                .with(&[&self.name, topic])
+                .set(*lag);
+            self.topics.push(topic.clone());
+        }
+        for pause in Pause::ALL {
+            let paused = figures
+                .paused
+                .iter()
+                .find(|(why, _)| *why == pause.as_str());
+            let paused = paused.map_or(0, |(_, partitions)| count(*partitions));
+            let labels = [&*self.name, pause.as_str()];
+            self.families.webhook_paused.with(&labels).set(paused);
+        }
+    }
+
+    /// A partition that went to another gateway is not behind here.
+    fn forget_lag(&mut self) {
+        for topic in self.topics.drain(..) {
+            self.families.webhook_lag.remove(&[&self.name, &topic]);
+        }
+    }
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        self.forget_lag();
+        self.families.webhook_in_flight.remove(&[&self.name]);
+        self.families.webhook_partitions.remove(&[&self.name]);
+        for pause in Pause::ALL {
+            let labels = [&*self.name, pause.as_str()];
+            self.families.webhook_paused.remove(&labels);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+
+    #[test]
+    fn how_one_stands_is_shown_until_it_is_gone() {
+        let metrics = Metrics::new();
+        let mut standing = metrics.webhook_standing("w");
+        let mut figures = Figures {
+            in_flight: 2,
+            partitions: 3,
+            lag: vec![("t".into(), 7)],
+            paused: vec![("quota", 1)],
+        };
+        standing.is(&figures);
+        let text = metrics.encode();
+        for line in [
+            "weir_webhook_in_flight{weir_webhook=\"w\"} 2\n",
+            "weir_webhook_partitions{weir_webhook=\"w\"} 3\n",
+            "weir_webhook_lag_records{messaging_destination_name=\"t\",weir_webhook=\"w\"} 7\n",
+            "weir_webhook_paused{reason=\"quota\",weir_webhook=\"w\"} 1\n",
+            "weir_webhook_paused{reason=\"by_hand\",weir_webhook=\"w\"} 0\n",
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+        figures.lag.clear();
+        standing.is(&figures);
+        assert!(!metrics.encode().contains("weir_webhook_lag_records{"));
+        drop(standing);
+        assert!(!metrics.encode().contains("weir_webhook=\"w\""));
+    }
+
+    #[test]
+    fn each_outcome_is_counted_apart() {
+        let metrics = Metrics::new();
+        let webhook = metrics.webhook("w", &["t".into()]);
+        webhook.processed("t", Outcome::DeadLetter, Duration::from_millis(3));
+        let text = metrics.encode();
+        for line in [
+            "weir_webhook_records_total{outcome=\"dead_letter\",weir_webhook=\"w\"} 1\n",
+            "weir_webhook_records_total{outcome=\"delivered\",weir_webhook=\"w\"} 0\n",
+            "messaging_process_duration_seconds_count{messaging_destination_name=\"t\",weir_webhook=\"w\"} 1\n",
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! A record of Kafka that was sent to a receiver, in the conventions' words for messaging.
+
+use super::{name, number, text};
+use crate::record::{Delivery, Record};
+use opentelemetry::KeyValue;
+
+/// The name of its span.
+pub(super) fn span_name(delivery: &Delivery) -> String {
+    format!("process {}", delivery.topic)
+}
+
+/// What is said of it.
+pub(super) fn attributes(record: &Record, delivery: &Delivery) -> Vec<KeyValue> {
+    let partition = delivery.partition.to_string();
+    let mut attributes = vec![
+        KeyValue::new("messaging.system", "kafka"),
+        KeyValue::new("messaging.operation.type", "process"),
+        KeyValue::new("messaging.operation.name", "process"),
+        name("messaging.destination.name", &delivery.topic),
+        text("messaging.destination.partition.id", &partition),
+        KeyValue::new("messaging.kafka.offset", delivery.offset),
+        name("messaging.consumer.group.name", &delivery.group),
+        number("messaging.message.body.size", delivery.bytes),
+        name("weir.kafka.cluster", &delivery.cluster),
+        name("weir.webhook", &delivery.webhook),
+        number("weir.delivery.tries", delivery.tries.into()),
+        text("weir.request_id", record.request_id.as_str()),
+    ];
+    if let Some(outcome) = delivery.outcome {
+        attributes.push(KeyValue::new("weir.delivery.outcome", outcome.as_str()));
+    }
+    attributes.extend(record.team.as_ref().map(|team| name("weir.team", team)));
+    attributes
+}
