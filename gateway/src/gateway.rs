@@ -13,6 +13,7 @@ use crate::action::llm::Learned;
 use crate::quota::Ledger;
 use crate::runtime::Snapshot;
 use crate::server::{Certificates, Drain};
+use crate::webhook::Crew;
 
 /// The process's state, shared by everything that serves a request.
 pub(crate) struct Gateway {
@@ -26,6 +27,8 @@ pub(crate) struct Gateway {
     pub(crate) drain: Drain,
     /// The certificates of TLS listeners, by the listener's name.
     pub(crate) certificates: HashMap<Arc<str>, Arc<Certificates>>,
+    /// Who sends records of Kafka to webhooks.
+    pub(crate) webhooks: Crew,
     /// Told when a reload is asked for.
     pub(crate) reload: Notify,
     snapshot: ArcSwap<Snapshot>,
@@ -45,6 +48,7 @@ impl Gateway {
             learned: Learned::default(),
             drain: Drain::default(),
             certificates,
+            webhooks: Crew::default(),
             reload: Notify::new(),
             snapshot: ArcSwap::new(snapshot),
             reload_failure: Mutex::new(None),

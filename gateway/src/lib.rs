@@ -26,4 +26,5 @@ mod spool;
 #[cfg(test)]
 mod testing;
 mod upstream;
+mod webhook;
 mod wire;

@@ -169,6 +169,7 @@ fn apply(gateway: &Arc<Gateway>, loaded: config::Loaded) -> Result<bool, String>
     }
     before.retire(&snapshot);
     gateway.swap(Arc::new(snapshot));
+    gateway.webhooks.apply(gateway);
     Ok(true)
 }
 

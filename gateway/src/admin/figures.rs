@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use weir_telemetry::Metrics;
 use weir_telemetry::metrics::standing::Figures;
-use weir_telemetry::metrics::{Standing, Target};
+use weir_telemetry::metrics::{Standing, Target, webhook};
 
 use crate::gateway::Gateway;
 use crate::quota::{Quota, Store, Total};
@@ -29,6 +29,8 @@ struct Look {
     at: Instant,
     /// By the quota's name; those of quotas that are gone are gone too.
     standings: HashMap<Arc<str>, Standing>,
+    /// By the webhook's name.
+    webhooks: HashMap<Arc<str>, webhook::Standing>,
     /// By the names of provider and model.
     targets: HashMap<(Arc<str>, Arc<str>), Target>,
 }
@@ -49,8 +51,8 @@ impl Looks {
 }
 
 fn look(gateway: &Gateway, before: Option<Look>) -> Look {
-    let (mut before, shown) = match before {
-        Some(look) => (look.standings, look.targets),
+    let (mut before, shown, sent) = match before {
+        Some(look) => (look.standings, look.targets, look.webhooks),
         None => Default::default(),
     };
     let snapshot = gateway.snapshot();
@@ -74,6 +76,7 @@ fn look(gateway: &Gateway, before: Option<Look>) -> Look {
     Look {
         at: Instant::now(),
         standings,
+        webhooks: super::webhooks::look(gateway, sent),
         targets: targets(&snapshot, metrics, shown),
     }
 }

@@ -7,12 +7,14 @@
 mod answers;
 mod audit;
 mod body;
+mod change;
 mod figures;
 mod methods;
 mod problem;
 mod quotas;
 mod ready;
 mod routes;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,7 +31,7 @@ use pingora_core::server::ShutdownWatch;
 use pingora_http::ResponseHeader;
 use subtle::ConstantTimeEq as _;
 
-use self::quotas::Change;
+use self::change::Change;
 use crate::config::{Config, Secret};
 use crate::gateway::Gateway;
 use crate::server::guard::{self, Allowance, Opening};

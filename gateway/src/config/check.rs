@@ -77,6 +77,7 @@ pub(super) enum Noun {
     SchemaRegistry,
     Consumer,
     Quota,
+    Webhook,
     Route,
 }
 
@@ -94,6 +95,7 @@ impl Noun {
         (Self::SchemaRegistry, "schema_registries", "schema registry"),
         (Self::Consumer, "consumers", "consumer"),
         (Self::Quota, "quotas", "quota"),
+        (Self::Webhook, "webhooks", "webhook"),
         (Self::Route, "routes", "route"),
     ];
 

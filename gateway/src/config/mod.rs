@@ -45,6 +45,7 @@ pub mod units;
 pub mod upstreams;
 pub mod vertex;
 pub mod watched;
+pub mod webhooks;
 
 pub use diff::{Change, diff};
 pub use fault::{Fault, Faults};
@@ -85,6 +86,8 @@ pub struct Config {
     pub consumers: Vec<Arc<consumers::Consumer>>,
     /// Limits on what is used over time.
     pub quotas: Vec<Arc<quotas::Quota>>,
+    /// Where records of topics are sent.
+    pub webhooks: Vec<Arc<webhooks::Webhook>>,
     /// Routes, in the order written.
     pub routes: Vec<Arc<routes::Route>>,
 }

@@ -8,7 +8,7 @@ use super::policies::{self, Everywhere};
 use super::{Config, raw};
 use super::{
     consumers, kafka_clusters, listeners, models, platform, prices, providers, quotas, routes,
-    schema_registries, stores, telemetry, upstreams,
+    schema_registries, stores, telemetry, upstreams, webhooks,
 };
 
 /// Checks `files`; `None` if a section cannot be made at all, for which there
@@ -44,11 +44,15 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
         .filter_map(|item| Some((item.at.clone(), Arc::new(quotas::check(cx, item)?))))
         .collect();
     let quotas: Vec<_> = counted.iter().map(|(_, quota)| quota.clone()).collect();
+    let webhooks = each(cx, files, "webhooks", |cx, item| {
+        webhooks::check(cx, item, &quotas)
+    });
     let everywhere = check_policies(cx, files, groups, &quotas);
     let (routes, all) = check_routes(cx, files, &everywhere, &models);
-    if all && !cx.is_faulty(&["routes", "policies", "quotas"]) {
+    if all && !cx.is_faulty(&["routes", "policies", "quotas", "webhooks"]) {
         let around = quotas::Around {
             routes: &routes,
+            webhooks: &webhooks,
             models: &models,
             providers: &providers,
             prices: &prices,
@@ -83,6 +87,7 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
         schema_registries,
         consumers,
         quotas,
+        webhooks,
         routes,
     })
 }

@@ -29,6 +29,7 @@ use crate::schema::Values;
 use crate::schema::registry::Registry;
 use crate::spool::{Spool, Spools};
 use crate::upstream::{self, Upstream};
+use crate::webhook::Webhook;
 
 pub(crate) use crate::config::consumers::Consumer;
 
@@ -84,6 +85,7 @@ pub(crate) struct Snapshot {
     spools: Spools,
     registries: HashMap<Arc<str>, Arc<Registry>>,
     listeners: HashMap<Arc<str>, Arc<Listener>>,
+    webhooks: HashMap<Arc<str>, Arc<Webhook>>,
     /// What is known of the targets of models.
     standings: Standings,
     /// The answers that routes keep.
@@ -143,6 +145,11 @@ impl Snapshot {
     /// The targets of models, for those who watch them.
     pub(crate) fn targets(&self) -> Vec<&Arc<Standing>> {
         self.standings.all()
+    }
+
+    /// The webhooks, by name.
+    pub(crate) fn webhooks(&self) -> &HashMap<Arc<str>, Arc<Webhook>> {
+        &self.webhooks
     }
 
     /// The upstreams, for those who watch them.
@@ -273,6 +280,9 @@ pub(crate) fn compile(
         .collect::<Result<_, _>>()?;
     let router = Router::build(crate::config::routes::rules(&config.routes))
         .map_err(|conflicts| format!("{} routes can never match", conflicts.len()))?;
+    let webhooks = config.webhooks.iter();
+    let webhooks = webhooks.map(|it| (it.name.clone(), Webhook::build(it, &parts)));
+    let webhooks = webhooks.collect();
     let quotas = config.quotas.iter();
     let quotas = quotas.map(|q| parts.quotas[&q.name].clone()).collect();
     let Parts {
@@ -295,6 +305,7 @@ pub(crate) fn compile(
             .iter()
             .map(|l| (l.name.clone(), l.clone()))
             .collect(),
+        webhooks,
         upstreams,
         clusters,
         spools,

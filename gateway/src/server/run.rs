@@ -78,6 +78,7 @@ async fn serve(
     if let Some(path) = path {
         crate::reload::watch(gateway.clone(), path);
     }
+    gateway.webhooks.apply(&gateway);
     gateway.telemetry.metrics.config_loaded(true);
     ready(sockets.bound());
     end(&gateway, &sockets, &mut signals, &stop).await;
@@ -150,6 +151,7 @@ async fn end(
         drain.in_flight()
     );
     drain.close();
+    gateway.webhooks.leave();
     // Nobody is there to see it where a loop has ended already.
     let _ = stop.listeners.send(true);
     let deadline = Instant::now() + limit;
@@ -173,6 +175,7 @@ async fn end(
     drain.end();
     // What cannot be ended even so, as a caller who does not read, is dropped with its task.
     let _ = tokio::time::timeout(GRACE, drain.idle()).await;
+    gateway.webhooks.left(LEAVING).await;
     if tokio::time::timeout(CLOSING, gateway.ledger.farewell())
         .await
         .is_err()
@@ -195,6 +198,9 @@ const NOTICE: Duration = Duration::from_millis(50);
 
 /// How long streams have to end in their own dialect once the deadline has passed.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// How long consumer groups have to be told what is done, and that we leave.
+const LEAVING: Duration = Duration::from_secs(3);
 
 /// How long stores have to take back what is not used, and spools to note what is sent.
 const CLOSING: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@ use weir_telemetry::metrics::answers::Lookup;
 use weir_telemetry::metrics::model::Call;
 use weir_telemetry::metrics::quota::Decision;
 use weir_telemetry::metrics::standing::Figures;
-use weir_telemetry::metrics::{Standing, Target};
+use weir_telemetry::metrics::{Standing, Target, webhook};
 use weir_telemetry::{Code, Handles, Metrics, Protocol, Recorder, Telemetry, metrics};
 
 fn telemetry(metrics: &Metrics) -> Telemetry {
@@ -35,7 +35,7 @@ fn call<'a>(provider_name: &'a str, provider: &'a str, target: &'a str) -> Call<
 }
 
 /// Does everything once that writes a metric; what is returned keeps its series.
-fn exercise(metrics: &Metrics) -> (Standing, Target) {
+fn exercise(metrics: &Metrics) -> (Standing, Target, webhook::Standing) {
     let listener = metrics.listener("public");
     let route = metrics.route("chat", "shop", &["quota"]);
     let models = [
@@ -49,6 +49,14 @@ fn exercise(metrics: &Metrics) -> (Standing, Target) {
     drop(subscription.begin());
     subscription.told(1, Some(Duration::ZERO), 0);
     metrics.spool("events").rejected(Code::KafkaTopicUnknown);
+    let topics: [Arc<str>; 1] = ["orders".into()];
+    let webhook = metrics.webhook("partner", &topics);
+    webhook.processed("orders", webhook::Outcome::Delivered, Duration::ZERO);
+    let mut sending = metrics.webhook_standing("partner");
+    sending.is(&webhook::Figures {
+        lag: vec![("orders".into(), 1)],
+        ..webhook::Figures::default()
+    });
     let websocket = metrics.websocket("chat");
     let telemetry = telemetry(metrics);
     let handles = Handles {
@@ -108,7 +116,7 @@ fn exercise(metrics: &Metrics) -> (Standing, Target) {
     standing.is(&Figures::default());
     let target = metrics.target("openai", "gpt-4o");
     target.set_aside(false);
-    (standing, target)
+    (standing, target, sending)
 }
 
 /// The label names of every sample of one metric.

@@ -5,6 +5,8 @@ use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry_sdk::trace::SpanData;
 use std::sync::Arc;
 use weir_telemetry::content::Part;
+use weir_telemetry::metrics::webhook::Outcome;
+use weir_telemetry::record::Delivery;
 use weir_telemetry::spans::{Reason, count, should_export, spans};
 use weir_telemetry::{Code, Content, Record};
 
@@ -198,4 +200,39 @@ fn failed_and_slow_requests_are_exported_whatever_the_ratio() {
     assert_eq!(decide(&record), Some(Reason::Slow));
     record.long_lived = true;
     assert_eq!(decide(&record), None);
+}
+
+#[test]
+fn a_record_that_is_sent_on_is_a_consumer_of_its_trace() {
+    let mut record = sample::full();
+    record.kafka = None;
+    record.code = None;
+    record.status = 503;
+    record.delivery = Some(Box::new(Delivery {
+        webhook: "partner".into(),
+        cluster: "events".into(),
+        group: "weir-partner".into(),
+        topic: "orders".into(),
+        partition: 2,
+        offset: 7,
+        bytes: 64,
+        tries: 1,
+        outcome: Some(Outcome::Failed),
+    }));
+    let made = spans(&record, Reason::Sampled, None);
+    let consumer = &made[0];
+    assert_eq!(consumer.span_kind, SpanKind::Consumer);
+    assert_eq!(consumer.name, "process orders");
+    assert_eq!(consumer.parent_span_id.to_string(), PARENT[36..52]);
+    for (key, value) in [
+        ("messaging.operation.type", "process"),
+        ("messaging.destination.name", "orders"),
+        ("messaging.destination.partition.id", "2"),
+        ("messaging.consumer.group.name", "weir-partner"),
+        ("weir.delivery.outcome", "failed"),
+        ("error.type", "503"),
+    ] {
+        assert_eq!(attribute(consumer, key).as_deref(), Some(value), "{key}");
+    }
+    assert_eq!(made[1].parent_span_id, consumer.span_context.span_id());
 }

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
+use weir_telemetry::metrics::webhook::Outcome;
 use weir_telemetry::record::websocket::{Close, Closer, WebSocket};
 use weir_telemetry::record::{
-    Graphql, Kafka, Llm, PolicyRun, QuotaUse, Rpc, RpcStatus, Subscription, Target, Tokens,
+    Delivery, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Rpc, RpcStatus, Subscription, Target,
+    Tokens,
 };
 use weir_telemetry::trace::{Context, RequestId};
 use weir_telemetry::{AccessLog, Attempt, Code, Metrics, Record, Recorder};
@@ -63,6 +65,17 @@ fn record() -> Record {
         topic: "orders".into(),
         records: 3,
         lag: 0,
+    }));
+    record.delivery = Some(Box::new(Delivery {
+        webhook: "partner".into(),
+        cluster: "events".into(),
+        group: "weir-partner".into(),
+        topic: "orders".into(),
+        partition: 2,
+        offset: 7,
+        bytes: 64,
+        tries: 1,
+        outcome: Some(Outcome::DeadLetter),
     }));
     record.websocket = Some(Box::new(WebSocket {
         subprotocol: Some("chat.v1".into()),

@@ -8,7 +8,7 @@ use crate::{fields, none, promql, root, rules};
 use weir_telemetry::{Code, catalogue};
 
 /// Paths of the admin and metrics addresses.
-const ADDRESSES: [&str; 9] = [
+const ADDRESSES: [&str; 12] = [
     "/config",
     "/healthz",
     "/metrics",
@@ -18,6 +18,9 @@ const ADDRESSES: [&str; 9] = [
     "/routes",
     "/targets",
     "/upstreams",
+    "/webhooks",
+    "/webhooks/partner/pause",
+    "/webhooks/partner/resume",
 ];
 
 /// Pages that alerts lead to.

@@ -57,6 +57,9 @@ pub struct Used {
     pub unknown: Vec<String>,
 }
 
+/// What may come of a record that is sent to a receiver.
+const OF_WEBHOOKS: [&str; 4] = ["delivered", "failed", "held", "dead_letter"];
+
 /// Every series of the catalogue and the process collector, and `up`.
 pub fn catalogue() -> Known {
     let mut known = Known::new();
@@ -131,7 +134,8 @@ fn value_complaint(label: &str, operator: &str, value: &str) -> Option<String> {
         return None;
     }
     let exists = |word: &str| match label {
-        "error_type" | "outcome" => word.parse::<Code>().is_ok(),
+        "error_type" => word.parse::<Code>().is_ok(),
+        "outcome" => word.parse::<Code>().is_ok() || OF_WEBHOOKS.contains(&word),
         "fault" => {
             let all = [
                 Fault::Client,

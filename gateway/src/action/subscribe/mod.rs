@@ -23,7 +23,7 @@ pub(super) mod feed;
 mod filter;
 pub(crate) mod keys;
 mod poll;
-mod say;
+pub(crate) mod say;
 mod socket;
 mod stream;
 mod tally;

@@ -89,7 +89,7 @@ fn write_record(out: &mut Vec<u8>, record: &Record) {
 }
 
 /// The members of that object. What is not text is an object with `base64`.
-fn write_members(out: &mut Vec<u8>, record: &Record) {
+pub(crate) fn write_members(out: &mut Vec<u8>, record: &Record) {
     let numbers = format!(
         "\"partition\":{},\"offset\":{}",
         record.partition, record.offset

@@ -54,13 +54,17 @@ impl Change {
     }
 
     /// Makes it, as the body says.
-    pub(super) async fn make(&self, gateway: &Gateway, person: Person, body: &[u8]) -> Answer {
-        let made = match self {
+    pub(super) async fn make(
+        &self,
+        gateway: &Gateway,
+        person: Person,
+        body: &[u8],
+    ) -> Result<serde_json::Value, Problem> {
+        match self {
             Self::Grant { quota, key } => change::grant(gateway, person, (quota, key), body).await,
             Self::Reset { quota, key } => change::reset(gateway, person, (quota, key), body).await,
             Self::Rebuild { store } => change::rebuild(gateway, person, store, body),
-        };
-        answer(made)
+        }
     }
 }
 
@@ -77,7 +81,7 @@ pub(super) async fn show(gateway: &Gateway, uri: &Uri) -> Option<Answer> {
     }))
 }
 
-fn answer(outcome: Result<serde_json::Value, Problem>) -> Answer {
+pub(super) fn answer(outcome: Result<serde_json::Value, Problem>) -> Answer {
     match outcome {
         Ok(shown) => Answer::json(StatusCode::OK, format!("{shown}\n")),
         Err(problem) => problem.into(),

@@ -12,12 +12,14 @@ use crate::config::policies::PolicyConfig;
 use crate::config::prices::Prices;
 use crate::config::providers::Provider;
 use crate::config::routes::Route;
+use crate::config::webhooks::Webhook;
 use crate::price::{Catalogue, vendor_of};
 use crate::quota::Unit;
 
 /// What a quota's effect depends on.
 pub(in crate::config) struct Around<'a> {
     pub(in crate::config) routes: &'a [Arc<Route>],
+    pub(in crate::config) webhooks: &'a [Arc<Webhook>],
     pub(in crate::config) models: &'a [Arc<Model>],
     pub(in crate::config) providers: &'a [Arc<Provider>],
     pub(in crate::config) prices: &'a Prices,
@@ -38,6 +40,11 @@ pub(in crate::config) fn check_effect(
             .filter(|route| counts(route, &quota.name))
             .map(|route| &**route)
             .collect();
+        let mut webhooks = around.webhooks.iter();
+        let by_webhook = webhooks.any(|webhook| webhook.quotas.contains(&quota.name));
+        if counting.is_empty() && by_webhook {
+            continue;
+        }
         if counting.is_empty() {
             let only = match used_by(quota.unit) {
                 [] => String::new(),

@@ -31,6 +31,7 @@ pub mod schema_registries;
 pub mod subscribe;
 pub mod telemetry;
 pub mod upstreams;
+pub mod webhooks;
 pub mod websocket;
 
 /// A whole configuration: one file, or the merge of a directory.
@@ -96,6 +97,9 @@ pub struct Document {
     /// Limits on what is used over time.
     #[serde(default)]
     pub quotas: Vec<quotas::Quota>,
+    /// Where the records of topics are sent over HTTP.
+    #[serde(default)]
+    pub webhooks: Vec<webhooks::Webhook>,
     /// What is matched, which policies apply, and the one action taken.
     #[serde(default)]
     pub routes: Vec<routes::Route>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::actions::Around;
 use crate::config::check::{At, Checker, Noun};
 use crate::config::kafka_clusters::is_topic;
+use crate::config::platform::Team;
 use crate::config::raw::Name;
 use crate::config::template::Template;
 
@@ -52,7 +53,7 @@ pub(super) fn check(
     );
     let (at, name) = (at.key("topic"), name?);
     if let Some(literal) = name.literal() {
-        check_name(cx, &at, literal, around)?;
+        check_name(cx, &at, literal, around.team)?;
     }
     Some(Topic {
         cluster: cluster?,
@@ -61,19 +62,19 @@ pub(super) fn check(
     })
 }
 
-/// Checks that Kafka allows a topic of that name, and the route's team owns it.
-pub(super) fn check_name(
+/// Checks that Kafka allows a topic of that name, and the team owns it.
+pub(in crate::config) fn check_name(
     cx: &mut Checker<'_>,
     at: &At,
     name: &str,
-    around: &Around<'_>,
+    team: Option<&Team>,
 ) -> Option<()> {
     if !is_topic(name) {
         let hint = "topics are letters, digits, \".\", \"_\" and \"-\", at most 249";
         cx.fault(at, format!("\"{name}\" is no topic"), hint);
         return None;
     }
-    if let Some(team) = around.team
+    if let Some(team) = team
         && !owns(&team.topics, name)
     {
         let message = format!("team \"{}\" does not own the topic \"{name}\"", team.name);

@@ -23,6 +23,7 @@ mod shape;
 mod spools;
 mod stores;
 mod telemetry;
+mod webhooks;
 
 /// The least that is accepted.
 const LEAST: &str = "

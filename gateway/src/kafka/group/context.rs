@@ -55,9 +55,12 @@ impl ClientContext for Context {
             let topic: Arc<str> = topic.as_str().into();
             for (partition, of) in &of.partitions {
                 // Less than none is what nobody knows yet.
-                if of.consumer_lag >= 0 {
+                let known = [of.ls_offset, of.hi_offset].into_iter().find(|it| *it >= 0);
+                let begun = [of.committed_offset, of.next_offset];
+                let begun = begun.into_iter().find(|it| *it >= 0);
+                if let Some(end) = known {
                     self.course
-                        .behind(&(topic.clone(), *partition), of.consumer_lag);
+                        .reaches(&(topic.clone(), *partition), end, begun);
                 }
             }
         }

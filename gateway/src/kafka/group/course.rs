@@ -132,9 +132,9 @@ impl Course {
         places.iter().for_each(|place| desk.unheard(place));
     }
 
-    /// A partition is so far behind its end.
-    pub(super) fn behind(&self, place: &Place, lag: i64) {
-        self.desk.lock().behind(place, lag);
+    /// A partition ends there, and began there where nothing of it was read yet.
+    pub(super) fn reaches(&self, place: &Place, end: i64, begun: Option<i64>) {
+        self.desk.lock().reaches(place, end, begun);
     }
 
     /// Why nothing can be read, or that it can.

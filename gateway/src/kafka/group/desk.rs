@@ -45,7 +45,9 @@ struct Partition {
     /// Lanes whose turn came while it was held.
     parked: Vec<Lane>,
     error: Option<String>,
-    lag: Option<i64>,
+    /// Where it ends, and where it began, as brokers said last.
+    end: Option<i64>,
+    begun: Option<i64>,
     /// Dropped with the partition: what is handed over of it is cut then.
     alive: watch::Sender<()>,
 }
@@ -116,7 +118,8 @@ impl Desk {
             held: None,
             parked: Vec::new(),
             error: None,
-            lag: None,
+            end: None,
+            begun: None,
             alive: watch::Sender::new(()),
         };
         self.partitions.insert(place, partition);
@@ -333,10 +336,10 @@ impl Desk {
         }
     }
 
-    /// A partition is so far behind its end.
-    pub(super) fn behind(&mut self, place: &Place, lag: i64) {
+    /// A partition ends there, and began there where nothing of it was read yet.
+    pub(super) fn reaches(&mut self, place: &Place, end: i64, begun: Option<i64>) {
         if let Some(partition) = self.partitions.get_mut(place) {
-            partition.lag = Some(lag);
+            (partition.end, partition.begun) = (Some(end), begun);
         }
     }
 
@@ -349,7 +352,7 @@ impl Desk {
                 topic: topic.clone(),
                 partition: *number,
                 next: partition.track.next(),
-                lag: partition.lag,
+                lag: partition.lag(),
                 waiting: partition.waiting - partition.under_way,
                 in_flight: partition.under_way,
                 held: partition
@@ -360,6 +363,14 @@ impl Desk {
             .collect();
         standings.sort_unstable_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
         standings
+    }
+}
+
+impl Partition {
+    /// How many records it is behind its end; none, before brokers said where that is.
+    fn lag(&self) -> Option<i64> {
+        let next = self.track.next().or(self.begun)?;
+        Some((self.end? - next).max(0))
     }
 }
 

@@ -31,23 +31,39 @@ pub(crate) fn definitions(
 
 /// The policy of one route: all its quotas, whoever attached them, each once.
 pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Policed {
-    let mut quotas: Vec<Metered> = Vec::new();
-    for quota in of(route, parts) {
+    let quotas = metered(of(route, parts), parts);
+    let deferred = quotas.0.iter().any(|m| needs_action(&m.quota));
+    Policed {
+        quotas: Arc::new(quotas),
+        deferred,
+    }
+}
+
+/// Quotas that count what no route does, by their names.
+pub(crate) fn named(names: &[Arc<str>], parts: &Parts<'_>) -> Quotas {
+    metered(names.iter().map(|name| find(name, parts)), parts)
+}
+
+/// Each of these once.
+fn metered<'p>(quotas: impl Iterator<Item = &'p Arc<Quota>>, parts: &Parts<'_>) -> Quotas {
+    let mut metered: Vec<Metered> = Vec::new();
+    for quota in quotas {
         let name = &quota.name;
-        if quotas.iter().any(|metered| metered.quota.name == *name) {
+        if metered.iter().any(|metered| metered.quota.name == *name) {
             continue;
         }
-        quotas.push(Metered {
+        metered.push(Metered {
             name: rate_limit::Name::new(name).expect("a checked name is printable"),
             metrics: parts.metrics.quota(name),
             quota: quota.clone(),
         });
     }
-    let deferred = quotas.iter().any(|m| needs_action(&m.quota));
-    Policed {
-        quotas: Arc::new(Quotas(quotas)),
-        deferred,
-    }
+    Quotas(metered)
+}
+
+fn find<'p>(name: &str, parts: &'p Parts<'_>) -> &'p Arc<Quota> {
+    let quota = parts.quotas.get(name);
+    quota.expect("`check` resolved every quota")
 }
 
 /// Whether a route's quotas count what language models read or write.
@@ -64,10 +80,7 @@ fn of<'p>(route: &'p Route, parts: &'p Parts<'_>) -> impl Iterator<Item = &'p Ar
             PolicyConfig::Quota(config) => Some(&config.quotas),
             _ => None,
         });
-    names.flatten().map(|name| {
-        let quota = parts.quotas.get(name);
-        quota.expect("`check` resolved every quota")
-    })
+    names.flatten().map(|name| find(name, parts))
 }
 
 fn definition(quota: &config::Quota, store: Store) -> Quota {

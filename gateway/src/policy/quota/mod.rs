@@ -25,7 +25,7 @@ use weir_telemetry::metrics::quota::Decision;
 use weir_telemetry::record::QuotaUse;
 
 pub(crate) use beside::Beside;
-pub(crate) use build::{build, count_tokens, definitions};
+pub(crate) use build::{build, count_tokens, definitions, named};
 pub(crate) use flow::{Outlook, cut, left, top_up};
 pub(crate) use settle::{Usage, declare, settle};
 pub(crate) use shift::{add, leave};

@@ -293,6 +293,21 @@ fn nothing_is_handed_over_while_paused_and_nothing_after_the_end() {
 }
 
 #[test]
+fn what_is_not_done_is_behind_whether_or_not_anything_was_committed() {
+    let mut desk = Desk::new(&plan(Order::Key, 2));
+    desk.assign(place(0));
+    let lag = |desk: &Desk| desk.standings(Instant::now())[0].lag;
+    assert_eq!(lag(&desk), None);
+    desk.reaches(&place(0), 5, Some(3));
+    assert_eq!(lag(&desk), Some(2));
+    desk.admit(&place(0), &"c".into(), record(0, 3, None));
+    assert_eq!(lag(&desk), Some(2));
+    let turn = desk.next().expect("it has its turn");
+    desk.settle(turn.ticket, Some(Outcome::Done), Instant::now());
+    assert_eq!(lag(&desk), Some(1));
+}
+
+#[test]
 fn a_hold_is_no_try_and_the_longest_one_counts() {
     let mut desk = Desk::new(&plan(Order::Key, 2));
     desk.assign(place(0));

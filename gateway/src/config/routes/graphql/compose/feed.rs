@@ -28,7 +28,7 @@ pub(super) fn check(
         &raw.cluster.0,
         around.owner(),
     );
-    let topic = topic::check_name(cx, &at.key("topic"), &raw.topic, around);
+    let topic = topic::check_name(cx, &at.key("topic"), &raw.topic, around.team);
     let ty = match &raw.schema {
         Some(schema) => defined(cx, at, raw, schema, graph),
         None => known(cx, &at.key("type"), &raw.ty, graph),
