@@ -134,7 +134,10 @@ fn figures(survey: &group::Survey) -> Figures {
     let mut lag: BTreeMap<Arc<str>, i64> = BTreeMap::new();
     let mut paused: BTreeMap<&'static str, usize> = BTreeMap::new();
     for partition in &survey.partitions {
-        *lag.entry(partition.topic.clone()).or_default() += partition.lag.unwrap_or(0);
+        // What nobody knows yet is not none.
+        if let Some(behind) = partition.lag {
+            *lag.entry(partition.topic.clone()).or_default() += behind;
+        }
         let cause = match survey.paused {
             true => Some(Pause::ByHand.as_str()),
             false => partition.held.map(|(cause, _)| cause),

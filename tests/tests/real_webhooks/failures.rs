@@ -125,7 +125,9 @@ async fn without_a_dead_letter_topic_the_partition_waits_and_says_so() {
     assert_eq!(partition["next_offset"], 0);
     assert!(partition["last_error"].as_str().unwrap().contains("404"));
     let lag = [("weir_webhook", "hook")];
-    assert_eq!(gateway.metric("weir_webhook_lag_records", &lag).await, 2.0);
+    gateway
+        .wait_for_metric("weir_webhook_lag_records", &lag, |n| n == 2.0)
+        .await;
     // Once the receiver takes it, all goes on.
     receiver.set(no_content());
     let labels = [("weir_webhook", "hook"), ("outcome", "delivered")];

@@ -9,6 +9,7 @@ use weir_tests::{Upstream, wire};
 
 use super::setup::{SECRET, Setup, no_content, write_numbered};
 
+const JSON: [&str; 1] = ["Content-Type: application/json"];
 const REASON: &str = r#"{"reason": "a test"}"#;
 
 #[tokio::test]
@@ -98,7 +99,7 @@ async fn a_reload_changes_where_records_go_and_keeps_what_is_done() {
     // Paused by hand, nothing is sent until somebody says otherwise.
     let turn = async |what: &str| {
         let path = format!("/webhooks/hook/{what}");
-        let answer = wire::request(gateway.addr("admin"), "POST", &path, &[], REASON).await;
+        let answer = wire::request(gateway.addr("admin"), "POST", &path, &JSON, REASON).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
     };
     turn("pause").await;

@@ -50,7 +50,7 @@ fn what_it_says_is_checked() {
             ),
             (
                 "webhooks: [{ name: hook, cluster: events, topics: [t], to: { upstream: up, path: /, headers: { webhook-id: a } } }]",
-                "webhooks[0].to.headers[\"webhook-id\"]: \"webhook-id\" is no field that can be set; Weir writes what belongs to the message itself",
+                "webhooks[0].to.headers.webhook-id: \"webhook-id\" is no field that can be set; Weir writes what belongs to the message itself",
             ),
         ],
     );
