@@ -83,7 +83,7 @@ pub(super) enum Noun {
 
 impl Noun {
     /// Each, with its section and what people call it.
-    pub(super) const ALL: [(Self, &'static str, &'static str); 12] = [
+    pub(super) const ALL: [(Self, &'static str, &'static str); 13] = [
         (Self::Listener, "listeners", "listener"),
         (Self::Secret, "secrets", "secret"),
         (Self::Store, "stores", "store"),
