@@ -3,6 +3,7 @@
 //! Knows nothing of what they are asked, nor who keeps what there.
 
 mod sentinels;
+pub(crate) mod way;
 
 use std::future::pending;
 use std::sync::Arc;

@@ -1,16 +1,15 @@
 //! Answers kept in Redis, for all gateways of a fleet. Each lasts for its time there and makes room
 //! as the server is told to; what is lost was an answer that can be had again.
 //!
-//! The way to the servers is opened and kept by a task of its own: while it is not open, nothing is
-//! found and nothing is kept, at once.
+//! While the way to the servers is not open, nothing is found and nothing is kept, at once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::{FromRedisValue, RedisResult, cmd};
-use tokio::sync::{Notify, Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use redis::cmd;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use weir_telemetry::metrics::Answers;
 use weir_telemetry::metrics::answers::Cause;
 
@@ -18,13 +17,7 @@ use super::entry::Entry;
 use super::index::{Index, Text, unit};
 use super::key::Key;
 use crate::config::stores;
-use crate::redis::{Connection, Found, connect};
-
-/// How long opening the way may take, and an answer nobody waits for.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// How long to wait before the servers are tried again, at first and at most.
-const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+use crate::redis::way::{PATIENCE, Trouble, Way, Words};
 
 /// So many answers are on their way to the servers at once; what comes beside them is not kept.
 const WRITERS: usize = 64;
@@ -35,46 +28,27 @@ const PAGE: usize = 64;
 /// What the list of a group calls a text.
 const FIELD: &str = "v";
 
-/// Why nothing could be found or kept.
-pub(super) type Trouble = Arc<str>;
+/// What the log says of the way.
+const WORDS: Words = Words {
+    open: "answers",
+    closed: "answers are neither found nor kept",
+};
 
 /// The way to the servers, kept open.
 pub(super) struct Remote {
     prefix: Box<str>,
     timeout: Duration,
-    way: watch::Receiver<Way>,
-    /// Told when something that was sent came to nothing.
-    doubt: Arc<Notify>,
+    way: Way,
     writers: Arc<Semaphore>,
-}
-
-/// The way as it is.
-#[derive(Clone)]
-enum Way {
-    Closed(Trouble),
-    Open(Connection),
 }
 
 impl Remote {
     /// Begins to open it.
     pub(super) fn open(store: &Arc<str>, servers: &Arc<stores::Redis>) -> Self {
-        let (tell, way) = watch::channel(Way::Closed("Redis is being connected to".into()));
-        let doubt = Arc::<Notify>::default();
-        let keeper = Keeper {
-            store: store.clone(),
-            servers: servers.clone(),
-            tell,
-            doubt: doubt.clone(),
-        };
-        // Outside of a runtime, as in a dry run, nothing is opened.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(keeper.keep());
-        }
         Self {
             prefix: servers.prefix.as_str().into(),
             timeout: servers.timeout,
-            way,
-            doubt,
+            way: Way::open(store, servers, WORDS),
             writers: Arc::new(Semaphore::new(WRITERS)),
         }
     }
@@ -83,7 +57,7 @@ impl Remote {
     pub(super) async fn get(&self, key: &Key) -> Result<Option<Arc<Entry>>, Trouble> {
         let mut get = cmd("GET");
         get.arg(self.name(key));
-        let found: Option<Vec<u8>> = self.ask(&get).await?;
+        let found: Option<Vec<u8>> = self.way.ask(&get).await?;
         let Some(bytes) = found.map(Bytes::from) else {
             return Ok(None);
         };
@@ -95,16 +69,15 @@ impl Remote {
 
     /// Keeps an answer for so long, once the servers have it; nobody waits for that.
     pub(super) fn put(&self, key: &Key, entry: &Entry, ttl: Duration, metrics: Arc<Answers>) {
-        let way = self.way.borrow().clone();
         let writer = self.writers.clone().try_acquire_owned();
-        let (Way::Open(connection), Ok(writer)) = (way, writer) else {
+        let (Ok(connection), Ok(writer)) = (self.way.connection(), writer) else {
             return metrics.failed(Cause::Store);
         };
         let mut set = cmd("SET");
         let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
         set.arg(self.name(key)).arg(entry.encode());
         set.arg("PX").arg(ttl);
-        let doubt = self.doubt.clone();
+        let doubt = self.way.doubt();
         tokio::spawn(async move {
             let set = timeout(PATIENCE, connection.query::<()>(&set)).await;
             drop(writer);
@@ -122,9 +95,8 @@ impl Remote {
     /// Tells the fleet what a text of a group means that was answered, and for how long that is so.
     /// Nobody waits for that.
     pub(super) fn tell(&self, group: &Key, text: &Text, (most, ttl): (usize, Duration)) {
-        let way = self.way.borrow().clone();
         let writer = self.writers.clone().try_acquire_owned();
-        let (Way::Open(connection), Ok(writer)) = (way, writer) else {
+        let (Ok(connection), Ok(writer)) = (self.way.connection(), writer) else {
             return;
         };
         let list = self.list(group);
@@ -156,7 +128,7 @@ impl Remote {
                 let mut range = cmd("XRANGE");
                 range.arg(self.list(group)).arg(after).arg("+");
                 range.arg("COUNT").arg(PAGE);
-                let page: Vec<(String, Vec<Vec<u8>>)> = self.ask(&range).await?;
+                let page: Vec<(String, Vec<Vec<u8>>)> = self.way.ask(&range).await?;
                 let Some((id, _)) = page.last() else {
                     return Ok(());
                 };
@@ -175,26 +147,6 @@ impl Remote {
 
     fn list(&self, group: &Key) -> String {
         format!("{}:texts:{}", self.prefix, group.hex())
-    }
-
-    /// Sends a command, and waits for its answer no longer than a call can wait.
-    async fn ask<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Trouble> {
-        let way = self.way.borrow().clone();
-        let connection = match way {
-            Way::Open(connection) => connection,
-            Way::Closed(why) => return Err(why),
-        };
-        let said: RedisResult<T> = match timeout(self.timeout, connection.query(command)).await {
-            Ok(said) => said,
-            Err(_) => {
-                self.doubt.notify_one();
-                return Err("Redis does not answer in time".into());
-            }
-        };
-        said.map_err(|e| {
-            self.doubt.notify_one();
-            format!("Redis: {e}").into()
-        })
     }
 
     fn name(&self, key: &Key) -> String {
@@ -230,73 +182,6 @@ fn read_text(fields: &[Vec<u8>]) -> Option<Text> {
         key: Key(*key),
         vector: unit(&vector)?,
     })
-}
-
-/// Who keeps the way open.
-struct Keeper {
-    store: Arc<str>,
-    servers: Arc<stores::Redis>,
-    tell: watch::Sender<Way>,
-    doubt: Arc<Notify>,
-}
-
-impl Keeper {
-    async fn keep(self) {
-        let mut wait = RETRY.0;
-        while !self.tell.is_closed() {
-            let opened = timeout(PATIENCE, connect(&self.servers)).await;
-            let why = match opened {
-                Ok(Ok(found)) => {
-                    wait = RETRY.0;
-                    log::info!("store {}: Redis is ready for answers", self.store);
-                    let way = Way::Open(found.connection.clone());
-                    self.tell.send_replace(way);
-                    self.stay(found).await
-                }
-                Ok(Err(why)) => why,
-                Err(_) => "Redis cannot be connected to in time".into(),
-            };
-            self.close(why);
-            tokio::select! {
-                () = self.tell.closed() => return,
-                () = sleep(wait) => {}
-            }
-            wait = (wait * 2).min(RETRY.1);
-        }
-    }
-
-    /// Until the way is not what it was; says why.
-    async fn stay(&self, found: Found) -> Trouble {
-        let Found { connection, over } = found;
-        let mut over = over;
-        loop {
-            tokio::select! {
-                why = &mut over => return why,
-                () = self.tell.closed() => return "it is not used any more".into(),
-                () = self.doubt.notified() => {}
-            }
-            // Was it the servers?
-            match timeout(PATIENCE / 4, connection.query::<String>(&cmd("PING"))).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(e)) => return format!("Redis: {e}").into(),
-                Err(_) => return "Redis does not answer in time".into(),
-            }
-        }
-    }
-
-    fn close(&self, why: Trouble) {
-        self.tell.send_if_modified(|way| {
-            let news = !matches!(way, Way::Closed(known) if *known == why);
-            if news {
-                log::warn!(
-                    "store {}: {why}; answers are neither found nor kept",
-                    self.store
-                );
-                *way = Way::Closed(why);
-            }
-            news
-        });
-    }
 }
 
 #[cfg(test)]
