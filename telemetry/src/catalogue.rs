@@ -396,6 +396,9 @@ metrics! {
     WEBHOOK_PAUSED "weir_webhook_paused" Gauge "{partition}"
         ["weir_webhook" "reason"] &[],
         "Partitions of which nothing is sent: by_hand, or because a quota is exhausted (quota), the breaker is open or no endpoint healthy (destination), the receiver asked for it (receiver), a record is given up and its dead-letter topic does not take it (dead_letter) or there is none (undeliverable), or its configuration is about to change (reload).";
+    IDEMPOTENCY_REQUESTS "weir_idempotency_requests_total" Counter "{request}"
+        ["weir_route" "result"] &[],
+        "Requests with an Idempotency-Key: the first with it (first), one whose predecessor's outcome had to be looked up in the topic (resumed), answered as the first was (replayed), refused because the key was used for another request (reused), because it is not known yet what came of the first (in_progress), or because keys cannot be remembered (unavailable).";
 
     // The gateway itself.
     CONFIG_RELOADS "weir_config_reloads_total" Counter "{reload}"

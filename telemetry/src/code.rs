@@ -246,6 +246,14 @@ codes! {
         "There is no room on disk to keep the record until the Kafka cluster takes it.";
     SpoolUnavailable "spool_unavailable" 503 Gateway true "proxy_internal_error"
         "The disk on which records wait for the Kafka cluster fails.";
+    IdempotencyKeyInvalid "idempotency_key_invalid" 400 Client false "http_request_error"
+        "The route wants an Idempotency-Key, or what was sent is none.";
+    IdempotencyKeyReused "idempotency_key_reused" 422 Client false "http_request_error"
+        "The Idempotency-Key was used before, for another request.";
+    IdempotencyInProgress "idempotency_in_progress" 409 Client true "http_request_denied"
+        "A request with this Idempotency-Key was begun, and it is not known yet what came of it.";
+    IdempotencyStoreUnavailable "idempotency_store_unavailable" 503 Gateway true "proxy_internal_error"
+        "Idempotency keys cannot be remembered now, so nothing was sent.";
     KafkaOutcomeUnknown "kafka_outcome_unknown" 504 Upstream false "http_response_timeout"
         "The record was sent and no acknowledgement came in time: it may have been written.";
 }

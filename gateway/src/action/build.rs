@@ -51,6 +51,7 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
         config::Action::Publish(action) => Action::Publish(Publish {
             cluster: parts.cluster(&action.topic.cluster),
             spool: parts.spool(action),
+            once: parts.once(&route.name, action),
             values: action.schema.as_ref().map(|schema| parts.values(schema)),
             config: action.clone(),
             metrics: parts.metrics.clone(),

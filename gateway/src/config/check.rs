@@ -134,6 +134,8 @@ pub(super) struct Checker<'a> {
     teams: BTreeMap<Arc<str>, Arc<Team>>,
     llm_content: Option<LlmContent>,
     redis: BTreeMap<Arc<str>, Arc<Redis>>,
+    /// The stores that are in memory.
+    in_memory: BTreeSet<Arc<str>>,
     /// Whether each provider makes vectors.
     vectors: BTreeMap<Arc<str>, bool>,
     /// What is spoken to each upstream.
@@ -156,6 +158,7 @@ impl<'a> Checker<'a> {
             teams: BTreeMap::new(),
             llm_content: None,
             redis: BTreeMap::new(),
+            in_memory: BTreeSet::new(),
             vectors: BTreeMap::new(),
             protocols: BTreeMap::new(),
             spools: BTreeSet::new(),
@@ -293,6 +296,16 @@ impl<'a> Checker<'a> {
     /// The servers of the store of this name, if it is in Redis.
     pub(super) fn redis(&self, store: &str) -> Option<Arc<Redis>> {
         self.redis.get(store).cloned()
+    }
+
+    /// Remembers that a store is in memory.
+    pub(super) fn keep_in_memory(&mut self, store: Arc<str>) {
+        self.in_memory.insert(store);
+    }
+
+    /// Whether the store of this name is in memory.
+    pub(super) fn is_in_memory(&self, store: &str) -> bool {
+        self.in_memory.contains(store)
     }
 
     /// Remembers whether a provider makes vectors.

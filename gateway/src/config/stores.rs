@@ -119,7 +119,10 @@ pub(super) fn check(
     let name: Arc<str> = item.raw.name().0.as_str().into();
     let directory = &server?.data_dir;
     let kind = match &item.raw {
-        raw::Store::Memory { .. } => Kind::Memory,
+        raw::Store::Memory { .. } => {
+            cx.keep_in_memory(name.clone());
+            Kind::Memory
+        }
         raw::Store::Local { .. } => Kind::Local(directory.join(format!("ledger-{name}.redb"))),
         raw::Store::Redis(raw) => {
             let journal = directory.join(format!("journal-{name}"));

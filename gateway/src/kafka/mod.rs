@@ -14,13 +14,17 @@
 //! | `end` | how a topic is read from its end on |
 //! | `history` | what was written before, read piece by piece |
 //! | [`group`] | a member of a consumer group, and what it promises |
+//! | `ends` | how far topics are, at least |
+//! | `lookup` | whether a record is there that nobody was told of |
 //! | `consumer` | what a topic is to one who reads it |
 //! | `watch` | whether brokers can be reached |
 
 mod consumer;
 mod end;
+mod ends;
 pub(crate) mod group;
 mod history;
+mod lookup;
 mod outgoing;
 mod patient;
 mod positions;
@@ -38,9 +42,11 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use tokio::sync::Semaphore;
 use weir_telemetry::{Code, Metrics};
 
 pub(crate) use history::{Gap, Start};
+pub(crate) use lookup::Marks;
 pub(crate) use outgoing::{Headers, Outgoing};
 pub(crate) use patient::{Answer, Patient};
 pub(crate) use positions::Positions;
@@ -50,6 +56,7 @@ pub(crate) use subscription::{Next, Subscription};
 pub(crate) use tail::Follower;
 pub(crate) use transaction::Failed;
 
+use ends::Ends;
 use group::{Group, Handler, Plan};
 use history::History;
 use tail::{Entered, Tail};
@@ -74,6 +81,9 @@ fn client(cluster: &config::Cluster, defaults: &[(&str, &str)]) -> ClientConfig 
     client
 }
 
+/// How many topics are searched at a time for records that nobody was told of.
+const SEARCHES: usize = 2;
+
 /// A cluster.
 pub(crate) struct Cluster {
     /// What it is, as configured.
@@ -86,19 +96,24 @@ pub(crate) struct Cluster {
     /// Those that somebody follows, by topic.
     tails: Mutex<HashMap<Arc<str>, Weak<Tail>>>,
     history: Arc<History>,
+    ends: Arc<Ends>,
+    searches: Arc<Semaphore>,
     metrics: Metrics,
 }
 
 impl Cluster {
     /// Begins to speak to it. An unreachable broker is no error yet.
     pub(crate) fn start(definition: &config::Cluster, metrics: &Metrics) -> Result<Self, String> {
+        let history = History::new(definition);
         Ok(Self {
             producer: Arc::new(Producer::start(definition, Ack::All)?),
             leader: Mutex::default(),
             transactions: Transactions::new(definition),
             definition: definition.clone(),
             tails: Mutex::default(),
-            history: History::new(definition),
+            ends: Ends::new(&history),
+            history,
+            searches: Arc::new(Semaphore::new(SEARCHES)),
             metrics: metrics.clone(),
         })
     }
@@ -171,6 +186,49 @@ impl Cluster {
     /// Joins a consumer group; to be called on the runtime that records are to be handled on.
     pub(crate) fn join(&self, plan: Plan, handler: Arc<dyn Handler>) -> Group {
         Group::join(&self.definition, plan, handler, &self.metrics)
+    }
+
+    /// After how long a record that was handed over is written, or never will be.
+    pub(crate) const fn delivery_timeout(&self) -> Duration {
+        self.definition.delivery_timeout
+    }
+
+    /// How far a topic is at least: what is written from now on comes after that.
+    pub(crate) async fn end(&self, topic: &Arc<str>) -> Result<Positions, GatewayError> {
+        self.ends.of(topic).await
+    }
+
+    /// Looks for records that may have been written after those positions, and says where each is; none,
+    /// where a mark is not there.
+    ///
+    /// # Errors
+    /// Where nobody can say: [`Code::KafkaOutcomeUnknown`] if the topic does not hold all of it any more,
+    /// [`Code::KafkaUnavailable`] and [`Code::KafkaTopicUnknown`] if it cannot be read.
+    pub(crate) async fn find(
+        &self,
+        topic: &Arc<str>,
+        from: Positions,
+        marks: Marks,
+    ) -> Result<Vec<Option<Acknowledged>>, GatewayError> {
+        let stopped = |error: String| GatewayError::new(Code::InternalError).source(error);
+        let permit = self.searches.clone().acquire_owned().await;
+        let permit = permit.map_err(|error| stopped(error.to_string()))?;
+        let (definition, topic) = (self.definition.clone(), topic.clone());
+        let values = marks.values.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let found = lookup::find(&definition, &topic, &from, &marks);
+            drop(permit);
+            found
+        });
+        let found = found.await.map_err(|error| stopped(error.to_string()))??;
+        let places = values.iter().map(|value| found.records.get(value).copied());
+        let places: Vec<_> = places.collect();
+        if found.gone && places.contains(&None) {
+            return Err(producer::unknown(
+                "the topic does not hold what was written then any more",
+            ));
+        }
+        Ok(places)
     }
 
     /// Takes up the end of a topic; that of a new reader, if nobody follows it or the last one broke.

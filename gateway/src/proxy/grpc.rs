@@ -188,6 +188,8 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::PromptDenied
         | Slug::CompletionDenied
         | Slug::GuardDenied
+        | Slug::IdempotencyKeyInvalid
+        | Slug::IdempotencyKeyReused
         | Slug::KafkaRecordInvalid
         | Slug::KafkaRecordRejected => Code::InvalidArgument,
         Slug::RequestHeadTimeout
@@ -251,6 +253,8 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::ProviderOverloaded
         | Slug::KafkaUnavailable
         | Slug::KafkaQueueFull
+        | Slug::IdempotencyInProgress
+        | Slug::IdempotencyStoreUnavailable
         | Slug::SpoolFull
         | Slug::SpoolUnavailable
         | Slug::SchemaRegistryUnavailable => Code::Unavailable,

@@ -15,12 +15,12 @@ use weir_telemetry::trace::Sampler;
 use weir_telemetry::{Metrics, metrics};
 
 use crate::action::llm::{Shelves, Standing, Standings};
+use crate::action::publish::Once;
 use crate::action::subscribe::{cursor, keys};
 use crate::action::{self, Action};
 use crate::config::listeners::Listener;
 use crate::config::{Config, Loaded};
 use crate::config::{kafka_clusters, routes as config, schema_registries, stores};
-use crate::kafka;
 use crate::policy::chain::Chain;
 use crate::policy::{self, key_auth::Directory};
 use crate::quota::{Quota, Store};
@@ -30,6 +30,7 @@ use crate::schema::registry::Registry;
 use crate::spool::{Spool, Spools};
 use crate::upstream::{self, Upstream};
 use crate::webhook::Webhook;
+use crate::{idempotency, kafka};
 
 pub(crate) use crate::config::consumers::Consumer;
 
@@ -90,6 +91,8 @@ pub(crate) struct Snapshot {
     standings: Standings,
     /// The answers that routes keep.
     shelves: Shelves,
+    /// What is remembered of requests with an `Idempotency-Key`.
+    idempotency: idempotency::Stores,
     /// The organisation of each team that has one.
     organisations: HashMap<Arc<str>, Arc<str>>,
     /// In the order written.
@@ -172,6 +175,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) standings: Standings,
     /// The answers that routes keep.
     pub(crate) shelves: Shelves,
+    idempotency: idempotency::Stores,
     upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     clusters: HashMap<Arc<str>, Arc<kafka::Cluster>>,
     spools: Spools,
@@ -217,6 +221,16 @@ impl Parts<'_> {
     pub(crate) fn spool(&self, action: &config::publish::Publish) -> Option<Arc<Spool>> {
         let spool = self.spools.get(&action.topic.cluster);
         spool.filter(|_| action.spooled).cloned()
+    }
+
+    /// What a route remembers of requests with an `Idempotency-Key`, if it does.
+    pub(crate) fn once(&self, route: &str, action: &config::publish::Publish) -> Option<Once> {
+        let config = action.idempotency.clone()?;
+        Some(Once {
+            keys: self.idempotency.keys(&config.store)?,
+            metrics: self.metrics.idempotency(route),
+            config,
+        })
     }
 
     /// An upstream that `check` found to exist.
@@ -271,6 +285,7 @@ pub(crate) fn compile(
             previous.map(|p| &p.standings),
         ),
         shelves: Shelves::new(&config.routes, previous.map(|p| &p.shelves)),
+        idempotency: idempotency::Stores::open(config, previous.map(|p| &p.idempotency)),
         upstreams,
     };
     let routes = config
@@ -292,6 +307,7 @@ pub(crate) fn compile(
         registries,
         standings,
         shelves,
+        idempotency,
         ..
     } = parts;
     Ok(Snapshot {
@@ -312,6 +328,7 @@ pub(crate) fn compile(
         registries,
         standings,
         shelves,
+        idempotency,
         organisations: config
             .teams
             .iter()

@@ -13,6 +13,7 @@ mod consumer;
 mod family;
 pub mod graphql;
 mod guardrail;
+pub mod idempotency;
 mod listener;
 pub mod model;
 mod process;
@@ -183,6 +184,7 @@ struct Families {
     webhook_partitions: Gauges,
     webhook_lag: Gauges,
     webhook_paused: Gauges,
+    idempotency: Counters,
     reloads: Counters,
     reload_successful: IntGauge,
     reload_timestamp: IntGauge,
@@ -303,6 +305,11 @@ impl Metrics {
             let series = self.consumers.get(&labels, Consumer::default);
             series.finished(&self.families, labels, llm);
         }
+    }
+
+    /// What becomes of requests with a key on a route that remembers them.
+    pub fn idempotency(&self, route: &str) -> Arc<idempotency::Idempotency> {
+        Arc::new(idempotency::Idempotency::resolve(&self.families, route))
     }
 
     /// What becomes of calls of a route that keeps answers.
@@ -485,6 +492,7 @@ impl Families {
             webhook_partitions: gauges(&c::WEBHOOK_PARTITIONS),
             webhook_lag: gauges(&c::WEBHOOK_LAG),
             webhook_paused: gauges(&c::WEBHOOK_PAUSED),
+            idempotency: counters(&c::IDEMPOTENCY_REQUESTS),
             reloads,
             reload_successful: gauges(&c::CONFIG_LAST_RELOAD_SUCCESSFUL).with(&[]),
             reload_timestamp: gauges(&c::CONFIG_LAST_RELOAD_TIMESTAMP).with(&[]),

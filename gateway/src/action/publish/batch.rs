@@ -10,14 +10,13 @@ use weir_telemetry::{Code, metrics, record, trace};
 
 use super::content::Part;
 use super::make::Maker;
-use super::{Publish, ack, transaction, written};
+use super::{Outcomes, Publish, ack, delivery, transaction, unsaid, written};
 use crate::error::GatewayError;
+use crate::idempotency::{Answer, Attempt};
 use crate::kafka::{Acknowledged, Failed, Outgoing};
+use crate::policy::quota::Usage;
 use crate::proxy::{Downstream, Reply, Request, reply};
 use crate::quota::Provenance;
-
-/// What became of each record.
-type Outcomes = Vec<Result<Acknowledged, GatewayError>>;
 
 impl Publish {
     /// Publishes records, and answers with what the broker said of each. What cannot be made or is
@@ -27,6 +26,7 @@ impl Publish {
         request: &mut Request,
         down: &mut Downstream,
         parts: Vec<Result<Part, GatewayError>>,
+        attempt: Option<Attempt>,
     ) -> Result<(), GatewayError> {
         let span_id = trace::span_id();
         let mut made: Vec<Result<Outgoing, GatewayError>> = {
@@ -46,34 +46,77 @@ impl Publish {
         {
             return Err(transaction::failed(error.clone(), Some(index), made.len()));
         }
+        if let Some(attempt) = &attempt {
+            for (index, made) in made.iter_mut().enumerate() {
+                if let Ok(record) = made {
+                    delivery::mark(record, attempt.id(), index);
+                }
+            }
+        }
+        let said = Arc::new(self.said(&made));
         let records: Vec<&Outgoing> = made.iter().flatten().collect();
         let size = records.iter().map(|record| record.size()).sum();
         self.charge(request, &down.head().headers, size).await?;
 
         self.note_batch(request, span_id, &records);
         let begun = Instant::now();
-        let (sent, failed) = self.deliver(&records).await;
+        let delivered = match attempt {
+            None => Ok(self.deliver(&records).await),
+            Some(attempt) => self.batch_once(attempt, &records, &said).await,
+        };
         let took = begun.elapsed();
         request.waits.upstream += took;
+        let (sent, failed) = delivered.inspect_err(|_| request.usage = Some(Usage::nothing()))?;
         settle(request, &records, &sent);
         self.count(took, &records, &sent);
-        let mut sent = sent.into_iter();
-        let outcomes: Outcomes = made
-            .iter()
-            .map(|made| match made {
-                Ok(_) => sent.next().unwrap_or_else(|| Err(unsaid())),
-                Err(error) => Err(error.clone()),
-            })
-            .collect();
+        let outcomes = said.outcomes(sent);
         conclude(request, took, &outcomes);
         if let Some(Failed { error, record }) = failed {
             return Err(transaction::failed(*error, record, outcomes.len()));
         }
-        let reply = self.answer(&made, &outcomes);
-        reply::answer(request, down, reply).await
+        let answer = said.answer(&outcomes);
+        reply::answer(request, down, Reply::json(answer.status, answer.body)).await
     }
 
-    fn in_transaction(&self) -> bool {
+    /// Sends records for one who has a key.
+    async fn batch_once(
+        &self,
+        attempt: Attempt,
+        records: &[&Outgoing],
+        said: &Arc<Said>,
+    ) -> Result<delivery::Sent, GatewayError> {
+        let said = said.clone();
+        let conclude = move |(sent, failed): &delivery::Sent| {
+            let outcomes = said.outcomes(sent.clone());
+            let answer = said.answer(&outcomes);
+            let all = outcomes.iter().map(|outcome| outcome.as_ref().map(drop));
+            let conclusion = delivery::conclusion(all, &answer);
+            let outcome = match failed.clone() {
+                None => Ok(answer),
+                Some(Failed { error, record }) => {
+                    Err(transaction::failed(*error, record, outcomes.len()))
+                }
+            };
+            (conclusion, outcome)
+        };
+        let owned = records.iter().copied().cloned().collect();
+        self.deliver_once(attempt, owned, conclude).await
+    }
+
+    /// What is known of a batch before any of it is sent.
+    fn said(&self, made: &[Result<Outgoing, GatewayError>]) -> Said {
+        let topic = |made: &Result<Outgoing, GatewayError>| match made {
+            Ok(record) => Ok(record.topic.clone()),
+            Err(error) => Err(error.clone()),
+        };
+        Said {
+            ack: ack(self.config.ack),
+            transaction: self.in_transaction(),
+            made: made.iter().map(topic).collect(),
+        }
+    }
+
+    pub(super) fn in_transaction(&self) -> bool {
         self.config.batch.is_some_and(|batch| batch.transaction)
     }
 
@@ -94,27 +137,6 @@ impl Publish {
             Ok(producer) => (producer.send_all(records, within).await, None),
             Err(error) => (vec![Err(error); count], None),
         }
-    }
-
-    /// 200 if the broker acknowledged every record, 207 if not; what it said of each, in order.
-    fn answer(&self, made: &[Result<Outgoing, GatewayError>], outcomes: &Outcomes) -> Reply {
-        let results = made.iter().zip(outcomes);
-        let results = results.map(|(made, outcome)| match (made, outcome) {
-            (Ok(record), Ok(Acknowledged { partition, offset })) => {
-                json!({ "topic": &*record.topic, "partition": partition, "offset": offset })
-            }
-            (_, Err(error)) | (Err(error), Ok(_)) => refused(error),
-        });
-        let results: Vec<Value> = results.collect();
-        let status = match outcomes.iter().all(Result::is_ok) {
-            true => StatusCode::OK,
-            false => StatusCode::MULTI_STATUS,
-        };
-        let mut said = json!({ "ack": ack(self.config.ack), "results": results });
-        if self.in_transaction() {
-            said["transaction"] = json!("committed");
-        }
-        Reply::json(status, said.to_string())
     }
 
     /// What is known of the batch before it is sent.
@@ -155,6 +177,50 @@ impl Publish {
                 series
             });
             series.counted(code, records);
+        }
+    }
+}
+
+/// What is said of a batch whatever brokers say: it outlives the request.
+struct Said {
+    ack: &'static str,
+    transaction: bool,
+    /// The topic of each record, or why it was not made.
+    made: Vec<Result<Arc<str>, GatewayError>>,
+}
+
+impl Said {
+    /// What became of each record, after what was said of those that were sent.
+    fn outcomes(&self, sent: Outcomes) -> Outcomes {
+        let mut sent = sent.into_iter();
+        let outcome = |made: &Result<Arc<str>, GatewayError>| match made {
+            Ok(_) => sent.next().unwrap_or_else(|| Err(unsaid())),
+            Err(error) => Err(error.clone()),
+        };
+        self.made.iter().map(outcome).collect()
+    }
+
+    /// 200 if the broker acknowledged every record, 207 if not; what it said of each, in order.
+    fn answer(&self, outcomes: &Outcomes) -> Answer {
+        let results = self.made.iter().zip(outcomes);
+        let results = results.map(|(made, outcome)| match (made, outcome) {
+            (Ok(topic), Ok(Acknowledged { partition, offset })) => {
+                json!({ "topic": &**topic, "partition": partition, "offset": offset })
+            }
+            (_, Err(error)) | (Err(error), Ok(_)) => refused(error),
+        });
+        let results: Vec<Value> = results.collect();
+        let status = match outcomes.iter().all(Result::is_ok) {
+            true => StatusCode::OK,
+            false => StatusCode::MULTI_STATUS,
+        };
+        let mut said = json!({ "ack": self.ack, "results": results });
+        if self.transaction {
+            said["transaction"] = json!("committed");
+        }
+        Answer {
+            status,
+            body: said.to_string().into(),
         }
     }
 }
@@ -202,9 +268,4 @@ pub(super) fn refused(error: &GatewayError) -> Value {
         "detail": &*error.public,
         "retryable": error.code.retryable(),
     } })
-}
-
-/// The producer said less than it was asked.
-fn unsaid() -> GatewayError {
-    GatewayError::new(Code::KafkaOutcomeUnknown).source("nothing was said of this record")
 }

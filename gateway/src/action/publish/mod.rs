@@ -8,18 +8,23 @@
 //! | `make` | what a record is made of |
 //! | `batch` | several records, each answered for itself |
 //! | `transaction` | what is said of several that were to be written all or none |
+//! | `spooled` | those that callers do not wait for |
+//! | `once` | requests that are sent several times and done once |
+//! | `delivery` | what becomes of their records |
 
 mod batch;
 mod content;
+mod delivery;
 mod events;
 mod make;
-mod transaction;
-
+mod once;
 mod spooled;
+mod transaction;
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use weir_telemetry::record::Kafka;
@@ -27,14 +32,19 @@ use weir_telemetry::{Code, Metrics, metrics, trace};
 
 use self::content::{Content, Part};
 use self::make::Maker;
+pub(crate) use self::once::Once;
 use crate::config::routes::publish as config;
 use crate::error::GatewayError;
+use crate::idempotency::{Answer, Attempt, Conclusion};
 use crate::kafka::{Acknowledged, Cluster, Outgoing};
 use crate::policy::quota::{Bound, Usage, charge};
 use crate::proxy::{Downstream, Reply, Request, reply};
 use crate::quota::{self, Amounts, Unit};
 use crate::schema::{self, Values};
 use crate::spool::{self, Spool};
+
+/// What became of each record.
+type Outcomes = Vec<Result<Acknowledged, GatewayError>>;
 
 /// The action.
 pub(crate) struct Publish {
@@ -46,6 +56,8 @@ pub(crate) struct Publish {
     pub(crate) spool: Option<Arc<Spool>>,
     /// What values are; the bodies as they are, if `None`.
     pub(crate) values: Option<Values>,
+    /// What is remembered of requests with a key, if anything is.
+    pub(crate) once: Option<Once>,
     /// Where the figures of topics go.
     pub(crate) metrics: Metrics,
 }
@@ -59,9 +71,23 @@ impl Publish {
     ) -> Result<(), GatewayError> {
         down.limit(self.config.max_body)?;
         let body = down.read_whole().await?;
+        match &self.once {
+            Some(once) => self.once(once, request, down, body).await,
+            None => self.publish(request, down, body, None).await,
+        }
+    }
+
+    /// Publishes a body; with a key, if the caller has one.
+    async fn publish(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+        body: Bytes,
+        attempt: Option<Attempt>,
+    ) -> Result<(), GatewayError> {
         match content::read(&self.config, &down.head().headers, body)? {
-            Content::One(part) => self.one(request, down, part).await,
-            Content::Batch(parts) => self.batch(request, down, parts).await,
+            Content::One(part) => self.one(request, down, part, attempt).await,
+            Content::Batch(parts) => self.batch(request, down, parts, attempt).await,
         }
     }
 
@@ -71,10 +97,14 @@ impl Publish {
         request: &mut Request,
         down: &mut Downstream,
         part: Part,
+        attempt: Option<Attempt>,
     ) -> Result<(), GatewayError> {
         let span_id = trace::span_id();
         let mut outgoing = Maker::new(&self.config, request, down, span_id).record(part)?;
         self.encode(request, down, &mut outgoing).await?;
+        if let Some(attempt) = &attempt {
+            delivery::mark(&mut outgoing, attempt.id(), 0);
+        }
         let topic = outgoing.topic.clone();
         let size = outgoing.size() + self.spool.as_ref().map_or(0, |_| spool::HEADER_SIZE);
         self.charge(request, &down.head().headers, size).await?;
@@ -83,12 +113,10 @@ impl Publish {
         if let Some(spool) = &self.spool {
             return self.spool(spool, request, down, outgoing, size).await;
         }
-        let Acknowledged { partition, offset } = self.send(request, outgoing, size).await?;
+        let acknowledged = self.send(request, outgoing, size, attempt).await?;
         request.topic_metrics = Some(self.series(&topic));
-        let ack = ack(self.config.ack);
-        let body =
-            json!({ "topic": &*topic, "partition": partition, "offset": offset, "ack": ack });
-        reply::answer(request, down, Reply::json(StatusCode::OK, body.to_string())).await
+        let answer = answer(&topic, acknowledged, self.config.ack);
+        reply::answer(request, down, Reply::json(answer.status, answer.body)).await
     }
 
     /// Makes the value what its schema says.
@@ -145,11 +173,13 @@ impl Publish {
         request: &mut Request,
         outgoing: Outgoing,
         size: u64,
+        attempt: Option<Attempt>,
     ) -> Result<Acknowledged, GatewayError> {
         let begun = Instant::now();
-        let sent = match self.cluster.producer(self.config.ack) {
-            Ok(producer) => producer.send(&outgoing, self.config.timeout).await,
-            Err(error) => Err(error),
+        let sent = match (attempt, self.cluster.producer(self.config.ack)) {
+            (Some(attempt), _) => self.send_once(attempt, outgoing).await,
+            (None, Ok(producer)) => producer.send(&outgoing, self.config.timeout).await,
+            (None, Err(error)) => Err(error),
         };
         request.waits.upstream += begun.elapsed();
         match &sent {
@@ -168,6 +198,29 @@ impl Publish {
         sent
     }
 
+    /// Sends a record for one who has a key.
+    async fn send_once(
+        &self,
+        attempt: Attempt,
+        outgoing: Outgoing,
+    ) -> Result<Acknowledged, GatewayError> {
+        let (topic, ack) = (outgoing.topic.clone(), self.config.ack);
+        let conclude = move |(outcomes, _): &delivery::Sent| match outcomes.first() {
+            Some(Ok(acknowledged)) => {
+                let answer = answer(&topic, *acknowledged, ack);
+                (Conclusion::Done(answer.clone()), Ok(answer))
+            }
+            Some(Err(error)) if error.code != Code::KafkaOutcomeUnknown => {
+                (Conclusion::Nothing, Err(error.clone()))
+            }
+            Some(Err(error)) => (Conclusion::Unknown, Err(error.clone())),
+            None => (Conclusion::Unknown, Err(unsaid())),
+        };
+        let records = vec![outgoing];
+        let (mut outcomes, _) = self.deliver_once(attempt, records, conclude).await?;
+        outcomes.pop().unwrap_or_else(|| Err(unsaid()))
+    }
+
     /// The figures of a topic. Callers may choose its name, so one that no broker has taken a
     /// record for yet has no series of its own.
     fn series(&self, topic: &str) -> Arc<metrics::Topic> {
@@ -179,6 +232,21 @@ impl Publish {
         self.metrics
             .topic(&self.config.topic.cluster, if exists { topic } else { "" })
     }
+}
+
+/// What is said of a record that is written.
+fn answer(topic: &str, at: Acknowledged, who: config::Ack) -> Answer {
+    let Acknowledged { partition, offset } = at;
+    let body = json!({ "topic": topic, "partition": partition, "offset": offset, "ack": ack(who) });
+    Answer {
+        status: StatusCode::OK,
+        body: body.to_string().into(),
+    }
+}
+
+/// The producer said less than it was asked.
+fn unsaid() -> GatewayError {
+    GatewayError::new(Code::KafkaOutcomeUnknown).source("nothing was said of this record")
 }
 
 /// Who has a record that is said to be written.

@@ -14,6 +14,7 @@ pub mod consumers;
 pub mod graphql;
 pub mod grpc;
 pub mod guardrails;
+pub mod idempotency;
 pub mod kafka_clusters;
 pub mod listeners;
 pub mod llm;

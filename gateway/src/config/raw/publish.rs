@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Name;
+use super::idempotency::Idempotency;
 use super::schema::Schema;
 use crate::config::units::{Duration, Size};
 
@@ -53,6 +54,9 @@ pub struct Publish {
     /// are, if not said.
     #[serde(default)]
     pub schema: Option<Schema>,
+    /// Does once what is sent several times with the same `Idempotency-Key`.
+    #[serde(default)]
+    pub idempotency: Option<Idempotency>,
     /// The largest body.
     #[serde(default = "Publish::default_max_body")]
     pub max_body: Size,

@@ -14,6 +14,7 @@ pub mod cache;
 pub mod destination;
 pub mod graphql;
 pub mod grpc;
+pub mod idempotency;
 pub mod llm;
 pub mod matches;
 pub mod prompt;

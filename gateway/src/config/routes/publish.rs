@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::actions::Around;
+use super::idempotency::{self, Idempotency};
 use super::schema::{self, Schema};
 use super::topic::{self, Topic};
 use crate::config::check::{At, Checker};
@@ -32,6 +33,8 @@ pub struct Publish {
     pub cloud_events: Option<CloudEvents>,
     /// What values are; the bodies as they are, if `None`.
     pub schema: Option<Schema>,
+    /// How requests are done once that are sent several times, if they are.
+    pub idempotency: Option<Idempotency>,
     /// The largest body in bytes.
     pub max_body: u64,
     /// How long the caller waits for the broker.
@@ -79,6 +82,10 @@ pub(super) fn check(
         Some(schema) => Some(schema::check(cx, &at.key("schema"), schema, around)?),
         None => None,
     };
+    let idempotency = match &raw.idempotency {
+        Some(raw) => Some(idempotency::check(cx, &at.key("idempotency"), raw, around)?),
+        None => None,
+    };
     Some(Publish {
         topic,
         key: key?,
@@ -92,6 +99,7 @@ pub(super) fn check(
             .map(|batch| check_batch(cx, at, batch, raw.ack)),
         cloud_events: raw.cloud_events,
         schema,
+        idempotency,
         max_body: raw.max_body.0,
         timeout: raw.timeout.0,
         spooled: raw.r#async,
@@ -152,6 +160,11 @@ fn check_async(cx: &mut Checker<'_>, at: &At, raw: &raw::Publish, topic: &Topic)
     if raw.batch.is_some() {
         let message = "`async` takes one record a request";
         cx.fault(&at.key("batch"), message, "leave it out, or `async`");
+    }
+    if raw.idempotency.is_some() {
+        let message = "what is spooled is not looked for when a key is sent again";
+        let hint = "leave it out, or `async`; records of a spool carry an id of their own";
+        cx.fault(&at.key("idempotency"), message, hint);
     }
     if !cx.has_spool(&topic.cluster) {
         let message = format!("the Kafka cluster \"{}\" has no spool", topic.cluster);

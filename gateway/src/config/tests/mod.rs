@@ -13,6 +13,7 @@ mod graphql_feeds;
 mod graphql_grpc;
 mod grpc;
 mod guardrails;
+mod idempotency;
 mod policies;
 mod prompt;
 mod quotas;
