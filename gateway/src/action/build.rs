@@ -48,14 +48,14 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
                 metrics: parts.metrics.websocket(&route.name),
             },
         }),
-        config::Action::Publish(action) => Action::Publish(Publish {
+        config::Action::Publish(action) => Action::Publish(Box::new(Publish {
             cluster: parts.cluster(&action.topic.cluster),
             spool: parts.spool(action),
             once: parts.once(&route.name, action),
             values: action.schema.as_ref().map(|schema| parts.values(schema)),
             config: action.clone(),
             metrics: parts.metrics.clone(),
-        }),
+        })),
         config::Action::Subscribe(action) => Action::Subscribe(Box::new(Subscribe {
             cluster: parts.cluster(&action.topic.cluster),
             keys: parts.cursor_keys(&action.topic.cluster)?,

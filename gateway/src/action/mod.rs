@@ -39,7 +39,7 @@ pub(crate) enum Action {
     /// Passes a WebSocket connection to an upstream.
     Websocket(websocket::Websocket),
     /// Makes the request a Kafka record.
-    Publish(publish::Publish),
+    Publish(Box<publish::Publish>),
     /// Gives out the records of a topic.
     Subscribe(Box<subscribe::Subscribe>),
     /// Answers by itself.
