@@ -163,7 +163,10 @@ impl Delivery {
             let owned = records.iter().copied().cloned().collect();
             return match self.cluster.transact(owned, within).await {
                 Ok(places) => (places.into_iter().map(Ok).collect(), None),
-                Err(failed) => (vec![Err((*failed.error).clone()); which.len()], Some(failed)),
+                Err(failed) => (
+                    vec![Err((*failed.error).clone()); which.len()],
+                    Some(failed),
+                ),
             };
         }
         // The client gives a record up after its own time; nobody hurries it.
