@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_telemetry::catalogue::{self, Kind};
 use weir_telemetry::metrics::answers::Lookup;
+use weir_telemetry::metrics::idempotency::Met;
 use weir_telemetry::metrics::model::Call;
 use weir_telemetry::metrics::quota::Decision;
 use weir_telemetry::metrics::standing::Figures;
@@ -57,6 +58,7 @@ fn exercise(metrics: &Metrics) -> (Standing, Target, webhook::Standing) {
         lag: vec![("orders".into(), 1)],
         ..webhook::Figures::default()
     });
+    metrics.idempotency("ingest").met(Met::First);
     let websocket = metrics.websocket("chat");
     let telemetry = telemetry(metrics);
     let handles = Handles {
