@@ -10,6 +10,7 @@
 pub mod answers;
 mod cache;
 mod consumer;
+mod families;
 mod family;
 pub mod graphql;
 mod guardrail;
@@ -53,7 +54,7 @@ pub use websocket::WebSocket;
 use crate::record::{Llm, Record};
 use cache::Cache;
 use consumer::Consumer;
-use family::{Amounts, Counters, Figures, Gauges, Histograms, Overflow};
+use families::Families;
 use prometheus::{IntCounter, IntGauge, Registry, TextEncoder};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -100,97 +101,6 @@ pub struct Metrics {
     consumers: Arc<Cache<Consumer>>,
     topics: Arc<Cache<Topic>>,
     subscriptions: Arc<Cache<Subscription>>,
-}
-
-/// One collector per row of the catalogue.
-struct Families {
-    server_duration: Histograms,
-    gateway_duration: Histograms,
-    upstream_wait: Histograms,
-    errors: Counters,
-    requests_active: Gauges,
-    request_bytes: Counters,
-    response_bytes: Counters,
-    policy_duration: Histograms,
-    websocket_connections: Gauges,
-    websocket_duration: Histograms,
-    websocket_messages: Histograms,
-    websocket_closes: Counters,
-    client_duration: Histograms,
-    connect_duration: Histograms,
-    first_byte_duration: Histograms,
-    body_duration: Histograms,
-    upstream_connections: Counters,
-    retries: Counters,
-    endpoint_healthy: Gauges,
-    ejections: Counters,
-    breaker_open: Gauges,
-    upstream_active: Gauges,
-    connections_active: Gauges,
-    connections: Counters,
-    refused: Counters,
-    quota_decisions: Counters,
-    quota_units: Counters,
-    quota_limit: Figures,
-    quota_enforced: Figures,
-    quota_keys: Figures,
-    quota_standing: Figures,
-    quota_fullest: Figures,
-    store_duration: Histograms,
-    store_failures: Counters,
-    store_decisions: Counters,
-    store_keeper: Figures,
-    store_faults: Figures,
-    admin_changes: Counters,
-    llm_tokens: Counters,
-    llm_parts: Counters,
-    llm_cost: Amounts,
-    llm_duration: Histograms,
-    llm_usage: Histograms,
-    llm_first_chunk: Histograms,
-    llm_between_chunks: Histograms,
-    consumer_tokens: Counters,
-    consumer_cost: Amounts,
-    cache_lookups: Counters,
-    cache_kept: Counters,
-    cache_evicted: Counters,
-    cache_failures: Counters,
-    guardrail_findings: Counters,
-    graphql_operations: Counters,
-    graphql_cost: Histograms,
-    graphql_documents: Counters,
-    target_set_aside: Gauges,
-    messaging_duration: Histograms,
-    rpc_duration: Histograms,
-    rpc_messages: Counters,
-    messaging_sent: Counters,
-    messaging_consumed: Counters,
-    subscribers: Gauges,
-    subscription_records: Counters,
-    subscription_delivery: Histograms,
-    subscription_lag: Histograms,
-    spool_records: Figures,
-    spool_bytes: Figures,
-    spool_oldest: Figures,
-    spool_write: Histograms,
-    spool_appended: Counters,
-    spool_sent: Counters,
-    spool_rejected: Counters,
-    spool_lost: Counters,
-    spool_damaged: Counters,
-    process_duration: Histograms,
-    webhook_records: Counters,
-    webhook_in_flight: Gauges,
-    webhook_partitions: Gauges,
-    webhook_lag: Gauges,
-    webhook_paused: Gauges,
-    idempotency: Counters,
-    reloads: Counters,
-    reload_successful: IntGauge,
-    reload_timestamp: IntGauge,
-    draining: IntGauge,
-    dropped: Counters,
-    spans_exported: IntCounter,
 }
 
 impl Default for Metrics {
@@ -386,119 +296,5 @@ impl Metrics {
 
     pub(crate) fn spans_exported(&self) -> Tally {
         Tally(self.families.spans_exported.clone())
-    }
-}
-
-impl Families {
-    fn register(registry: &Registry, budget: usize) -> Self {
-        use crate::catalogue as c;
-        let overflow = Overflow::register(registry);
-        let counters = |metric| Counters::register(registry, metric, budget, &overflow);
-        let amounts = |metric| Amounts::register(registry, metric, budget, &overflow);
-        let gauges = |metric| Gauges::register(registry, metric, budget, &overflow);
-        let figures = |metric| Figures::register(registry, metric, budget, &overflow);
-        let histograms = |metric| Histograms::register(registry, metric, budget, &overflow);
-        let dropped = counters(&c::TELEMETRY_DROPPED);
-        let reloads = counters(&c::CONFIG_RELOADS);
-        // An alert on a counter's growth misses its first step unless the
-        // series was there before, at zero.
-        for signal in ["span", "access_log"] {
-            dropped.with(&[signal]);
-        }
-        for result in ["ok", "failed"] {
-            reloads.with(&[result]);
-        }
-        gauges(&c::BUILD_INFO)
-            .with(&[env!("CARGO_PKG_VERSION")])
-            .set(1);
-        Self {
-            server_duration: histograms(&c::HTTP_SERVER_REQUEST_DURATION),
-            gateway_duration: histograms(&c::GATEWAY_DURATION),
-            upstream_wait: histograms(&c::UPSTREAM_WAIT_DURATION),
-            errors: counters(&c::ERRORS),
-            requests_active: gauges(&c::REQUESTS_ACTIVE),
-            request_bytes: counters(&c::REQUEST_BODY_BYTES),
-            response_bytes: counters(&c::RESPONSE_BODY_BYTES),
-            policy_duration: histograms(&c::POLICY_DURATION),
-            websocket_connections: gauges(&c::WEBSOCKET_CONNECTIONS_ACTIVE),
-            websocket_duration: histograms(&c::WEBSOCKET_CONNECTION_DURATION),
-            websocket_messages: histograms(&c::WEBSOCKET_MESSAGE_SIZE),
-            websocket_closes: counters(&c::WEBSOCKET_CLOSES),
-            client_duration: histograms(&c::HTTP_CLIENT_REQUEST_DURATION),
-            connect_duration: histograms(&c::UPSTREAM_CONNECT_DURATION),
-            first_byte_duration: histograms(&c::UPSTREAM_FIRST_BYTE_DURATION),
-            body_duration: histograms(&c::UPSTREAM_BODY_DURATION),
-            upstream_connections: counters(&c::UPSTREAM_CONNECTIONS),
-            retries: counters(&c::UPSTREAM_RETRIES),
-            endpoint_healthy: gauges(&c::UPSTREAM_ENDPOINT_HEALTHY),
-            ejections: counters(&c::UPSTREAM_EJECTIONS),
-            breaker_open: gauges(&c::UPSTREAM_BREAKER_OPEN),
-            upstream_active: gauges(&c::UPSTREAM_REQUESTS_ACTIVE),
-            connections_active: gauges(&c::CONNECTIONS_ACTIVE),
-            connections: counters(&c::CONNECTIONS),
-            refused: counters(&c::REQUESTS_REFUSED),
-            quota_decisions: counters(&c::QUOTA_DECISIONS),
-            quota_units: counters(&c::QUOTA_UNITS),
-            quota_limit: figures(&c::QUOTA_LIMIT),
-            quota_enforced: figures(&c::QUOTA_ENFORCED),
-            quota_keys: figures(&c::QUOTA_KEYS),
-            quota_standing: figures(&c::QUOTA_STANDING),
-            quota_fullest: figures(&c::QUOTA_FULLEST),
-            store_duration: histograms(&c::QUOTA_STORE_DURATION),
-            store_failures: counters(&c::QUOTA_STORE_FAILURES),
-            store_decisions: counters(&c::QUOTA_STORE_DECISIONS),
-            store_keeper: figures(&c::QUOTA_STORE_KEEPER),
-            store_faults: figures(&c::QUOTA_STORE_FAULTS),
-            admin_changes: counters(&c::ADMIN_CHANGES),
-            llm_tokens: counters(&c::LLM_TOKENS),
-            llm_parts: counters(&c::LLM_TOKEN_PARTS),
-            llm_cost: amounts(&c::LLM_COST),
-            llm_duration: histograms(&c::GEN_AI_OPERATION_DURATION),
-            llm_usage: histograms(&c::GEN_AI_TOKEN_USAGE),
-            llm_first_chunk: histograms(&c::GEN_AI_TIME_TO_FIRST_CHUNK),
-            llm_between_chunks: histograms(&c::GEN_AI_TIME_PER_OUTPUT_CHUNK),
-            consumer_tokens: counters(&c::LLM_CONSUMER_TOKENS),
-            consumer_cost: amounts(&c::LLM_CONSUMER_COST),
-            cache_lookups: counters(&c::LLM_CACHE_LOOKUPS),
-            cache_kept: counters(&c::LLM_CACHE_KEPT),
-            cache_evicted: counters(&c::LLM_CACHE_EVICTIONS),
-            cache_failures: counters(&c::LLM_CACHE_FAILURES),
-            guardrail_findings: counters(&c::GUARDRAIL_FINDINGS),
-            graphql_operations: counters(&c::GRAPHQL_OPERATIONS),
-            graphql_cost: histograms(&c::GRAPHQL_COST),
-            graphql_documents: counters(&c::GRAPHQL_DOCUMENTS),
-            target_set_aside: gauges(&c::LLM_TARGET_SET_ASIDE),
-            messaging_duration: histograms(&c::MESSAGING_OPERATION_DURATION),
-            rpc_duration: histograms(&c::RPC_SERVER_CALL_DURATION),
-            rpc_messages: counters(&c::RPC_MESSAGES),
-            messaging_sent: counters(&c::MESSAGING_SENT),
-            messaging_consumed: counters(&c::MESSAGING_CONSUMED),
-            subscribers: gauges(&c::SUBSCRIBERS),
-            subscription_records: counters(&c::SUBSCRIPTION_RECORDS),
-            subscription_delivery: histograms(&c::SUBSCRIPTION_DELIVERY_DURATION),
-            subscription_lag: histograms(&c::SUBSCRIPTION_LAG),
-            spool_records: figures(&c::SPOOL_RECORDS),
-            spool_bytes: figures(&c::SPOOL_BYTES),
-            spool_oldest: figures(&c::SPOOL_OLDEST_AGE),
-            spool_write: histograms(&c::SPOOL_WRITE_DURATION),
-            spool_appended: counters(&c::SPOOL_APPENDED),
-            spool_sent: counters(&c::SPOOL_SENT),
-            spool_rejected: counters(&c::SPOOL_REJECTED),
-            spool_lost: counters(&c::SPOOL_LOST),
-            spool_damaged: counters(&c::SPOOL_DAMAGED),
-            process_duration: histograms(&c::MESSAGING_PROCESS_DURATION),
-            webhook_records: counters(&c::WEBHOOK_RECORDS),
-            webhook_in_flight: gauges(&c::WEBHOOK_IN_FLIGHT),
-            webhook_partitions: gauges(&c::WEBHOOK_PARTITIONS),
-            webhook_lag: gauges(&c::WEBHOOK_LAG),
-            webhook_paused: gauges(&c::WEBHOOK_PAUSED),
-            idempotency: counters(&c::IDEMPOTENCY_REQUESTS),
-            reloads,
-            reload_successful: gauges(&c::CONFIG_LAST_RELOAD_SUCCESSFUL).with(&[]),
-            reload_timestamp: gauges(&c::CONFIG_LAST_RELOAD_TIMESTAMP).with(&[]),
-            draining: gauges(&c::DRAINING).with(&[]),
-            dropped,
-            spans_exported: counters(&c::SPANS_EXPORTED).with(&[]),
-        }
     }
 }
