@@ -1,6 +1,5 @@
 //! `publish` with an `Idempotency-Key`, on a real Kafka and a real Redis: what is sent again is answered as
 //! the first time, and is in the topic once, whatever happens to the gateway and the broker in between.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
 
