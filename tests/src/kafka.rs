@@ -39,6 +39,19 @@ pub struct Kafka {
     child: Child,
 }
 
+/// What else is said of a broker.
+#[derive(Debug, Default)]
+pub struct Further {
+    /// Listeners, each after a comma.
+    pub listeners: String,
+    /// What each of them speaks, likewise.
+    pub protocols: String,
+    /// Lines of `server.properties`.
+    pub properties: String,
+    /// Given when the storage is formatted.
+    pub arguments: Vec<String>,
+}
+
 /// A record as a consumer reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -96,11 +109,19 @@ impl Kafka {
     /// # Panics
     /// If it does not come up; the message holds its log.
     pub async fn start() -> Kafka {
+        Self::start_with(&Further::default()).await
+    }
+
+    /// The same, of which more is said.
+    ///
+    /// # Panics
+    /// If it does not come up; the message holds its log.
+    pub async fn start_with(further: &Further) -> Kafka {
         let mut failure = String::new();
         for _ in 0..3 {
             let dir = Scratch::new("kafka");
             let port = ports::free();
-            format(&dir, port).await;
+            format(&dir, port, further).await;
             let child = Child::start("kafka", java(&dir, "kafka.Kafka", &["server.properties"]));
             if child.ready(DEADLINE, || serves(port)).await {
                 return Kafka { dir, port, child };
@@ -346,18 +367,24 @@ fn record(message: &impl Message) -> Record {
 }
 
 /// Writes the configuration and formats the storage.
-async fn format(dir: &Scratch, port: u16) {
+async fn format(dir: &Scratch, port: u16, further: &Further) {
     let controller = ports::free();
     let data = dir.path().join("data");
+    let Further {
+        listeners,
+        protocols,
+        properties,
+        arguments,
+    } = further;
     dir.write(
         "server.properties",
         format!(
             "process.roles=broker,controller\n\
              node.id=1\n\
              controller.quorum.voters=1@127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
-             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{listeners}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port}{listeners}\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}\n\
              controller.listener.names=CONTROLLER\n\
              log.dirs={}\n\
              auto.create.topics.enable=false\n\
@@ -371,21 +398,20 @@ async fn format(dir: &Scratch, port: u16) {
              group.initial.rebalance.delay.ms=0\n\
              log.cleaner.dedupe.buffer.size=2097152\n\
              num.network.threads=2\n\
-             num.io.threads=2\n",
+             num.io.threads=2\n\
+             {properties}",
             data.display()
         ),
     );
-    let arguments = [
+    let mut all = vec![
         "format",
         "-t",
         "WeirTestsClusterId0000",
         "-c",
         "server.properties",
     ];
-    let tool = Child::start(
-        "kafka-storage",
-        java(dir, "kafka.tools.StorageTool", &arguments),
-    );
+    all.extend(arguments.iter().map(String::as_str));
+    let tool = Child::start("kafka-storage", java(dir, "kafka.tools.StorageTool", &all));
     let status = tool.wait_exit().await;
     assert!(
         status.success(),
