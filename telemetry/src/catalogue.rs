@@ -349,6 +349,10 @@ metrics! {
         ["weir_route" "weir_kafka_cluster" "messaging_destination_name"] LAG,
         "Records that a subscriber was behind the end of the topic when it was given some.";
 
+    KAFKA_PRINCIPALS "weir_kafka_principals" Gauge "{principal}"
+        ["weir_kafka_cluster"] &[],
+        "Principals of callers that are connected to a Kafka cluster.";
+
     // Spools.
     SPOOL_RECORDS "weir_spool_records" Gauge "{record}"
         ["weir_kafka_cluster"] &[],

@@ -236,6 +236,14 @@ codes! {
         "The record is larger than the Kafka cluster accepts.";
     KafkaRecordRejected "kafka_record_rejected" 502 Upstream false "http_request_denied"
         "The Kafka broker refused the record.";
+    KafkaAccessRefused "kafka_access_refused" 502 Upstream false "http_request_denied"
+        "The Kafka cluster does not take the gateway's credentials, or they may not do this.";
+    KafkaIdentityMissing "kafka_identity_missing" 403 Policy false "http_request_denied"
+        "This caller has no identity for the Kafka cluster.";
+    KafkaTopicDenied "kafka_topic_denied" 403 Policy false "http_request_denied"
+        "This caller may not do this with the topic.";
+    KafkaPrincipalsExhausted "kafka_principals_exhausted" 503 Gateway true "connection_limit_reached"
+        "As many Kafka principals as may be connected at once are in use.";
     SubscriberTooSlow "subscriber_too_slow" 429 Client true "connection_terminated"
         "The subscriber took events more slowly than they came, and fell too far behind.";
     QueryInvalid "query_invalid" 400 Client false "http_request_error"

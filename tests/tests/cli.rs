@@ -241,6 +241,7 @@ async fn every_example_is_good_and_boots() {
         ("SHOP", &address),
         ("ART", &address),
         ("KAFKA", &address),
+        ("KAFKA_PASSWORD", "example"),
         ("OPENAI_BASE_URL", &url),
         ("ANTHROPIC_BASE_URL", &url),
         ("ANTHROPIC_API_KEY", "an-example-key-of-another"),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::fault::{Fault, push_index, push_key, suggest};
+use super::kafka_identity::Identity;
 use super::platform::Team;
 use super::raw::upstreams::Protocol;
 use super::secret::Secret;
@@ -142,6 +143,8 @@ pub(super) struct Checker<'a> {
     protocols: BTreeMap<Arc<str>, Protocol>,
     /// The Kafka clusters that have a spool.
     spools: BTreeSet<Arc<str>>,
+    /// The Kafka clusters that are spoken to for known callers only; whether as their own principals.
+    identifies: BTreeMap<Arc<str>, bool>,
 }
 
 impl<'a> Checker<'a> {
@@ -162,6 +165,7 @@ impl<'a> Checker<'a> {
             vectors: BTreeMap::new(),
             protocols: BTreeMap::new(),
             spools: BTreeSet::new(),
+            identifies: BTreeMap::new(),
         }
     }
 
@@ -336,6 +340,25 @@ impl<'a> Checker<'a> {
     /// Whether the Kafka cluster of this name has a spool.
     pub(super) fn has_spool(&self, cluster: &str) -> bool {
         self.spools.contains(cluster)
+    }
+
+    /// Remembers who a Kafka cluster is spoken to for.
+    pub(super) fn identifies(&mut self, cluster: Arc<str>, identity: &Identity) {
+        match identity {
+            Identity::Gateway => {}
+            Identity::Principals(_) => drop(self.identifies.insert(cluster, true)),
+            Identity::Acls(_) => drop(self.identifies.insert(cluster, false)),
+        }
+    }
+
+    /// Whether the Kafka cluster of this name is spoken to for known callers only.
+    pub(super) fn wants_caller(&self, cluster: &str) -> bool {
+        self.identifies.contains_key(cluster)
+    }
+
+    /// Whether it is spoken to as the callers themselves.
+    pub(super) fn has_principals(&self, cluster: &str) -> bool {
+        self.identifies.get(cluster).copied().unwrap_or_default()
     }
 
     /// Remembers a team.

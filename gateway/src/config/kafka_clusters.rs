@@ -1,5 +1,6 @@
 //! `kafka_clusters`, checked: nothing in the properties contradicts what Weir promises.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use rdkafka::ClientConfig;
 
 use super::address;
 use super::check::{At, Checker, Item};
+use super::kafka_identity::{self, Identity};
 use super::platform::Server;
 use super::raw::kafka_clusters as raw;
 use super::secret::Secret;
@@ -22,6 +24,12 @@ pub struct Cluster {
     pub bootstrap_servers: String,
     /// librdkafka's settings, in the order of their names.
     pub properties: Vec<(String, Secret)>,
+    /// Where its tokens are.
+    pub token_file: Option<PathBuf>,
+    /// Who speaks to it for a caller.
+    pub identity: Identity,
+    /// Whether these are credentials of callers, and what the brokers refuse them they refuse callers.
+    pub is_callers: bool,
     /// From a record being taken to it being acknowledged or given up.
     pub delivery_timeout: Duration,
     /// What cursors are signed with: by the first, and all are believed. The gateway's own, if empty.
@@ -121,6 +129,10 @@ const RESERVED: &[(&str, &str)] = &[
         "Weir asks for records all the time, also while nothing may be done with them",
     ),
     (
+        "enable.sasl.oauthbearer.unsecure.jwt",
+        "write `token_file` beside `properties`",
+    ),
+    (
         "plugin.library.paths",
         "Weir loads no code by configuration",
     ),
@@ -137,7 +149,11 @@ const SECRET: &[&str] = &[
 ];
 
 /// Checks one cluster.
-pub(super) fn check(cx: &mut Checker<'_>, item: &Item<raw::KafkaCluster>) -> Option<Cluster> {
+pub(super) fn check(
+    cx: &mut Checker<'_>,
+    item: &Item<raw::KafkaCluster>,
+    groups: &[Arc<str>],
+) -> Option<Cluster> {
     let at = item.at.key("bootstrap_servers");
     for (index, server) in item.raw.bootstrap_servers.iter().enumerate() {
         if address::host_port(server).is_none() {
@@ -169,15 +185,24 @@ pub(super) fn check(cx: &mut Checker<'_>, item: &Item<raw::KafkaCluster>) -> Opt
     if spool.is_some() {
         cx.spools(item.raw.name.0.as_str().into());
     }
-    Some(Cluster {
+    let token_file = item.raw.token_file.as_ref();
+    let token_file = token_file.and_then(|path| kafka_identity::token_file(cx, &item.at, path));
+    let mut cluster = Cluster {
         name: item.raw.name.0.as_str().into(),
         bootstrap_servers: item.raw.bootstrap_servers.join(","),
         properties,
+        token_file,
+        identity: Identity::Gateway,
+        is_callers: false,
         delivery_timeout: item.raw.delivery_timeout.0,
         cursor_keys,
         max_catching_up: item.raw.max_catching_up,
         spool,
-    })
+    };
+    let (at, team) = (item.at.key("identity"), item.team.as_ref());
+    cluster.identity = kafka_identity::check(cx, &at, &item.raw.identity, &cluster, team, groups)?;
+    cx.identifies(cluster.name.clone(), &cluster.identity);
+    Some(cluster)
 }
 
 /// Warns of records on disk for which no cluster has a spool: nobody sends them.
@@ -212,7 +237,7 @@ pub(super) fn check_left(
 }
 
 /// Checks one of librdkafka's settings, and lets librdkafka judge it.
-fn check_property(
+pub(super) fn check_property(
     cx: &mut Checker<'_>,
     at: &At,
     name: &str,

@@ -17,6 +17,7 @@ pub mod diff;
 pub mod fault;
 pub mod hosts;
 pub mod kafka_clusters;
+pub mod kafka_identity;
 pub mod listeners;
 mod load;
 pub mod models;

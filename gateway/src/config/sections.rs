@@ -23,7 +23,6 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
     let providers = each(cx, files, "providers", providers::check);
     let prices = single(cx, files, "prices").unwrap_or_else(|| unwritten("prices"));
     let prices = prices::check(cx, &prices);
-    let kafka_clusters = each(cx, files, "kafka_clusters", kafka_clusters::check);
     let schema_registries = each(cx, files, "schema_registries", schema_registries::check);
     let raw_consumers: Vec<Item<raw::consumers::Consumer>> = list(cx, files, "consumers");
     consumers::check_shared_keys(cx, &raw_consumers);
@@ -36,6 +35,9 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
         cx.vectors(provider.name.clone(), provider.makes_vectors());
     }
     let groups: Vec<Arc<str>> = consumers.iter().flat_map(|c| c.groups.clone()).collect();
+    let kafka_clusters = each(cx, files, "kafka_clusters", |cx, item| {
+        kafka_clusters::check(cx, item, &groups)
+    });
     let models = each(cx, files, "models", |cx, item| {
         models::check(cx, item, &groups)
     });

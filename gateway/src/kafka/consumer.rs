@@ -16,6 +16,11 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// The least that any of its partitions gets of that.
 const LEAST: Duration = Duration::from_millis(200);
 
+/// How long a new client has to ask for a token.
+const BREATH: Duration = Duration::from_millis(50);
+/// How long a client is asked before it is looked whether it was let in.
+const GLANCE: Duration = Duration::from_millis(500);
+
 /// What a cluster's own properties may say otherwise.
 const DEFAULTS: [(&str, &str); 4] = [
     // The client demands one. Nobody joins it, as partitions are assigned by hand.
@@ -29,12 +34,27 @@ const DEFAULTS: [(&str, &str); 4] = [
 /// Why a topic cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Broken {
-    /// There is none of that name, or it is not for us.
+    /// There is none of that name.
     Unknown,
+    /// The gateway's credentials may not read it, or are not taken.
+    Refused,
+    /// The caller's own principal may not read it.
+    Denied,
     /// No broker says anything of it.
     Unavailable,
     /// The client cannot go on.
     Fatal,
+}
+
+impl Broken {
+    /// The same, of one who has such credentials: what brokers refuse a caller's own principal is between
+    /// those two.
+    pub(super) fn of(self, cluster: &Cluster) -> Self {
+        match self {
+            Self::Denied if !cluster.is_callers => Self::Refused,
+            other => other,
+        }
+    }
 }
 
 impl From<Broken> for GatewayError {
@@ -44,6 +64,12 @@ impl From<Broken> for GatewayError {
                 Code::KafkaTopicUnknown,
                 "What this is fed by does not exist; ask whoever runs the gateway.",
             ),
+            Broken::Refused => {
+                Self::new(Code::KafkaAccessRefused).source("the log says what the brokers said")
+            }
+            Broken::Denied => {
+                Self::new(Code::KafkaTopicDenied).source("by the brokers, which know the caller")
+            }
             Broken::Unavailable => {
                 Self::new(Code::KafkaUnavailable).source("no broker said where the topic ends")
             }
@@ -77,8 +103,14 @@ pub(super) fn open(
     for (name, value) in properties {
         config.set(*name, *value);
     }
-    let client = config.create_with_context(Watch::default());
-    client.map_err(|error| fault(topic, &error))
+    let client: BaseConsumer<Watch> = config
+        .create_with_context(Watch::of(cluster))
+        .map_err(|error| fault(topic, &error))?;
+    if cluster.token_file.is_some() {
+        // It asks for one where it is polled, and waits for it everywhere.
+        client.poll(BREATH);
+    }
+    Ok(client)
 }
 
 /// The partitions of a topic, those that have no leader included.
@@ -98,8 +130,26 @@ pub(super) fn partitions(
     Ok(partitions)
 }
 
-/// Where the partitions of a topic begin and end; at least one says so.
+/// Waits until a broker takes the credentials of a client, which is not assigned anything yet.
+fn let_in(client: &BaseConsumer<Watch>, topic: &str) -> Result<(), Broken> {
+    let until = Instant::now() + PATIENCE;
+    while let Err(error) = client.fetch_metadata(Some(topic), GLANCE) {
+        // It tells what it knows where it is polled.
+        while client.poll(Duration::ZERO).is_some() {}
+        if client.context().refused().is_some() {
+            return Err(Broken::Refused);
+        }
+        if Instant::now() >= until {
+            return Err(fault(topic, &error));
+        }
+    }
+    Ok(())
+}
+
+/// Where the partitions of a topic begin and end; at least one says so. What a client was assigned is to be
+/// assigned anew.
 pub(super) fn spans(client: &BaseConsumer<Watch>, topic: &str) -> Result<Vec<Span>, Broken> {
+    let_in(client, topic)?;
     let partitions = partitions(client, topic)?;
     let until = Instant::now() + PATIENCE;
     let span = |(partition, is_led): (i32, bool)| {
@@ -140,12 +190,10 @@ pub(super) fn fault(topic: &str, error: &KafkaError) -> Broken {
     log::warn!("kafka: the topic \"{topic}\" cannot be read: {error}");
     match error.rdkafka_error_code() {
         Some(
-            E::UnknownTopic
-            | E::UnknownTopicOrPartition
-            | E::UnknownPartition
-            | E::InvalidTopic
-            | E::TopicAuthorizationFailed,
+            E::UnknownTopic | E::UnknownTopicOrPartition | E::UnknownPartition | E::InvalidTopic,
         ) => Broken::Unknown,
+        Some(E::TopicAuthorizationFailed) => Broken::Denied,
+        Some(E::Authentication | E::SaslAuthenticationFailed) => Broken::Refused,
         Some(E::Fatal) => Broken::Fatal,
         _ => Broken::Unavailable,
     }

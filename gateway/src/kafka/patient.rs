@@ -93,7 +93,7 @@ fn start(cluster: &Cluster) -> Result<FutureProducer<Watch>, String> {
         .set("enable.idempotence", "true")
         .set("acks", "all")
         .set("message.timeout.ms", "0")
-        .create_with_context(Watch::default())
+        .create_with_context(Watch::of(cluster))
         .map_err(|e| format!("kafka_clusters \"{}\": {e}", cluster.name))
 }
 
@@ -106,9 +106,10 @@ fn answer(error: &KafkaError) -> Answer {
         Some(
             E::UnknownTopicOrPartition | E::UnknownTopic | E::UnknownPartition | E::InvalidTopic,
         ) => Code::KafkaTopicUnknown,
-        Some(
-            E::TopicAuthorizationFailed | E::PolicyViolation | E::InvalidRecord | E::InvalidMessage,
-        ) => Code::KafkaRecordRejected,
+        Some(E::TopicAuthorizationFailed) => Code::KafkaAccessRefused,
+        Some(E::PolicyViolation | E::InvalidRecord | E::InvalidMessage) => {
+            Code::KafkaRecordRejected
+        }
         _ => return Answer::Unknown(error.to_string()),
     };
     Answer::Refused(code, error.to_string())

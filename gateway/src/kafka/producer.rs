@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{DeliveryFuture, FutureProducer, Producer as _};
+use rdkafka::producer::{DeliveryFuture, FutureProducer, Producer as _, PurgeConfig};
 use tokio::time::Instant;
 use weir_telemetry::Code;
 
 use super::outgoing::Outgoing;
-use super::watch::{Mark, PACE, Watch};
+use super::watch::{Mark, PACE, Refused, Watch};
 use crate::config::kafka_clusters::Cluster;
 use crate::config::routes::publish::Ack;
 use crate::error::GatewayError;
@@ -75,7 +75,7 @@ impl Producer {
                 cluster.delivery_timeout.as_millis().to_string(),
             )
             .set("statistics.interval.ms", PACE.as_millis().to_string());
-        let watch = Watch::default();
+        let watch = Watch::of(cluster);
         let inner: FutureProducer<Watch> = config
             .create_with_context(watch.clone())
             .map_err(|e| format!("kafka_clusters \"{}\": {e}", cluster.name))?;
@@ -89,6 +89,22 @@ impl Producer {
     /// Whether no broker has been to be reached for a while.
     pub(super) fn is_down(&self) -> bool {
         self.watch.is_down()
+    }
+
+    /// Whether it cannot send anything any more, and another is to be tried.
+    pub(super) fn is_broken(&self) -> bool {
+        self.watch.is_broken()
+    }
+
+    /// Whether records wait for brokers.
+    pub(super) fn is_sending(&self) -> bool {
+        self.inner().in_flight_count() > 0
+    }
+
+    /// Says so, if nothing of it is taken.
+    pub(super) fn refused(&self) -> Option<GatewayError> {
+        let refused = self.watch.refused()?;
+        Some(not_let_in(refused, self.watch.is_callers))
     }
 
     fn inner(&self) -> &FutureProducer<Watch> {
@@ -129,6 +145,9 @@ impl Producer {
         records: &[&Outgoing],
         within: Duration,
     ) -> Vec<Result<Acknowledged, GatewayError>> {
+        if let Some(refused) = self.refused() {
+            return records.iter().map(|_| Err(refused.clone())).collect();
+        }
         if self.is_down() {
             // Known before anything was handed over: nothing can have been written.
             let down = || Err(unavailable("no broker is connected"));
@@ -166,25 +185,48 @@ impl Producer {
 
     /// Waits for what becomes of a record that is queued.
     async fn fate(&self, record: &Outgoing, delivery: DeliveryFuture, until: Instant) -> Fate {
-        Fate::Known(match tokio::time::timeout_at(until, delivery).await {
-            Ok(Ok(Ok(delivery))) => {
-                self.note(&record.topic);
-                Ok(Acknowledged {
-                    partition: delivery.partition,
-                    offset: delivery.offset,
-                })
-            }
-            Ok(Ok(Err((error, _)))) => match error.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::MessageTimedOut) => return Fate::GivenUp(error),
-                _ => Err(refusal(&error).unwrap_or_else(|| unknown(error))),
+        Fate::Known(
+            match tokio::time::timeout_at(until, self.told(delivery)).await {
+                Ok(Ok(Ok(delivery))) => {
+                    self.note(&record.topic);
+                    Ok(Acknowledged {
+                        partition: delivery.partition,
+                        offset: delivery.offset,
+                    })
+                }
+                Ok(Ok(Err((error, _)))) => match error.rdkafka_error_code() {
+                    Some(RDKafkaErrorCode::MessageTimedOut) => return Fate::GivenUp(error),
+                    Some(RDKafkaErrorCode::PurgeQueue) => {
+                        Err(self.refused().unwrap_or_else(|| unknown(error)))
+                    }
+                    _ => Err(self.refusal(&error).unwrap_or_else(|| unknown(error))),
+                },
+                Ok(Err(_)) => Err(unknown("the producer was stopped")),
+                Err(_) => {
+                    // It is still queued and may be sent yet: not refused, not kept.
+                    self.watch.unanswered();
+                    Err(unknown("no acknowledgement in the route's time"))
+                }
             },
-            Ok(Err(_)) => Err(unknown("the producer was stopped")),
-            Err(_) => {
-                // It is still queued and may be sent yet: not refused, not kept.
-                self.watch.unanswered();
-                Err(unknown("no acknowledgement in the route's time"))
-            }
-        })
+        )
+    }
+
+    /// Waits for what is told of a record. Once nothing is taken, all that wait to be sent
+    /// are given up: it is known that they never were.
+    async fn told<T>(&self, delivery: impl Future<Output = T>) -> T {
+        let mut delivery = std::pin::pin!(delivery);
+        tokio::select! {
+            biased;
+            told = &mut delivery => return told,
+            () = self.watch.is_refused() => {}
+        }
+        self.inner()
+            .purge(PurgeConfig::default().queue().non_blocking());
+        delivery.await
+    }
+
+    fn refusal(&self, error: &KafkaError) -> Option<GatewayError> {
+        refusal(error, self.watch.is_callers)
     }
 
     /// What can be said of records, none of which is waited for any more.
@@ -215,7 +257,7 @@ impl Producer {
                     self.inner().in_flight_count()
                 ))
                 .retry_after(RETRY_AFTER),
-            _ => refusal(error).unwrap_or_else(|| unknown(error)),
+            _ => self.refusal(error).unwrap_or_else(|| unknown(error)),
         }
     }
 }
@@ -228,8 +270,18 @@ impl Drop for Producer {
     }
 }
 
-/// The errors that say for certain that a record was not written.
-pub(super) fn refusal(error: &KafkaError) -> Option<GatewayError> {
+/// Nothing of a client is taken.
+pub(super) fn not_let_in(refused: Refused, is_callers: bool) -> GatewayError {
+    let (code, why) = match refused {
+        Refused::Rights(why) if is_callers => (Code::KafkaTopicDenied, why),
+        Refused::Rights(why) | Refused::Credentials(why) => (Code::KafkaAccessRefused, why),
+    };
+    GatewayError::new(code).source(why)
+}
+
+/// The errors that say for certain that a record was not written. What brokers refuse a caller's own
+/// principal is between those two; where the credentials are the gateway's, it is not the caller's fault.
+pub(super) fn refusal(error: &KafkaError, is_callers: bool) -> Option<GatewayError> {
     use RDKafkaErrorCode as E;
     let code = match error.rdkafka_error_code()? {
         E::MessageSizeTooLarge | E::InvalidMessageSize => Code::KafkaRecordTooLarge,
@@ -241,10 +293,16 @@ pub(super) fn refusal(error: &KafkaError) -> Option<GatewayError> {
         E::TopicAuthorizationFailed
         | E::ClusterAuthorizationFailed
         | E::TransactionalIdAuthorizationFailed
-        | E::PolicyViolation
-        | E::InvalidRecord
-        | E::InvalidMessage
-        | E::SaslAuthenticationFailed => Code::KafkaRecordRejected,
+            if is_callers =>
+        {
+            Code::KafkaTopicDenied
+        }
+        E::TopicAuthorizationFailed
+        | E::ClusterAuthorizationFailed
+        | E::TransactionalIdAuthorizationFailed
+        | E::Authentication
+        | E::SaslAuthenticationFailed => Code::KafkaAccessRefused,
+        E::PolicyViolation | E::InvalidRecord | E::InvalidMessage => Code::KafkaRecordRejected,
         E::AllBrokersDown | E::NotEnoughReplicas => return Some(unavailable(error)),
         _ => return None,
     };

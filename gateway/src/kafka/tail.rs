@@ -40,6 +40,8 @@ struct Kept {
     followers: usize,
     /// Since when nobody follows.
     idle: Instant,
+    /// Nobody comes again.
+    left: bool,
     /// It ended, and takes no followers.
     over: bool,
 }
@@ -67,6 +69,7 @@ impl Tail {
                 ring: Ring::new(KEPT, Positions::default()),
                 followers: 0,
                 idle: Instant::now(),
+                left: false,
                 over: false,
             }),
             state: watch::Sender::new(State::Seeking),
@@ -79,6 +82,7 @@ impl Tail {
         // librdkafka's calls block, and its client takes a while to end.
         std::thread::spawn(move || {
             if let Err(why) = reader.read(&cluster, &topic) {
+                let why = why.of(&cluster);
                 reader.tail.end(State::Broken(why, Instant::now()));
             }
         });
@@ -104,6 +108,11 @@ impl Tail {
         Some(Entered(self.clone()))
     }
 
+    /// Nobody comes again: once all have left, it ends.
+    pub(super) fn leave(&self) {
+        self.kept.lock().left = true;
+    }
+
     fn end(&self, state: State) {
         self.kept.lock().over = true;
         self.state.send_replace(state);
@@ -118,7 +127,8 @@ impl Tail {
     /// Whether nobody has followed for a while; it takes none then.
     fn is_deserted(&self) -> bool {
         let mut kept = self.kept.lock();
-        kept.over = kept.followers == 0 && kept.idle.elapsed() >= LINGER;
+        let lonely = kept.left || kept.idle.elapsed() >= LINGER;
+        kept.over = kept.followers == 0 && lonely;
         kept.over
     }
 }

@@ -4,13 +4,14 @@
 //! them for a cluster, started when they are needed, and each transaction runs on a thread of its own.
 //! Whether it is committed is decided once: by that thread, or by a caller whose time is over first.
 
+use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use rdkafka::Message as _;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
@@ -20,7 +21,9 @@ use tokio::time::Instant;
 use weir_telemetry::{Code, trace};
 
 use super::outgoing::Outgoing;
-use super::producer::{Acknowledged, DEFAULTS, RETRY_AFTER, refusal, unavailable, unknown};
+use super::producer::{
+    Acknowledged, DEFAULTS, RETRY_AFTER, not_let_in, refusal, unavailable, unknown,
+};
 use super::watch::Watch;
 use crate::config::kafka_clusters::Cluster;
 use crate::error::GatewayError;
@@ -148,12 +151,14 @@ impl Transactor {
             .set("transactional.id", id(&cluster.name))
             .set("transaction.timeout.ms", &longest)
             .set("message.timeout.ms", &longest);
-        let producer = ThreadedProducer::from_config_and_context(&config, Reports::default());
+        let reports = Reports(Watch::of(cluster));
+        let producer = ThreadedProducer::from_config_and_context(&config, reports);
         let producer = producer.map_err(unavailable)?;
         let left = until.saturating_duration_since(Instant::now());
         let begun = producer.init_transactions(left);
-        begun.map_err(|error| refusal(&error).unwrap_or_else(|| unavailable(error)))?;
-        Ok(Self(producer))
+        let this = Self(producer);
+        begun.map_err(|error| this.refusal(error))?;
+        Ok(this)
     }
 
     /// Runs a transaction to its end; the producer, if it can run another.
@@ -211,11 +216,30 @@ impl Transactor {
         for _ in records {
             let left = until.saturating_duration_since(Instant::now());
             let report = reports.recv_timeout(left).map_err(|_| whole(late()))?;
-            let place = report.place.map_err(|error| failed(report.index, &error))?;
+            let place = report
+                .place
+                .map_err(|error| self.failed(report.index, error))?;
             places[report.index] = Some(place);
         }
         let places: Option<Vec<Acknowledged>> = places.into_iter().collect();
         places.ok_or_else(|| whole(unavailable("a record was reported twice")))
+    }
+
+    /// It failed at a record.
+    fn failed(&self, record: usize, error: KafkaError) -> Failed {
+        Failed {
+            error: self.refusal(error).into(),
+            record: Some(record),
+        }
+    }
+
+    /// Why nothing was written.
+    fn refusal(&self, error: KafkaError) -> GatewayError {
+        let watch = &self.0.context().0;
+        if let Some(refused) = watch.refused() {
+            return not_let_in(refused, watch.is_callers);
+        }
+        refusal(&error, watch.is_callers).unwrap_or_else(|| unavailable(error))
     }
 
     /// Hands over a record, as soon as there is room for it.
@@ -227,7 +251,7 @@ impl Transactor {
             };
             let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
             if !full {
-                return Err(failed(index, &error));
+                return Err(self.failed(index, error));
             }
             if Instant::now() >= until {
                 return Err(whole(late()));
@@ -251,12 +275,17 @@ struct Ticket {
 }
 
 /// Passes on what becomes of records.
-#[derive(Default)]
 struct Reports(Watch);
 
 impl ClientContext for Reports {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn error(&self, error: KafkaError, reason: &str) {
         self.0.error(error, reason);
+    }
+
+    fn generate_oauth_token(&self, said: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.0.generate_oauth_token(said)
     }
 }
 
@@ -283,14 +312,6 @@ fn id(cluster: &str) -> String {
     let process = PROCESS.get_or_init(|| u64::from_be_bytes(trace::span_id()));
     let number = STARTED.fetch_add(1, Ordering::Relaxed);
     format!("weir-{cluster}-{process:016x}-{number}")
-}
-
-/// It failed at a record.
-fn failed(record: usize, error: &KafkaError) -> Failed {
-    Failed {
-        error: refusal(error).unwrap_or_else(|| unavailable(error)).into(),
-        record: Some(record),
-    }
 }
 
 /// It failed as a whole.

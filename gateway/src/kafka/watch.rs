@@ -5,17 +5,25 @@
 //! reports made after it. Knows no record and no error of the gateway's.
 
 use std::collections::HashMap;
+use std::error::Error;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::{Broker, Statistics};
 use tokio::sync::watch;
 
+use super::token;
+use crate::config::kafka_clusters::Cluster;
+
 /// How often librdkafka reports.
 pub(super) const PACE: Duration = Duration::from_millis(500);
+/// For how long nobody is tried in place of a client that broke: whoever may write nothing is not to open
+/// connections by asking again.
+const REST: Duration = Duration::from_secs(5);
 /// How long a cluster may be out of reach before records are refused: brokers close connections
 /// that lie idle, and librdkafka opens new ones at once.
 const GRACE: Duration = Duration::from_secs(1);
@@ -24,8 +32,14 @@ const GRACE: Duration = Duration::from_secs(1);
 const REPEAT: Duration = Duration::from_secs(60);
 
 /// Watches the connections of one client.
-#[derive(Clone)]
-pub(super) struct Watch(Arc<watch::Sender<Seen>>);
+#[derive(Clone, Default)]
+pub(super) struct Watch {
+    seen: Arc<watch::Sender<Seen>>,
+    /// Where tokens are, if it is to have some.
+    token_file: Option<PathBuf>,
+    /// Whether its credentials are a caller's.
+    pub(super) is_callers: bool,
+}
 
 /// What was reported so far.
 #[derive(Default)]
@@ -36,6 +50,12 @@ struct Seen {
     up: bool,
     /// Since when no broker is to be reached, as far as is known.
     down: Option<Instant>,
+    /// Why its credentials are not taken, as long as no broker takes them.
+    refused: Option<String>,
+    /// Why it may write nothing at all, of which it does not recover.
+    forbidden: Option<String>,
+    /// Since when it cannot send anything any more.
+    broken: Option<Instant>,
     /// Grows with every request that may have carried a record.
     produced: u64,
     /// Requests to each broker that carried records, in the latest report.
@@ -44,21 +64,58 @@ struct Seen {
     logged: Option<(String, Instant)>,
 }
 
+/// Why nothing is taken of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// No broker takes its credentials, for this reason.
+    Credentials(String),
+    /// They may write nothing, for this one.
+    Rights(String),
+}
+
 /// A moment, as far as reports had come.
 pub(super) struct Mark {
     produced: u64,
 }
 
-impl Default for Watch {
-    fn default() -> Self {
-        Watch(Arc::new(watch::Sender::new(Seen::default())))
+impl Seen {
+    fn refused(&self) -> Option<Refused> {
+        let rights = self.forbidden.clone().map(Refused::Rights);
+        rights.or_else(|| self.refused.clone().map(Refused::Credentials))
     }
 }
 
 impl Watch {
+    /// Watches a client of a cluster.
+    pub(super) fn of(cluster: &Cluster) -> Self {
+        Self {
+            token_file: cluster.token_file.clone(),
+            is_callers: cluster.is_callers,
+            ..Self::default()
+        }
+    }
+
+    /// Why nothing of it is taken, if that is so.
+    pub(super) fn refused(&self) -> Option<Refused> {
+        self.seen.borrow().refused()
+    }
+
+    /// Waits until nothing of it is taken.
+    pub(super) async fn is_refused(&self) {
+        let mut seen = self.seen.subscribe();
+        // What sends changes is held here.
+        let _ = seen.wait_for(|seen| seen.refused().is_some()).await;
+    }
+
+    /// Whether it cannot send anything any more, and it is time to try another.
+    pub(super) fn is_broken(&self) -> bool {
+        let broken = self.seen.borrow().broken;
+        broken.is_some_and(|since| since.elapsed() >= REST)
+    }
+
     /// Whether the cluster has been out of reach for a while.
     pub(super) fn is_down(&self) -> bool {
-        self.0
+        self.seen
             .borrow()
             .down
             .is_some_and(|since| since.elapsed() >= GRACE)
@@ -67,13 +124,13 @@ impl Watch {
     /// The present.
     pub(super) fn mark(&self) -> Mark {
         Mark {
-            produced: self.0.borrow().produced,
+            produced: self.seen.borrow().produced,
         }
     }
 
     /// A record got no answer in time. If no broker is connected, that is known to be why.
     pub(super) fn unanswered(&self) {
-        self.0.send_modify(|seen| {
+        self.seen.send_modify(|seen| {
             if !seen.up {
                 seen.down.get_or_insert_with(Instant::now);
             }
@@ -83,9 +140,9 @@ impl Watch {
     /// Whether it is certain that no record went to any broker since `mark`. Waits for the reports
     /// that can say so.
     pub(super) async fn nothing_sent_since(&self, mark: &Mark) -> bool {
-        let mut reports = self.0.subscribe();
+        let mut reports = self.seen.subscribe();
         // The next one may have been under way while something was still being sent.
-        let enough = self.0.borrow().reports + 2;
+        let enough = self.seen.borrow().reports + 2;
         let reported = reports.wait_for(|seen| seen.reports >= enough);
         match tokio::time::timeout(PACE * 10, reported).await {
             Ok(Ok(seen)) => seen.produced == mark.produced,
@@ -96,7 +153,7 @@ impl Watch {
     /// Whether a reason is worth logging: the bindings tell each of a producer's errors twice.
     fn is_news(&self, reason: &str, now: Instant) -> bool {
         let mut news = false;
-        self.0.send_if_modified(|seen| {
+        self.seen.send_if_modified(|seen| {
             news = !seen.logged.as_ref().is_some_and(|(last, at)| {
                 last == reason && now.saturating_duration_since(*at) < REPEAT
             });
@@ -110,7 +167,7 @@ impl Watch {
     }
 
     fn report(&self, brokers: &HashMap<String, Broker>) {
-        self.0.send_modify(|seen| {
+        self.seen.send_modify(|seen| {
             seen.reports += 1;
             // A bootstrap address (nodeid -1) may be a load balancer: it says little of brokers.
             seen.up = brokers
@@ -118,6 +175,7 @@ impl Watch {
                 .any(|b| b.nodeid >= 0 && matches!(&*b.state, "UP" | "UPDATE"));
             if seen.up {
                 seen.down = None;
+                seen.refused = None;
             }
             let counts = brokers
                 .iter()
@@ -145,20 +203,47 @@ fn grew(before: &HashMap<String, i64>, now: &HashMap<String, i64>) -> bool {
 }
 
 impl ClientContext for Watch {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn stats(&self, statistics: Statistics) {
         self.report(&statistics.brokers);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if self.is_news(reason, Instant::now()) {
+        use RDKafkaErrorCode as E;
+        // The client looks for the coordinator of a group that nobody joins.
+        let is_group = error.rdkafka_error_code() == Some(E::GroupAuthorizationFailed);
+        if !is_group && self.is_news(reason, Instant::now()) {
             log::warn!("kafka: {error}: {reason}");
         }
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.0.send_modify(|seen| {
+        match error.rdkafka_error_code() {
+            Some(E::AllBrokersDown) => self.seen.send_modify(|seen| {
                 seen.up = false;
                 seen.down.get_or_insert_with(Instant::now);
-            });
+            }),
+            // Where another broker takes them, they are not what is wrong.
+            Some(E::Authentication | E::SaslAuthenticationFailed) => {
+                self.seen.send_modify(|seen| {
+                    if !seen.up {
+                        seen.refused = Some(reason.to_owned());
+                    }
+                });
+            }
+            // It gets no id to write by, and never asks for one again.
+            Some(E::ClusterAuthorizationFailed) => self.seen.send_modify(|seen| {
+                seen.forbidden = Some(reason.to_owned());
+                seen.broken.get_or_insert_with(Instant::now);
+            }),
+            Some(E::Fatal) => self.seen.send_modify(|seen| {
+                seen.broken.get_or_insert_with(Instant::now);
+            }),
+            _ => {}
         }
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        let path = self.token_file.as_ref().ok_or("no `token_file` is given")?;
+        token::read(path).map_err(Into::into)
     }
 }
 
@@ -226,7 +311,7 @@ mod tests {
     fn only_a_broker_brings_a_cluster_back() {
         let watch = Watch::default();
         watch.unanswered();
-        let is_down = || watch.0.borrow().down.is_some();
+        let is_down = || watch.seen.borrow().down.is_some();
         assert!(is_down());
         watch.report(&brokers(&[("lb/bootstrap", "UP", 0), ("a/1", "DOWN", 0)]));
         assert!(is_down());
@@ -234,6 +319,24 @@ mod tests {
         assert!(!is_down());
         watch.unanswered();
         assert!(!is_down(), "a connected cluster is slow, not down");
+    }
+
+    #[test]
+    fn credentials_are_refused_until_a_broker_takes_them() {
+        use RDKafkaErrorCode as E;
+        let watch = Watch::default();
+        watch.error(KafkaError::Global(E::Authentication), "no");
+        let refused = Some(Refused::Credentials("no".to_owned()));
+        assert_eq!(watch.refused(), refused);
+        watch.report(&brokers(&[("a/1", "UP", 0)]));
+        assert_eq!(watch.refused(), None);
+        watch.error(KafkaError::Global(E::Authentication), "no");
+        assert_eq!(watch.refused(), None, "another broker takes them");
+        // Of this it does not recover, connected or not.
+        watch.error(KafkaError::Global(E::ClusterAuthorizationFailed), "never");
+        watch.report(&brokers(&[("a/1", "UP", 0)]));
+        let forbidden = Some(Refused::Rights("never".to_owned()));
+        assert_eq!(watch.refused(), forbidden);
     }
 
     #[test]

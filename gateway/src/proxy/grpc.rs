@@ -202,6 +202,8 @@ pub(crate) const fn of(slug: Slug) -> Code {
         Slug::SubscriberTooSlow => Code::ResourceExhausted,
         Slug::ModelNotFound | Slug::KafkaTopicUnknown => Code::NotFound,
         Slug::ConsumerDenied
+        | Slug::KafkaIdentityMissing
+        | Slug::KafkaTopicDenied
         | Slug::ModelNotAllowed
         | Slug::AddressDenied
         | Slug::OriginDenied
@@ -235,6 +237,7 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::ModelOutputInvalid
         | Slug::WebsocketUpstreamInvalid
         | Slug::SchemaUnusable
+        | Slug::KafkaAccessRefused
         | Slug::GrpcMessageInvalid => Code::Internal,
         Slug::GuardUnavailable
         | Slug::QuotaStoreUnavailable
@@ -255,6 +258,7 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::KafkaQueueFull
         | Slug::IdempotencyInProgress
         | Slug::IdempotencyStoreUnavailable
+        | Slug::KafkaPrincipalsExhausted
         | Slug::SpoolFull
         | Slug::SpoolUnavailable
         | Slug::SchemaRegistryUnavailable => Code::Unavailable,

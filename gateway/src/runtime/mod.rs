@@ -374,7 +374,10 @@ fn clusters(
         let before = previous.and_then(|p| p.clusters.get(&definition.name));
         let cluster = match before.filter(|p| p.fits(definition)) {
             Some(same) => same.clone(),
-            None => Arc::new(kafka::Cluster::start(definition, metrics)?),
+            None => {
+                let before = before.map(|before| &**before);
+                Arc::new(kafka::Cluster::start(definition, before, metrics)?)
+            }
         };
         Ok((definition.name.clone(), cluster))
     };

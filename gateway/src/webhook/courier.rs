@@ -11,8 +11,11 @@ use weir_telemetry::trace::Context;
 use super::Webhook;
 use super::dead_letter::letter;
 use super::verdict::{Failure, Fate, backoff};
+use crate::config::routes::publish::Ack;
+use crate::error::GatewayError;
 use crate::gateway::Gateway;
 use crate::kafka::group::{Handler, Outcome, Task};
+use crate::kafka::{Acknowledged, Outgoing};
 use crate::proxy::Errand;
 use crate::runtime::Snapshot;
 
@@ -153,6 +156,11 @@ impl Webhook {
         }
     }
 
+    async fn write(&self, letter: &Outgoing) -> Result<Acknowledged, GatewayError> {
+        let producer = self.cluster.own()?.producer(Ack::All)?;
+        producer.send(letter, PATIENCE).await
+    }
+
     /// Writes a record to the dead-letter topic; it is done only once a broker has it there.
     async fn give_up(&self, task: &Task, failure: Failure) -> (Told, Outcome) {
         let place = format!(
@@ -173,7 +181,7 @@ impl Webhook {
             return (Told::Held, held);
         };
         let letter = letter(topic, name, task, &failure);
-        match self.cluster.producer.send(&letter, PATIENCE).await {
+        match self.write(&letter).await {
             Ok(_) => {
                 log::warn!(
                     "the webhook \"{name}\" gave up {place}, which is in \"{topic}\" now: {}",

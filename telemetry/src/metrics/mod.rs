@@ -245,6 +245,11 @@ impl Metrics {
         })
     }
 
+    /// Counts a caller's principal as connected to a Kafka cluster, for as long as this is kept.
+    pub fn kafka_principal(&self, cluster: &str) -> InFlight {
+        InFlight::enter(&self.families.kafka_principals.with(&[cluster]))
+    }
+
     /// The spool of a Kafka cluster.
     pub fn spool(&self, cluster: &str) -> Spool {
         Spool::resolve(&self.families, cluster)

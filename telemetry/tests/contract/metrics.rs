@@ -49,6 +49,7 @@ fn exercise(metrics: &Metrics) -> (Standing, Target, webhook::Standing) {
     let subscription = metrics.subscription("feed", "events", "usage");
     drop(subscription.begin());
     subscription.told(1, Some(Duration::ZERO), 0);
+    drop(metrics.kafka_principal("events"));
     metrics.spool("events").rejected(Code::KafkaTopicUnknown);
     let topics: [Arc<str>; 1] = ["orders".into()];
     let webhook = metrics.webhook("partner", &topics);

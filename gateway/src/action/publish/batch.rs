@@ -13,7 +13,7 @@ use super::make::Maker;
 use super::{Outcomes, Publish, ack, delivery, transaction, unsaid, written};
 use crate::error::GatewayError;
 use crate::idempotency::{Answer, Attempt};
-use crate::kafka::{Acknowledged, Failed, Outgoing};
+use crate::kafka::{Access, Acknowledged, Failed, Outgoing};
 use crate::policy::quota::Usage;
 use crate::proxy::{Downstream, Reply, Request, reply};
 use crate::quota::Provenance;
@@ -25,12 +25,13 @@ impl Publish {
         &self,
         request: &mut Request,
         down: &mut Downstream,
+        access: &Access,
         parts: Vec<Result<Part, GatewayError>>,
         attempt: Option<Attempt>,
     ) -> Result<(), GatewayError> {
         let span_id = trace::span_id();
         let mut made: Vec<Result<Outgoing, GatewayError>> = {
-            let maker = Maker::new(&self.config, request, down, span_id);
+            let maker = Maker::new(&self.config, access, request, down, span_id);
             let parts = parts.into_iter();
             parts.map(|part| maker.record(part?)).collect()
         };
@@ -61,14 +62,14 @@ impl Publish {
         self.note_batch(request, span_id, &records);
         let begun = Instant::now();
         let delivered = match attempt {
-            None => Ok(self.deliver(&records).await),
-            Some(attempt) => self.batch_once(attempt, &records, &said).await,
+            None => Ok(self.deliver(access, &records).await),
+            Some(attempt) => self.batch_once(access, attempt, &records, &said).await,
         };
         let took = begun.elapsed();
         request.waits.upstream += took;
         let (sent, failed) = delivered.inspect_err(|_| request.usage = Some(Usage::nothing()))?;
         settle(request, &records, &sent);
-        self.count(took, &records, &sent);
+        self.count(access, took, &records, &sent);
         let outcomes = said.outcomes(sent);
         conclude(request, took, &outcomes);
         if let Some(Failed { error, record }) = failed {
@@ -81,6 +82,7 @@ impl Publish {
     /// Sends records for one who has a key.
     async fn batch_once(
         &self,
+        access: &Access,
         attempt: Attempt,
         records: &[&Outgoing],
         said: &Arc<Said>,
@@ -100,7 +102,7 @@ impl Publish {
             (conclusion, outcome)
         };
         let owned = records.iter().copied().cloned().collect();
-        self.deliver_once(attempt, owned, conclude).await
+        self.deliver_once(access, attempt, owned, conclude).await
     }
 
     /// What is known of a batch before any of it is sent.
@@ -121,19 +123,19 @@ impl Publish {
     }
 
     /// Sends records as the route does; also, why none of them is written, if one of them is why.
-    async fn deliver(&self, records: &[&Outgoing]) -> (Outcomes, Option<Failed>) {
+    async fn deliver(&self, access: &Access, records: &[&Outgoing]) -> (Outcomes, Option<Failed>) {
         let (count, within) = (records.len(), self.config.timeout);
         if count == 0 {
             return (Vec::new(), None);
         }
         if self.in_transaction() {
             let owned = records.iter().copied().cloned().collect();
-            return match self.cluster.transact(owned, within).await {
+            return match access.session().transact(owned, within).await {
                 Ok(places) => (places.into_iter().map(Ok).collect(), None),
                 Err(failed) => (vec![Err((*failed.error).clone()); count], Some(failed)),
             };
         }
-        match self.cluster.producer(self.config.ack) {
+        match access.session().producer(self.config.ack) {
             Ok(producer) => (producer.send_all(records, within).await, None),
             Err(error) => (vec![Err(error); count], None),
         }
@@ -163,7 +165,7 @@ impl Publish {
     }
 
     /// Counts what became of records, by topic.
-    fn count(&self, took: Duration, records: &[&Outgoing], sent: &Outcomes) {
+    fn count(&self, access: &Access, took: Duration, records: &[&Outgoing], sent: &Outcomes) {
         let mut counts: HashMap<(&str, Option<Code>), u64> = HashMap::new();
         let mut topics: HashMap<&str, Arc<metrics::Topic>> = HashMap::new();
         for (record, outcome) in records.iter().zip(sent) {
@@ -172,7 +174,7 @@ impl Publish {
         }
         for ((topic, code), records) in counts {
             let series = topics.entry(topic).or_insert_with(|| {
-                let series = self.series(topic);
+                let series = self.series(access, topic);
                 series.took(took);
                 series
             });

@@ -17,7 +17,7 @@ use super::{Outcomes, Publish};
 use crate::config::routes::publish::Ack;
 use crate::error::GatewayError;
 use crate::idempotency::{Answer, Attempt, Conclusion, Id, Outcome, Places};
-use crate::kafka::{Acknowledged, Cluster, Failed, Marks, Outgoing};
+use crate::kafka::{Access, Acknowledged, Failed, Marks, Outgoing, Session};
 
 /// The header by which a record is found again.
 const HEADER: &str = "idempotency-key-id";
@@ -31,7 +31,7 @@ pub(super) type Sent = (Outcomes, Option<Failed>);
 
 /// Records, and who takes them.
 struct Delivery {
-    cluster: Arc<Cluster>,
+    session: Arc<Session>,
     ack: Ack,
     /// How long their transaction may take, if they are written all or none.
     transaction: Option<Duration>,
@@ -55,13 +55,14 @@ impl Publish {
     /// what follows from what became of them.
     pub(super) async fn deliver_once(
         &self,
+        access: &Access,
         mut attempt: Attempt,
         records: Vec<Outgoing>,
         conclude: impl FnOnce(&Sent) -> (Conclusion, Outcome) + Send + 'static,
     ) -> Result<Sent, GatewayError> {
         let (count, all_or_none) = (records.len(), self.in_transaction());
         let delivery = Delivery {
-            cluster: self.cluster.clone(),
+            session: access.session().clone(),
             ack: self.config.ack,
             transaction: all_or_none.then_some(self.config.timeout),
             records,
@@ -132,9 +133,13 @@ impl Delivery {
             transaction: self.transaction.is_some(),
         };
         for (topic, from) in &before.0 {
-            let found = self.cluster.find(topic, from.clone(), marks.clone()).await;
+            let found = self.session.find(topic, from.clone(), marks.clone()).await;
             let found = found.map_err(|error| match error.code {
                 Code::KafkaOutcomeUnknown => error,
+                // It was allowed to write, and perhaps did.
+                Code::KafkaTopicDenied | Code::KafkaAccessRefused => {
+                    GatewayError::new(Code::KafkaOutcomeUnknown).source(error)
+                }
                 _ => in_progress(LOOK_AGAIN).source(error),
             })?;
             for (known, found) in all.iter_mut().zip(found) {
@@ -149,7 +154,7 @@ impl Delivery {
         let mut places = BTreeMap::new();
         for record in &self.records {
             if !places.contains_key(&record.topic) {
-                let end = self.cluster.end(&record.topic).await?;
+                let end = self.session.end(&record.topic).await?;
                 places.insert(record.topic.clone(), end);
             }
         }
@@ -161,7 +166,7 @@ impl Delivery {
         let records: Vec<&Outgoing> = which.iter().map(|at| &self.records[*at]).collect();
         if let Some(within) = self.transaction {
             let owned = records.iter().copied().cloned().collect();
-            return match self.cluster.transact(owned, within).await {
+            return match self.session.transact(owned, within).await {
                 Ok(places) => (places.into_iter().map(Ok).collect(), None),
                 Err(failed) => (
                     vec![Err((*failed.error).clone()); which.len()],
@@ -170,8 +175,8 @@ impl Delivery {
             };
         }
         // The client gives a record up after its own time; nobody hurries it.
-        let within = self.cluster.delivery_timeout() + PROMPT;
-        match self.cluster.producer(self.ack) {
+        let within = self.session.delivery_timeout() + PROMPT;
+        match self.session.producer(self.ack) {
             Ok(producer) => (producer.send_all(&records, within).await, None),
             Err(error) => (vec![Err(error); which.len()], None),
         }

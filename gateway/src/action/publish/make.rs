@@ -10,15 +10,17 @@ use weir_telemetry::Code;
 
 use super::content::Part;
 use crate::action::template::Values;
+use crate::config::kafka_identity::Operation;
 use crate::config::routes::publish as config;
 use crate::config::template::Template;
 use crate::error::GatewayError;
-use crate::kafka::{Headers, Outgoing};
+use crate::kafka::{Access, Headers, Outgoing};
 use crate::proxy::{Downstream, Request};
 
 /// Makes the records of one request.
 pub(super) struct Maker<'a> {
     config: &'a config::Publish,
+    access: &'a Access,
     request: &'a Request,
     down: &'a Downstream,
     /// What every record of the request carries.
@@ -29,6 +31,7 @@ impl<'a> Maker<'a> {
     /// The span of this id is what the records say they come from.
     pub(super) fn new(
         config: &'a config::Publish,
+        access: &'a Access,
         request: &'a Request,
         down: &'a Downstream,
         span_id: [u8; 8],
@@ -41,6 +44,7 @@ impl<'a> Maker<'a> {
         }
         Self {
             config,
+            access,
             request,
             down,
             trace,
@@ -77,6 +81,7 @@ impl<'a> Maker<'a> {
                 "This route publishes to no topic of that name.",
             ));
         }
+        self.access.may(Operation::Write, &topic)?;
         Ok(topic.into())
     }
 

@@ -36,7 +36,7 @@ pub(crate) use self::once::Once;
 use crate::config::routes::publish as config;
 use crate::error::GatewayError;
 use crate::idempotency::{Answer, Attempt, Conclusion};
-use crate::kafka::{Acknowledged, Cluster, Outgoing};
+use crate::kafka::{Access, Acknowledged, Cluster, Outgoing};
 use crate::policy::quota::{Bound, Usage, charge};
 use crate::proxy::{Downstream, Reply, Request, reply};
 use crate::quota::{self, Amounts, Unit};
@@ -69,11 +69,12 @@ impl Publish {
         request: &mut Request,
         down: &mut Downstream,
     ) -> Result<(), GatewayError> {
+        let access = self.cluster.of(request.consumer.as_ref())?;
         down.limit(self.config.max_body)?;
         let body = down.read_whole().await?;
         match &self.once {
-            Some(once) => self.once(once, request, down, body).await,
-            None => self.publish(request, down, body, None).await,
+            Some(once) => self.once(once, request, down, &access, body).await,
+            None => self.publish(request, down, &access, body, None).await,
         }
     }
 
@@ -82,12 +83,13 @@ impl Publish {
         &self,
         request: &mut Request,
         down: &mut Downstream,
+        access: &Access,
         body: Bytes,
         attempt: Option<Attempt>,
     ) -> Result<(), GatewayError> {
         match content::read(&self.config, &down.head().headers, body)? {
-            Content::One(part) => self.one(request, down, part, attempt).await,
-            Content::Batch(parts) => self.batch(request, down, parts, attempt).await,
+            Content::One(part) => self.one(request, down, access, part, attempt).await,
+            Content::Batch(parts) => self.batch(request, down, access, parts, attempt).await,
         }
     }
 
@@ -96,11 +98,12 @@ impl Publish {
         &self,
         request: &mut Request,
         down: &mut Downstream,
+        access: &Access,
         part: Part,
         attempt: Option<Attempt>,
     ) -> Result<(), GatewayError> {
         let span_id = trace::span_id();
-        let mut outgoing = Maker::new(&self.config, request, down, span_id).record(part)?;
+        let mut outgoing = Maker::new(&self.config, access, request, down, span_id).record(part)?;
         self.encode(request, down, &mut outgoing).await?;
         if let Some(attempt) = &attempt {
             delivery::mark(&mut outgoing, attempt.id(), 0);
@@ -109,12 +112,12 @@ impl Publish {
         let size = outgoing.size() + self.spool.as_ref().map_or(0, |_| spool::HEADER_SIZE);
         self.charge(request, &down.head().headers, size).await?;
 
-        self.note(request, span_id, &outgoing);
+        self.note(request, access, span_id, &outgoing);
         if let Some(spool) = &self.spool {
             return self.spool(spool, request, down, outgoing, size).await;
         }
-        let acknowledged = self.send(request, outgoing, size, attempt).await?;
-        request.topic_metrics = Some(self.series(&topic));
+        let acknowledged = self.send(request, access, outgoing, size, attempt).await?;
+        request.topic_metrics = Some(self.series(access, &topic));
         let answer = answer(&topic, acknowledged, self.config.ack);
         reply::answer(request, down, Reply::json(answer.status, answer.body)).await
     }
@@ -151,8 +154,8 @@ impl Publish {
         Ok(())
     }
 
-    fn note(&self, request: &mut Request, span_id: [u8; 8], outgoing: &Outgoing) {
-        request.topic_metrics = Some(self.series(&outgoing.topic));
+    fn note(&self, request: &mut Request, access: &Access, span_id: [u8; 8], outgoing: &Outgoing) {
+        request.topic_metrics = Some(self.series(access, &outgoing.topic));
         request.record.kafka = Some(Box::new(Kafka {
             cluster: self.config.topic.cluster.clone(),
             topic: outgoing.topic.clone(),
@@ -171,13 +174,14 @@ impl Publish {
     async fn send(
         &self,
         request: &mut Request,
+        access: &Access,
         outgoing: Outgoing,
         size: u64,
         attempt: Option<Attempt>,
     ) -> Result<Acknowledged, GatewayError> {
         let begun = Instant::now();
-        let sent = match (attempt, self.cluster.producer(self.config.ack)) {
-            (Some(attempt), _) => self.send_once(attempt, outgoing).await,
+        let sent = match (attempt, access.session().producer(self.config.ack)) {
+            (Some(attempt), _) => self.send_once(access, attempt, outgoing).await,
             (None, Ok(producer)) => producer.send(&outgoing, self.config.timeout).await,
             (None, Err(error)) => Err(error),
         };
@@ -201,6 +205,7 @@ impl Publish {
     /// Sends a record for one who has a key.
     async fn send_once(
         &self,
+        access: &Access,
         attempt: Attempt,
         outgoing: Outgoing,
     ) -> Result<Acknowledged, GatewayError> {
@@ -217,15 +222,17 @@ impl Publish {
             None => (Conclusion::Unknown, Err(unsaid())),
         };
         let records = vec![outgoing];
-        let (mut outcomes, _) = self.deliver_once(attempt, records, conclude).await?;
+        let (mut outcomes, _) = self
+            .deliver_once(access, attempt, records, conclude)
+            .await?;
         outcomes.pop().unwrap_or_else(|| Err(unsaid()))
     }
 
     /// The figures of a topic. Callers may choose its name, so one that no broker has taken a
     /// record for yet has no series of its own.
-    fn series(&self, topic: &str) -> Arc<metrics::Topic> {
+    fn series(&self, access: &Access, topic: &str) -> Arc<metrics::Topic> {
         let published = || {
-            let producer = self.cluster.producer(self.config.ack);
+            let producer = access.session().producer(self.config.ack);
             producer.is_ok_and(|producer| producer.has_published_to(topic))
         };
         let exists = self.config.topic.name.literal().is_some() || published();

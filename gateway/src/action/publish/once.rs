@@ -18,6 +18,7 @@ use crate::config::routes::idempotency as config;
 use crate::config::template::{Template, Variable};
 use crate::error::GatewayError;
 use crate::idempotency::{Answer, Attempt, Fingerprint, Id, Keys, Turn};
+use crate::kafka::Access;
 use crate::proxy::{Downstream, Reply, Request, reply};
 
 /// The field that callers name a request by.
@@ -48,6 +49,7 @@ impl Publish {
         once: &Once,
         request: &mut Request,
         down: &mut Downstream,
+        access: &Access,
         body: Bytes,
     ) -> Result<(), GatewayError> {
         let Some(key) = key(&down.head().headers)? else {
@@ -55,12 +57,15 @@ impl Publish {
                 let public = "This route wants an Idempotency-Key: a name of the request that is the same when it is sent again, as a UUID.";
                 return Err(GatewayError::public(Code::IdempotencyKeyInvalid, public));
             }
-            return self.publish(request, down, body, None).await;
+            return self.publish(request, down, access, body, None).await;
         };
         let id = scoped(request, &key);
         let fingerprint = self.fingerprint(down.head(), &body);
-        match self.turn(once, id, fingerprint).await? {
-            Ok(attempt) => self.publish(request, down, body, Some(attempt)).await,
+        match self.turn(once, access, id, fingerprint).await? {
+            Ok(attempt) => {
+                self.publish(request, down, access, body, Some(attempt))
+                    .await
+            }
             Err(answer) => {
                 let replayed = HeaderValue::from_static("true");
                 let reply = Reply::json(answer.status, answer.body).header(REPLAYED, replayed);
@@ -73,12 +78,13 @@ impl Publish {
     async fn turn(
         &self,
         once: &Once,
+        access: &Access,
         id: Id,
         fingerprint: Fingerprint,
     ) -> Result<Result<Attempt, Answer>, GatewayError> {
         let until = Instant::now() + self.config.timeout;
         loop {
-            let terms = (self.lease(), once.config.keep);
+            let terms = (self.lease(access), once.config.keep);
             let turn = once.keys.claim(id, fingerprint, terms).await;
             let turn = turn.map_err(|why| {
                 once.metrics.met(Met::Unavailable);
@@ -124,12 +130,12 @@ impl Publish {
     }
 
     /// After how long nothing that was sent can be written any more.
-    fn lease(&self) -> Duration {
+    fn lease(&self, access: &Access) -> Duration {
         let transaction = match self.in_transaction() {
             true => self.config.timeout,
             false => Duration::ZERO,
         };
-        self.cluster.delivery_timeout() + transaction + SLACK
+        access.session().delivery_timeout() + transaction + SLACK
     }
 
     /// What has to be the same when a request is sent again: all that its records are made of.

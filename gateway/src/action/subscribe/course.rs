@@ -10,7 +10,7 @@ use super::filter::Filter;
 use super::say::Speaker;
 use super::tally::{self, Tally};
 use crate::error::GatewayError;
-use crate::kafka::{Next, Positions, Subscription};
+use crate::kafka::{Next, Positions, Session, Subscription};
 
 /// So many records are told of at once.
 const FEW: usize = 256;
@@ -18,6 +18,7 @@ const FEW: usize = 256;
 /// A subscriber's way.
 pub(super) struct Course<'a> {
     action: &'a Subscribe,
+    session: &'a Session,
     subscription: Subscription,
     filter: Filter,
     pub(super) speaker: Speaker,
@@ -32,6 +33,7 @@ impl<'a> Course<'a> {
     /// Begins where the subscription is.
     pub(super) fn new(
         action: &'a Subscribe,
+        session: &'a Session,
         subscription: Subscription,
         filter: Filter,
         speaker: Speaker,
@@ -39,6 +41,7 @@ impl<'a> Course<'a> {
     ) -> Self {
         Self {
             action,
+            session,
             subscription,
             filter,
             speaker,
@@ -100,7 +103,10 @@ impl<'a> Course<'a> {
         if !self.filter.is_empty() || self.subscription.joined().is_none() {
             return Ok(Some(FEW));
         }
-        let feed = self.action.feed(&self.speaker, &self.subscription).await?;
+        let feed = self
+            .action
+            .feed(self.session, &self.speaker, &self.subscription);
+        let feed = feed.await?;
         let place = match self.subscription.joined() {
             Some(follower) => follower.place(),
             None => return Ok(Some(FEW)),

@@ -17,7 +17,7 @@ use weir_telemetry::Code;
 
 use super::say::Speaker;
 use crate::error::GatewayError;
-use crate::kafka::{Follower, Positions, Record};
+use crate::kafka::{Follower, Positions, Record, Session};
 
 /// How often subscribers are told of what came.
 pub(super) const PACE: Duration = Duration::from_millis(50);
@@ -28,32 +28,36 @@ const CHUNK: usize = 256 << 10;
 /// What is kept for those who are behind, in bytes.
 const KEPT: usize = 8 << 20;
 
-/// What is told of the topics of a route.
+/// What is told of the topics of a route, by the session that reads them: what one principal may read is
+/// told to no other.
 #[derive(Default)]
-pub(crate) struct Feeds(Mutex<HashMap<Arc<str>, Weak<Feed>>>);
+pub(crate) struct Feeds(Mutex<HashMap<(u64, Arc<str>), Weak<Feed>>>);
 
 impl Feeds {
     /// What is told of a topic, if anything is.
-    pub(super) fn known(&self, topic: &Arc<str>) -> Option<Arc<Feed>> {
-        let feed = self.0.lock().get(topic)?.upgrade()?;
+    pub(super) fn known(&self, session: &Session, topic: &Arc<str>) -> Option<Arc<Feed>> {
+        let key = (session.id(), topic.clone());
+        let feed = self.0.lock().get(&key)?.upgrade()?;
         (!feed.is_over()).then_some(feed)
     }
 
     /// The same, of what `follower` is given if nothing is told yet.
     pub(super) fn start(
         &self,
+        session: &Session,
         topic: &Arc<str>,
         follower: Follower,
         speaker: &Speaker,
     ) -> Arc<Feed> {
+        let key = (session.id(), topic.clone());
         let mut feeds = self.0.lock();
-        let known = feeds.get(topic).and_then(Weak::upgrade);
+        let known = feeds.get(&key).and_then(Weak::upgrade);
         if let Some(feed) = known.filter(|feed| !feed.is_over()) {
             return feed;
         }
         let feed = Feed::start(follower, speaker.clone());
         feeds.retain(|_, feed| feed.strong_count() > 0);
-        feeds.insert(topic.clone(), Arc::downgrade(&feed));
+        feeds.insert(key, Arc::downgrade(&feed));
         feed
     }
 }

@@ -45,9 +45,10 @@ use self::socket::Socket;
 use self::tally::Tally;
 use super::websocket::Connections;
 use crate::action::template::Values;
+use crate::config::kafka_identity::Operation;
 use crate::config::routes::subscribe as config;
 use crate::error::GatewayError;
-use crate::kafka::{Cluster, Subscription};
+use crate::kafka::{Cluster, Session, Subscription};
 use crate::policy::quota::{self, Bound};
 use crate::proxy::{Downstream, Request, head};
 
@@ -61,7 +62,7 @@ pub(crate) struct Subscribe {
     pub(crate) keys: Keys,
     /// Its WebSockets.
     pub(crate) connections: Connections,
-    /// What all are told alike, by topic.
+    /// What all are told alike.
     pub(crate) feeds: Feeds,
     /// The route's name.
     pub(crate) route: Arc<str>,
@@ -86,11 +87,14 @@ impl Subscribe {
         }
         let topic = self.topic(request, down)?;
         let asked = Asked::read(&self.config, request, down.head())?;
-        let follower = self.cluster.follow(&topic);
+        let access = self.cluster.of(request.consumer.as_ref())?;
+        access.may(Operation::Read, &topic)?;
+        let session = access.session();
+        let follower = session.follow(&topic);
         let follower = while_there(request, down, follower).await?;
         let seal = self.keys.of(follower.cluster_id(), &topic);
         let start = asked.start(&seal)?;
-        let subscription = self.cluster.subscribe(&topic, follower, start);
+        let subscription = session.subscribe(&topic, follower, start);
         let subscription = while_there(request, down, subscription).await?;
         let speaker = Speaker {
             format: self.config.format,
@@ -105,7 +109,7 @@ impl Subscribe {
             return self.connections.serve(request, down, &mut socket).await;
         }
         if asked.wait.is_none() && wants_events(down) {
-            let course = Course::new(self, subscription, asked.filter, speaker, tally);
+            let course = Course::new(self, session, subscription, asked.filter, speaker, tally);
             return stream::run(request, down, course).await;
         }
         let wait = asked.wait.unwrap_or(Duration::ZERO);
@@ -145,15 +149,16 @@ impl Subscribe {
     /// What all are told alike of the topic of a subscription.
     async fn feed(
         &self,
+        session: &Session,
         speaker: &Speaker,
         subscription: &Subscription,
     ) -> Result<Arc<Feed>, GatewayError> {
         let topic = subscription.topic();
-        if let Some(feed) = self.feeds.known(topic) {
+        if let Some(feed) = self.feeds.known(session, topic) {
             return Ok(feed);
         }
-        let follower = self.cluster.follow(topic).await?;
-        Ok(self.feeds.start(topic, follower, speaker))
+        let follower = session.follow(topic).await?;
+        Ok(self.feeds.start(session, topic, follower, speaker))
     }
 }
 

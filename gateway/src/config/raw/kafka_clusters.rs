@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::kafka_identity::Identity;
 use super::{Name, SecretRef};
 use crate::config::units::{Duration, Setting, Size};
 
@@ -21,6 +22,12 @@ pub struct KafkaCluster {
     /// Those that Weir's promises rest on are refused.
     #[serde(default)]
     pub properties: BTreeMap<String, Setting>,
+    /// A file with a token (JWT) for OAUTHBEARER, read anew whenever one is needed.
+    #[serde(default)]
+    pub token_file: Option<String>,
+    /// Who the gateway is to the cluster when it acts for a caller.
+    #[serde(default)]
+    pub identity: Identity,
     /// From a record being taken to it being acknowledged or given up.
     #[serde(default = "KafkaCluster::default_delivery_timeout")]
     pub delivery_timeout: Duration,

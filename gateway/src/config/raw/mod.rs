@@ -16,6 +16,7 @@ pub mod grpc;
 pub mod guardrails;
 pub mod idempotency;
 pub mod kafka_clusters;
+pub mod kafka_identity;
 pub mod listeners;
 pub mod llm;
 pub mod models;

@@ -5,7 +5,7 @@ mod documents;
 
 use std::sync::Arc;
 
-use compose::Composed;
+use compose::{Composed, Feed};
 pub use documents::{Documents, Known, Trusted};
 use weir_protocols::graphql::document::cost::Costs;
 use weir_protocols::graphql::field::{Field, Table};
@@ -38,6 +38,19 @@ pub struct Graphql {
     pub documents: Documents,
     /// How callers subscribe, if they may.
     pub subscriptions: Option<Subscriptions>,
+}
+
+impl Graphql {
+    /// What feeds its subscriptions, where that are topics.
+    pub(super) fn feeds(&self) -> impl Iterator<Item = &Arc<Feed>> {
+        let graph = match &self.by {
+            By::Composed(graph) => Some(graph),
+            By::Upstream(_) => None,
+        };
+        graph
+            .into_iter()
+            .flat_map(|graph| graph.subscription.values())
+    }
 }
 
 /// How callers subscribe.

@@ -91,6 +91,9 @@ pub(super) fn check(
         _ => Vec::new(),
     };
     who::check(cx, &templates, team.is_some(), &policies);
+    if let Some(action) = &action {
+        who::check_clusters(cx, at, action, &policies);
+    }
     Some(Route {
         name: raw.name.0.as_str().into(),
         team: owner,

@@ -166,6 +166,10 @@ fn check_async(cx: &mut Checker<'_>, at: &At, raw: &raw::Publish, topic: &Topic)
         let hint = "leave it out, or `async`; records of a spool carry an id of their own";
         cx.fault(&at.key("idempotency"), message, hint);
     }
+    if cx.has_principals(&topic.cluster) {
+        let message = "what is on disk is sent by the gateway, and this cluster knows callers by their own principals";
+        cx.fault(&at.key("async"), message, "leave it out");
+    }
     if !cx.has_spool(&topic.cluster) {
         let message = format!("the Kafka cluster \"{}\" has no spool", topic.cluster);
         let hint = "write `spool: { max_size: 1GiB }` under it in `kafka_clusters`";

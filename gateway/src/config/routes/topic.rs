@@ -29,7 +29,7 @@ impl Topic {
 }
 
 /// Whether `topic` is among `owned`: names, exact or ending in `*`.
-fn owns(owned: &[String], topic: &str) -> bool {
+pub(in crate::config) fn owns(owned: &[String], topic: &str) -> bool {
     owned.iter().any(|owned| match owned.strip_suffix('*') {
         Some(start) => topic.starts_with(start),
         None => owned == topic,

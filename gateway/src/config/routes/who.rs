@@ -1,5 +1,6 @@
-//! Whether who calls is known where a route's templates name them.
+//! Whether who calls is known where a route's templates name them, or a Kafka cluster wants to know.
 
+use super::action::Action;
 use crate::config::check::{At, Checker};
 use crate::config::policies::{Attached, Stage};
 use crate::config::template::{Template, Variable};
@@ -11,8 +12,7 @@ pub(super) fn check(
     owned: bool,
     policies: &[Attached],
 ) {
-    let authenticates = |policy: &Attached| policy.config.stage() == Stage::Authenticate;
-    if policies.iter().any(authenticates) {
+    if authenticate(policies) {
         return;
     }
     for (at, template) in templates {
@@ -29,4 +29,45 @@ pub(super) fn check(
             cx.fault(at, message, "add the policy key_auth");
         }
     }
+}
+
+/// Checks that a cluster which is spoken to for known callers only is not used for unknown ones.
+pub(super) fn check_clusters(
+    cx: &mut Checker<'_>,
+    at: &At,
+    action: &Action,
+    policies: &[Attached],
+) {
+    if authenticate(policies) {
+        return;
+    }
+    let used = match action {
+        Action::Publish(publish) => {
+            vec![(at.key("publish").key("cluster"), &publish.topic.cluster)]
+        }
+        Action::Subscribe(action) => {
+            vec![(at.key("subscribe").key("cluster"), &action.topic.cluster)]
+        }
+        Action::Graphql(graphql) => {
+            let feeds = graphql.feeds();
+            feeds
+                .map(|feed| (at.key("graphql"), &feed.cluster))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
+    for (at, cluster) in used {
+        if cx.wants_caller(cluster) {
+            let message = format!(
+                "nothing on this route finds out who calls, and the Kafka cluster \"{cluster}\" is spoken \
+                 to for known callers only"
+            );
+            cx.fault(&at, message, "add the policy key_auth");
+        }
+    }
+}
+
+fn authenticate(policies: &[Attached]) -> bool {
+    let authenticates = |policy: &Attached| policy.config.stage() == Stage::Authenticate;
+    policies.iter().any(authenticates)
 }

@@ -24,6 +24,7 @@ fn every_example_is_good_and_warns_of_nothing() {
         "OPENAI_API_KEY" | "OPENAI_API_KEY_2" | "ANTHROPIC_API_KEY" => {
             Some("sk-example".to_owned())
         }
+        "KAFKA_PASSWORD" => Some("example".to_owned()),
         "TLS_CERT" | "TLS_CA" => Some(cert.display().to_string()),
         "ORDERS_BINPB" => Some(services.display().to_string()),
         "TLS_KEY" => Some(key.display().to_string()),

@@ -14,6 +14,7 @@ mod graphql_grpc;
 mod grpc;
 mod guardrails;
 mod idempotency;
+mod kafka_identity;
 mod policies;
 mod prompt;
 mod quotas;

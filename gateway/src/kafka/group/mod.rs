@@ -142,7 +142,7 @@ impl Group {
 
     /// Whether it is what these ask for.
     pub(crate) fn fits(&self, cluster: &super::Cluster, plan: &Plan) -> bool {
-        cluster.fits(&self.cluster) && self.plan == *plan
+        cluster.would_join(&self.cluster) && self.plan == *plan
     }
 
     /// Hands nothing over from now on, or does again; it stays in its group.

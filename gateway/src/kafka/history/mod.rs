@@ -120,7 +120,7 @@ impl History {
         let done = done.await;
         self.forget_later();
         done.map_err(|error| stopped(error.to_string()))?
-            .map_err(|broken: Broken| broken.into())
+            .map_err(|broken: Broken| broken.of(&self.cluster).into())
     }
 
     fn take(&self, topic: &str, at: Option<&Positions>) -> Option<Reader> {

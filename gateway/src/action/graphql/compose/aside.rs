@@ -61,7 +61,7 @@ impl<'a> Aside<'a> {
             let running = Running::begin(graph, |calls| graph.execute(asked.data(calls)));
             return running.run(&mut self.request, &self.headers).await;
         }
-        let following = Box::new(graph.follow(asked).await?);
+        let following = Box::new(graph.follow(asked, self.request.consumer.as_ref()).await?);
         let following = self.following.insert(following);
         following.next(&mut self.request, &self.headers).await
     }

@@ -18,10 +18,11 @@ use serde_json::Value as Json;
 
 use super::give::{self, Give};
 use super::schema::{finish, refuse, taken_over, ty, wrong_value};
+use crate::config::kafka_identity::Operation;
 use crate::config::routes::graphql::compose::Composed;
 use crate::error::GatewayError;
-use crate::kafka::{self, Follower, Record};
-use crate::runtime::Parts;
+use crate::kafka::{self, Access, Follower, Record};
+use crate::runtime::{Consumer, Parts};
 
 /// What can be subscribed to.
 pub(super) struct Events {
@@ -65,10 +66,17 @@ impl Events {
         })
     }
 
-    /// Follows what feeds a field, from now on.
-    pub(super) async fn follow(&self, field: &str) -> Result<Follower, GatewayError> {
+    /// Follows what feeds a field, from now on, as one who may use its cluster so.
+    pub(super) async fn follow(
+        &self,
+        field: &str,
+        consumer: Option<&Arc<Consumer>>,
+    ) -> Result<(Access, Follower), GatewayError> {
         let Fed { cluster, topic } = &self.feeds[field];
-        cluster.follow(topic).await
+        let access = cluster.of(consumer)?;
+        access.may(Operation::Read, topic)?;
+        let follower = access.session().follow(topic).await?;
+        Ok((access, follower))
     }
 }
 

@@ -20,8 +20,9 @@ use super::prepare::{self, Number};
 use super::running::Running;
 use super::{Composed, answer};
 use crate::error::GatewayError;
-use crate::kafka::Follower;
+use crate::kafka::{Access, Follower};
 use crate::proxy::Request;
+use crate::runtime::Consumer;
 
 /// A subscription.
 pub(super) struct Following<'a> {
@@ -29,6 +30,8 @@ pub(super) struct Following<'a> {
     events: &'a Events,
     asked: Asked,
     follower: Follower,
+    /// Kept, as what it follows by is kept with it.
+    _access: Access,
 }
 
 /// What was asked, ready to be run as a query.
@@ -40,7 +43,11 @@ struct Asked {
 
 impl Composed {
     /// Subscribes to what was asked; an operation that does not mean one feed is refused.
-    pub(super) async fn follow(&self, asked: BatchRequest) -> Result<Following<'_>, GatewayError> {
+    pub(super) async fn follow(
+        &self,
+        asked: BatchRequest,
+        consumer: Option<&Arc<Consumer>>,
+    ) -> Result<Following<'_>, GatewayError> {
         let (Some(events), BatchRequest::Single(one)) = (&self.events, asked) else {
             return Err(not_one());
         };
@@ -57,11 +64,13 @@ impl Composed {
             [one] if asked.order.roots() == 1 => one.clone(),
             _ => return Err(not_one()),
         };
+        let (access, follower) = events.follow(&field, consumer).await?;
         Ok(Following {
             graph: self,
             events,
-            follower: events.follow(&field).await?,
+            follower,
             asked,
+            _access: access,
         })
     }
 }

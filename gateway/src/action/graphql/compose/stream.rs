@@ -33,7 +33,8 @@ impl Composed {
         asked: &[u8],
     ) -> Result<(), GatewayError> {
         let mut following = {
-            let mut beginning = pin!(self.follow(read(asked)?));
+            let consumer = request.consumer.as_ref();
+            let mut beginning = pin!(self.follow(read(asked)?, consumer));
             loop {
                 tokio::select! {
                     biased;
