@@ -166,6 +166,7 @@ fn code(error: &GatewayError) -> Code {
 /// | `INVALID_ARGUMENT` | what was asked is not what the route takes, or a guard does not let it pass |
 /// | `DEADLINE_EXCEEDED` | something took too long, here or behind |
 /// | `NOT_FOUND` | a model or a topic is not there |
+/// | `ABORTED` | the same is under way already |
 /// | `PERMISSION_DENIED` | the caller is known and may not |
 /// | `RESOURCE_EXHAUSTED` | a quota is used up, a limit reached, something too large |
 /// | `UNIMPLEMENTED` | nothing of the kind is served here |
@@ -192,6 +193,7 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::IdempotencyKeyReused
         | Slug::KafkaRecordInvalid
         | Slug::KafkaRecordRejected => Code::InvalidArgument,
+        Slug::IdempotencyInProgress => Code::Aborted,
         Slug::RequestHeadTimeout
         | Slug::RequestBodyTimeout
         | Slug::ConnectionTimeout
@@ -256,7 +258,6 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::ProviderOverloaded
         | Slug::KafkaUnavailable
         | Slug::KafkaQueueFull
-        | Slug::IdempotencyInProgress
         | Slug::IdempotencyStoreUnavailable
         | Slug::KafkaPrincipalsExhausted
         | Slug::SpoolFull
