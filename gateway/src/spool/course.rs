@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::position::Place;
 use super::reader::{Reader, Step};
-use super::{Entry, Shared, directory, segment};
+use super::{Entry, Live, Shared, directory, segment};
 
 /// What is next.
 pub(super) enum Next {
@@ -27,6 +27,8 @@ pub(super) struct Course {
     done: bool,
     /// Where the way last ended for the time being.
     ended: Place,
+    /// How many entries this process has added, if all of them were read.
+    pub(super) all_of: Option<u64>,
 }
 
 impl Course {
@@ -38,11 +40,13 @@ impl Course {
             reader: None,
             done: false,
             ended: at,
+            all_of: None,
         }
     }
 
     /// What is next. After an error it is tried again.
     pub(super) fn next(&mut self) -> io::Result<Next> {
+        self.all_of = None;
         let next = self.read();
         if next.is_err() {
             self.reader = None;
@@ -52,14 +56,17 @@ impl Course {
 
     fn read(&mut self) -> io::Result<Next> {
         loop {
+            let Live { at, appended } = *self.shared.live.borrow();
             let Some(reader) = &mut self.reader else {
                 match self.open()? {
                     true => continue,
-                    false => return Ok(Next::Nothing),
+                    false => {
+                        self.all_of = Some(appended);
+                        return Ok(Next::Nothing);
+                    }
                 }
             };
-            let live = *self.shared.live.borrow();
-            let live = live.filter(|live| live.segment == self.at.segment);
+            let live = at.filter(|live| live.segment == self.at.segment);
             let step = match live {
                 Some(live) => reader.step(live.offset)?,
                 None => reader.step_to_end()?,
@@ -69,6 +76,7 @@ impl Course {
                 Step::Entry(entry) => return Ok(Next::Entry(entry, self.at)),
                 Step::Damage(bytes) => self.lost(bytes),
                 Step::End(_) if live.is_some() => {
+                    self.all_of = Some(appended);
                     self.look_further()?;
                     return Ok(Next::Nothing);
                 }

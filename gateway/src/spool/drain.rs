@@ -3,7 +3,6 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
@@ -262,11 +261,12 @@ impl<S: Sink> Drain<S> {
         }
         self.told_at = Some(Instant::now());
         let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        let added = signed(self.shared.appended.load(Ordering::Relaxed)) - signed(self.done);
-        if self.idle && self.flights.is_empty() && !self.failing {
+        let done = signed(self.done);
+        if let Some(all) = self.course.all_of.filter(|_| self.flights.is_empty()) {
             // What others added while it was counted may have been counted twice, or not at all.
-            self.held.waiting = -added;
+            self.held.waiting = done - signed(all);
         }
+        let added = signed(self.shared.live.borrow().appended) - done;
         let records = u64::try_from(self.held.waiting + added).unwrap_or(0);
         let bytes = directory::bytes(&self.shared.settings.directory).unwrap_or(0);
         let rejected = self.rejected.bytes().unwrap_or(0);

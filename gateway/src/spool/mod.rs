@@ -129,17 +129,23 @@ pub(crate) struct Spool {
     ended: watch::Receiver<bool>,
 }
 
+/// What this process adds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Live {
+    /// The segment that it writes, if it does, and up to where that lasts.
+    at: Option<Place>,
+    /// How many entries it added, up to there.
+    appended: u64,
+}
+
 /// What the two threads of a spool share.
 struct Shared {
     settings: Settings,
-    /// The segment that this process writes, and up to where it lasts.
-    live: watch::Sender<Option<Place>>,
+    live: watch::Sender<Live>,
     /// How large all segments are, as far as is known.
     bytes: AtomicU64,
     /// How the thread that sends reaches the one that writes.
     orders: mpsc::WeakSender<Order>,
-    /// How many entries this process added.
-    appended: AtomicU64,
     /// Whether somebody else is about to take over: segments are to end with each batch then.
     retired: AtomicBool,
     figures: metrics::Spool,
@@ -175,9 +181,8 @@ impl Spool {
             metrics: metrics.clone(),
             bytes: AtomicU64::new(directory::bytes(&settings.directory)?),
             settings,
-            live: watch::Sender::new(None),
+            live: watch::Sender::default(),
             orders: orders.downgrade(),
-            appended: AtomicU64::default(),
             retired: AtomicBool::default(),
         });
         let writer = Writer::new(Arc::clone(&shared), inbox);

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -63,7 +62,7 @@ fn hold(shared: &Shared) -> io::Result<Option<Held>> {
     directory::sweep(directory)?;
     let (position, place) = Position::open(directory)?;
     // Before it is counted what is there, as what this process adds meanwhile is there, too.
-    let own = i64::try_from(shared.appended.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+    let own = i64::try_from(shared.live.borrow().appended).unwrap_or(i64::MAX);
     let found = survey::survey(directory, |_, _| Ok::<_, io::Error>(()))?;
     say(directory, &found);
     Ok(Some(Held {

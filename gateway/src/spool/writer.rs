@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::log::{Draft, Log};
+use super::position::Place;
 use super::{Id, Refusal, Shared, directory};
 
 /// How many bytes are written at once, one entry more at most.
@@ -93,7 +94,7 @@ impl Writer {
     fn add(&mut self, draft: Draft, answer: Answer) {
         if self.log.pending() == 0 {
             match self.log.ready() {
-                Ok(Some(begin)) => drop(self.shared.live.send_replace(Some(begin))),
+                Ok(Some(begin)) => self.live_at(Some(begin)),
                 Ok(None) => {}
                 Err(error) => return self.refuse(answer, &error),
             }
@@ -147,15 +148,17 @@ impl Writer {
                     .written(begun.elapsed(), waiting.len() as u64);
                 self.shared.bytes.fetch_add(size, Ordering::Relaxed);
                 let count = waiting.len() as u64;
-                self.shared.appended.fetch_add(count, Ordering::Relaxed);
-                self.shared.live.send_replace(Some(place));
+                self.shared.live.send_modify(|live| {
+                    live.at = Some(place);
+                    live.appended += count;
+                });
                 self.say_how_it_is(None);
                 for (id, answer) in waiting {
                     let _ = answer.send(Ok(id));
                 }
             }
             Err(error) => {
-                self.shared.live.send_replace(None);
+                self.live_at(None);
                 // Some of it may be there.
                 self.measure();
                 for (_, answer) in waiting {
@@ -163,6 +166,10 @@ impl Writer {
                 }
             }
         }
+    }
+
+    fn live_at(&self, at: Option<Place>) {
+        self.shared.live.send_modify(|live| live.at = at);
     }
 
     fn refuse(&mut self, answer: Answer, error: &io::Error) {
@@ -193,7 +200,7 @@ impl Writer {
         if self.log.end_segment(unless_empty) {
             self.shared
                 .live
-                .send_if_modified(|live| live.take().is_some());
+                .send_if_modified(|live| live.at.take().is_some());
         }
     }
 }
