@@ -20,7 +20,6 @@ pub mod gateway;
 pub mod grpc;
 pub mod http1;
 pub mod kafka;
-pub mod kafka_secured;
 pub mod metered;
 pub mod models;
 pub mod node;

@@ -71,6 +71,17 @@ impl Connection {
         }
     }
 
+    /// Connects to who may not be there.
+    ///
+    /// # Errors
+    /// If nobody accepts.
+    pub async fn try_open(address: SocketAddr) -> io::Result<Connection> {
+        let tcp = TcpStream::connect(address).await?;
+        Ok(Connection {
+            reader: Reader::new(Stream::Plain(tcp)),
+        })
+    }
+
     /// Connects with TLS.
     ///
     /// # Errors

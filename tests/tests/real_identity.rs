@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use weir_telemetry::Code;
+use weir_tests::kafka::secured::{Operation, PASSWORD, Secured};
 use weir_tests::kafka::{Kafka, Written};
-use weir_tests::kafka_secured::{Operation, PASSWORD, Secured};
 use weir_tests::wire::{self, Connection, Response};
 use weir_tests::{Gateway, consumer, wait};
 

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
-use crate::kafka::{Further, Kafka};
+use super::{Further, Kafka};
 use crate::ports;
 use crate::scratch::Scratch;
 use crate::tls::{Authority, Validity};
