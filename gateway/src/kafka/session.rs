@@ -150,6 +150,15 @@ impl Session {
         self.definition.delivery_timeout
     }
 
+    /// Where a topic's records begin that are no older than that, in milliseconds since 1970.
+    pub(crate) async fn since(
+        &self,
+        topic: &Arc<str>,
+        time: i64,
+    ) -> Result<Positions, GatewayError> {
+        self.history.seek(topic, Start::Timestamp(time)).await
+    }
+
     /// How far a topic is at least: what is written from now on comes after that.
     pub(crate) async fn end(&self, topic: &Arc<str>) -> Result<Positions, GatewayError> {
         self.ends.of(topic).await

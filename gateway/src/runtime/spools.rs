@@ -37,7 +37,9 @@ pub(super) fn open(
                     max_size,
                 };
                 let at = settings.directory.display().to_string();
-                let spool = Spool::open(settings, Patient::start(cluster)?, metrics);
+                let session = clusters[name].own().map_err(|error| error.to_string())?;
+                let sink = spool::Cluster::new(Patient::start(cluster)?, session);
+                let spool = Spool::open(settings, sink, metrics);
                 Arc::new(spool.map_err(|error| format!("{at}: {error}"))?)
             }
         };

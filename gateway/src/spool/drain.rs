@@ -1,6 +1,7 @@
 //! The thread that sends: entry after entry in the order of the spool, many on their way at once, and
 //! what is acknowledged is written down.
 
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,15 +11,16 @@ use tokio::sync::watch;
 use weir_telemetry::Code;
 
 use super::course::{Course, Next};
+use super::doubt::{self, Doubtful};
 use super::flight::{Flights, Item, State};
 use super::position::Place;
 use super::rejected::Rejected;
 use super::sink::{Outcome, Sink};
 use super::takeover::{Held, take_over};
-use super::{Entry, HEADER, Shared, directory};
+use super::{Entry, HEADER, Id, Shared, directory};
 
-/// How often, at least, it is written down what is acknowledged, and after how many entries: what may be
-/// sent twice if the process is killed, beside what is on its way.
+/// How often, at least, it is written down what is acknowledged, and after how many entries: what is in
+/// doubt if the process is killed, beside what is on its way.
 const NOTE_EVERY: Duration = Duration::from_millis(50);
 const NOTE_AFTER: u64 = 500;
 /// How often it is looked for what others have added, and for room in a queue.
@@ -66,6 +68,10 @@ struct Drain<S> {
     held: Held,
     course: Course,
     flights: Flights,
+    /// What comes yet and turned out to be sent.
+    sent: HashSet<Id>,
+    /// When the oldest came that is being looked for.
+    sought: Option<i64>,
     rejected: Rejected,
     /// All before it is done with.
     place: Place,
@@ -90,6 +96,8 @@ impl<S: Sink> Drain<S> {
             course: Course::new(Arc::clone(&shared), held.place),
             rejected: Rejected::new(&shared.settings),
             flights: Flights::default(),
+            sent: HashSet::new(),
+            sought: None,
             place: held.place,
             noted: held.place,
             noted_at: Instant::now(),
@@ -107,6 +115,10 @@ impl<S: Sink> Drain<S> {
 
     async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut live = self.shared.live.subscribe();
+        match self.look_ahead(&mut stop).await {
+            Some(sent) => self.sent = sent,
+            None => return,
+        }
         loop {
             let all_sent = self.fill();
             let pace = match (all_sent, self.place == self.noted) {
@@ -121,7 +133,7 @@ impl<S: Sink> Drain<S> {
                 _ = live.changed(), if self.idle => {}
                 () = tokio::time::sleep(pace) => {}
             }
-            self.settle().await;
+            self.settle(&mut stop).await;
             self.note(false);
             self.tell();
         }
@@ -143,7 +155,10 @@ impl<S: Sink> Drain<S> {
             match self.course.next() {
                 Ok(Next::Entry(mut entry, end)) => {
                     mark(&mut entry);
-                    self.flights.add(entry, end);
+                    match self.sent.remove(&entry.id) {
+                        true => self.flights.add_sent(entry, end),
+                        false => self.flights.add(entry, end),
+                    }
                 }
                 Ok(Next::Passed(segment)) => self.flights.pass(segment),
                 Ok(Next::Nothing) => {
@@ -160,6 +175,38 @@ impl<S: Sink> Drain<S> {
         }
     }
 
+    /// What an earlier process has sent of what is next; nothing, if it is to stop first.
+    async fn look_ahead(&mut self, stop: &mut watch::Receiver<bool>) -> Option<HashSet<Id>> {
+        match doubt::ahead(&self.shared.settings.directory, self.place) {
+            Ok(doubtful) => self.look(doubtful, stop).await,
+            Err(error) => {
+                self.complain(&format!("cannot be read: {error}"));
+                Some(HashSet::new())
+            }
+        }
+    }
+
+    /// Which of these are sent; nothing, if it is to stop before that is known.
+    async fn look(
+        &mut self,
+        doubtful: Vec<Doubtful>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Option<HashSet<Id>> {
+        self.sought = doubtful.first().map(|first| first.came);
+        let mut sent = std::pin::pin!(doubt::sent(self.sink.eyes(), doubtful));
+        loop {
+            tokio::select! {
+                biased;
+                () = told(stop) => return None,
+                sent = &mut sent => {
+                    self.sought = None;
+                    return Some(sent);
+                }
+                () = tokio::time::sleep(TELL_EVERY) => self.tell(),
+            }
+        }
+    }
+
     /// Once until it works again.
     fn complain(&mut self, what: &str) {
         if !std::mem::replace(&mut self.failing, true) {
@@ -169,10 +216,10 @@ impl<S: Sink> Drain<S> {
     }
 
     /// Takes note of all that came to an end, in order.
-    async fn settle(&mut self) {
+    async fn settle(&mut self, stop: &mut watch::Receiver<bool>) {
         while let Some(again) = self.settle_one() {
             if let Some(why) = again {
-                return self.begin_anew(&why).await;
+                return self.begin_anew(&why, stop).await;
             }
         }
     }
@@ -219,7 +266,7 @@ impl<S: Sink> Drain<S> {
 
     /// Something has to be sent again, and so has all behind it of which it is not known what became: or
     /// it would come after what it was before.
-    async fn begin_anew(&mut self, why: &str) {
+    async fn begin_anew(&mut self, why: &str, stop: &mut watch::Receiver<bool>) {
         self.complain(&format!("what is on its way has to be sent again: {why}"));
         tokio::time::sleep(BREATH).await;
         if let Err(why) = self.sink.renew() {
@@ -228,7 +275,9 @@ impl<S: Sink> Drain<S> {
         let ended = poll_fn(|cx| self.flights.poll_all(cx));
         // What does not come to an end is sent again, too.
         let _ = tokio::time::timeout(ENDING_ANEW, ended).await;
-        self.flights.take_back();
+        if let Some(sent) = self.look(self.flights.doubtful(), stop).await {
+            self.flights.take_back(&sent);
+        }
     }
 
     /// Writes down what is done with, if it is time to, and takes away what nobody needs any more.
@@ -270,7 +319,8 @@ impl<S: Sink> Drain<S> {
         let records = u64::try_from(self.held.waiting + added).unwrap_or(0);
         let bytes = directory::bytes(&self.shared.settings.directory).unwrap_or(0);
         let rejected = self.rejected.bytes().unwrap_or(0);
-        let oldest = self.flights.oldest().unwrap_or_else(super::now);
+        let oldest = self.flights.oldest().or(self.sought);
+        let oldest = oldest.unwrap_or_else(super::now);
         let age = u64::try_from(super::now() - oldest).unwrap_or(0);
         let figures = &self.shared.figures;
         figures.standing(records, bytes + rejected, Duration::from_millis(age));

@@ -1,15 +1,16 @@
 //! What is on its way to the brokers, in the order in which it goes out.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::Entry;
+use super::doubt::Doubtful;
 use super::position::Place;
 use super::sink::{Delivery, Outcome, Sent, Sink};
+use super::{Entry, Id};
 
-/// How much is on its way at once: what may be sent twice if the process is killed.
-const MOST: usize = 1_000;
+/// How much is on its way at once: what is in doubt if the process is killed.
+pub(super) const MOST: usize = 1_000;
 const MOST_BYTES: u64 = 8 << 20;
 
 /// Something that has to be done with before what is behind it counts as done with.
@@ -62,6 +63,13 @@ impl Flights {
         self.bytes += entry.record.size();
         self.here += 1;
         self.items.push_back(Item::Entry(entry, end, State::Here));
+    }
+
+    /// Adds one that turned out to be sent.
+    pub(super) fn add_sent(&mut self, entry: Box<Entry>, end: Place) {
+        self.bytes += entry.record.size();
+        let state = State::Settled(Outcome::Delivered, Duration::ZERO);
+        self.items.push_back(Item::Entry(entry, end, state));
     }
 
     pub(super) fn pass(&mut self, segment: u64) {
@@ -130,16 +138,25 @@ impl Flights {
         ready
     }
 
-    /// Takes back all of which it is not known what became.
-    pub(super) fn take_back(&mut self) {
+    /// All of which it is not known what became.
+    pub(super) fn doubtful(&self) -> Vec<Doubtful> {
+        let doubtful = |item: &Item| match item {
+            Item::Entry(entry, _, state) if state.is_doubtful() => Some(Doubtful::new(entry)),
+            _ => None,
+        };
+        self.items.iter().filter_map(doubtful).collect()
+    }
+
+    /// Takes them back, but for those that turned out to be sent.
+    pub(super) fn take_back(&mut self, sent: &HashSet<Id>) {
         self.broken = false;
         for item in &mut self.items {
-            if let Item::Entry(_, _, state) = item
-                && matches!(
-                    state,
-                    State::Sent(..) | State::Settled(Outcome::Again(_), _)
-                )
-            {
+            let Item::Entry(entry, _, state) = item else {
+                continue;
+            };
+            if sent.contains(&entry.id) {
+                *state = State::Settled(Outcome::Delivered, Duration::ZERO);
+            } else if state.is_doubtful() {
                 *state = State::Here;
                 self.here += 1;
             }
@@ -148,6 +165,10 @@ impl Flights {
 }
 
 impl State {
+    fn is_doubtful(&self) -> bool {
+        matches!(self, Self::Sent(..) | Self::Settled(Outcome::Again(_), _))
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Here => Poll::Pending,

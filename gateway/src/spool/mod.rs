@@ -2,8 +2,8 @@
 //!
 //! A record is promised once it is in a file and the disk has it; from then on it survives the process and
 //! the machine, and is sent until brokers acknowledge it or refuse it for good. Records go out in the order
-//! in which they came. What was sent shortly before a process was killed is sent again, so each record
-//! carries an id of its own in the header [`HEADER`].
+//! in which they came. Of what was sent shortly before a process was killed nobody knows, so each record
+//! carries an id of its own in the header [`HEADER`], by which it is found in its topic if it went out already.
 //!
 //! A spool is a directory with segments. Several processes may add to it, each to segments of its own, and
 //! one of them sends: whoever has the lock. So a spool is handed over, to another process or to another
@@ -21,6 +21,7 @@
 //! | `course` | the entries of all segments, in their order |
 //! | `drain` | the thread that sends them |
 //! | `flight` | what is on its way |
+//! | `doubt` | what may have been sent by who is gone |
 //! | `rejected` | what brokers refused for good |
 //! | `sink` | what takes records: a cluster, or a test |
 //! | `takeover` | who sends |
@@ -28,6 +29,7 @@
 
 mod course;
 mod directory;
+mod doubt;
 mod drain;
 mod entry;
 mod flight;
@@ -59,6 +61,7 @@ pub(crate) use entry::{Entry, Id};
 
 use log::Draft;
 use position::Place;
+pub(crate) use sink::Cluster;
 use sink::Sink;
 use writer::{Order, Writer};
 

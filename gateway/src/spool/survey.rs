@@ -79,7 +79,7 @@ pub(crate) fn survey<E: From<io::Error>>(
     Ok(found)
 }
 
-fn read_all<E: From<io::Error>>(
+pub(super) fn read_all<E: From<io::Error>>(
     directory: &Path,
     from: Place,
     found: &mut Found,

@@ -13,7 +13,7 @@ use weir_tests::wire;
 /// How many there are.
 const COUNT: usize = 64;
 /// How long a client waits after each record, so that what befalls meets some of them in all they do.
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long it waits before it tries again.
 const AGAIN: Duration = Duration::from_millis(200);
 

@@ -11,6 +11,8 @@ use super::clients::Place;
 /// Longer than the controller believes in a broker that is silent.
 const LONG: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_secs(2);
+/// After that much of their turn clients are amid it.
+const AMID: Duration = Duration::from_millis(300);
 
 /// How many records are enough for all of them once.
 const ROUND: usize = 8_000;
@@ -58,7 +60,7 @@ impl Fault {
         gateway: Gateway,
         place: &Place,
     ) -> Gateway {
-        tokio::time::sleep(SHORT).await;
+        tokio::time::sleep(AMID).await;
         match self {
             Self::Nothing => {}
             Self::BrokerStopped(index) => kafka.stop(index, SHORT).await,

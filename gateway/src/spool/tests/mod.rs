@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use weir_telemetry::{Code, Metrics};
 
-use super::sink::{Outcome, Sent, Sink};
+use super::sink::{Look, Looking, Outcome, Sent, Sink, Unseen};
 use super::survey::{State, survey};
 use super::{HEADER, Refusal, Settings, Spool};
 use crate::kafka::Outgoing;
@@ -85,12 +85,10 @@ impl Cluster {
         }
     }
 
-    /// What it has, each record once, in the order in which they first came.
+    /// What it has, in the order in which it came.
     fn values(&self) -> Vec<String> {
-        let mut seen = HashSet::new();
         let taken = self.0.lock().taken.clone();
-        let first = taken.into_iter().filter(|(id, _)| seen.insert(id.clone()));
-        first.map(|(_, value)| value).collect()
+        taken.into_iter().map(|(_, value)| value).collect()
     }
 
     async fn has(&self, values: &[String]) {
@@ -141,6 +139,23 @@ impl Sink for Cluster {
         inside.renewed += 1;
         inside.held.clear();
         Ok(())
+    }
+
+    fn eyes(&self) -> Arc<dyn Look> {
+        Arc::new(self.clone())
+    }
+}
+
+impl Look for Cluster {
+    fn look(&self, _: Arc<str>, _: i64, ids: Vec<Bytes>) -> Looking<'_> {
+        let inside = self.0.lock();
+        if inside.down {
+            let unseen = Unseen::Unavailable("it is down".to_owned());
+            return Box::pin(std::future::ready(Err(unseen)));
+        }
+        let has = |id: &Bytes| inside.taken.iter().any(|(taken, _)| taken.as_bytes() == id);
+        let found = ids.into_iter().filter(has).collect();
+        Box::pin(std::future::ready(Ok(found)))
     }
 }
 
