@@ -75,7 +75,11 @@ fn value<'a>(
 ) -> Option<Cow<'a, str>> {
     match variable {
         Variable::Path(name) => captures.get(name).map(Cow::Borrowed),
-        Variable::Header(name) => head.headers.get(name)?.to_str().ok().map(Cow::Borrowed),
+        // Fields are ASCII by the book; where they are not, UTF-8 is what people send.
+        Variable::Header(name) => {
+            let value = head.headers.get(name)?.as_bytes();
+            std::str::from_utf8(value).ok().map(Cow::Borrowed)
+        }
         Variable::Query(name) => query_value(head.uri.query()?, name),
         // Of records and prompts only.
         Variable::Body(_) | Variable::Consumer | Variable::Team | Variable::Argument(_) => None,
