@@ -47,3 +47,8 @@ export WEIR_SOAK_SECONDS=$((total / 2 / ${#files[@]}))
 echo "soaking for $((total / 2)) s"
 cargo test --locked --workspace --features weir-tests/soak,weir-tests/real-servers \
     --test 'soak_*' -- --test-threads=1
+
+# Takes as long as its faults take, a good five minutes.
+echo "publishing 100,000 records while brokers and gateways fail"
+WEIR_FAULT_RECORDS=100000 cargo test --locked --workspace --features weir-tests/real-servers \
+    --test real_faults -- --nocapture
