@@ -25,6 +25,8 @@ const PACE: Duration = Duration::from_millis(100);
 const COMMIT: Duration = Duration::from_secs(1);
 /// How long the cluster may take to say its name, each time.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a group may take to share out its partitions while a member that leaves waits to commit.
+const SHARED_OUT: Duration = Duration::from_secs(5);
 /// How long to wait before a client is made anew.
 const REST: Duration = Duration::from_secs(5);
 
@@ -155,9 +157,7 @@ impl Member {
     fn finish(&self, client: &BaseConsumer<Context>) {
         let places = self.course.places();
         let due = self.course.wind_up(&places);
-        if !due.is_empty()
-            && let Err(error) = client.commit(&offsets(&due), CommitMode::Sync)
-        {
+        if let Err(error) = commit_at_last(client, due) {
             log::warn!(
                 "kafka: the group \"{}\": not committed: {error}",
                 self.plan.group
@@ -165,6 +165,31 @@ impl Member {
         }
         self.course.remove(&places);
     }
+}
+
+/// Commits; if the group is about to share out its partitions anew, what of them is still ours then.
+fn commit_at_last(
+    client: &BaseConsumer<Context>,
+    mut due: Vec<(Place, i64)>,
+) -> Result<(), KafkaError> {
+    use rdkafka::error::RDKafkaErrorCode as E;
+    let until = Instant::now() + SHARED_OUT;
+    while !due.is_empty() {
+        let Err(error) = client.commit(&offsets(&due), CommitMode::Sync) else {
+            break;
+        };
+        let passing = matches!(
+            error.rdkafka_error_code(),
+            Some(E::IllegalGeneration | E::RebalanceInProgress | E::UnknownMemberId)
+        );
+        if !passing || Instant::now() > until {
+            return Err(error);
+        }
+        client.poll(PACE);
+        let ours = client.assignment()?;
+        due.retain(|((topic, partition), _)| ours.find_partition(topic, *partition).is_some());
+    }
+    Ok(())
 }
 
 /// Which partitions are fetched: none of which enough waits here.
