@@ -24,6 +24,7 @@ mod runtime;
 mod schema;
 mod server;
 mod spool;
+mod table;
 #[cfg(test)]
 mod testing;
 mod upstream;

@@ -170,6 +170,7 @@ fn apply(gateway: &Arc<Gateway>, loaded: config::Loaded) -> Result<bool, String>
     before.retire(&snapshot);
     gateway.swap(Arc::new(snapshot));
     gateway.webhooks.apply(gateway);
+    gateway.snapshot().fill_tables();
     Ok(true)
 }
 

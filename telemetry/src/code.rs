@@ -250,6 +250,16 @@ codes! {
         "The query asks for something in a way that this route does not know.";
     CursorInvalid "cursor_invalid" 400 Client false "http_request_error"
         "The cursor was not given out by this gateway, or not for this topic.";
+    TableKeyUnknown "table_key_unknown" 404 Client false "destination_not_found"
+        "The table has no value of this key.";
+    TablePreconditionFailed "table_precondition_failed" 412 Client false "http_request_denied"
+        "The value is not what the request expects it to be.";
+    TablePreconditionRequired "table_precondition_required" 428 Client false "http_request_denied"
+        "This route writes only if the request says what it expects the value to be.";
+    TableNotReady "table_not_ready" 503 Gateway true "destination_unavailable"
+        "The gateway's view of the topic has not got that far yet.";
+    TableTooLarge "table_too_large" 503 Gateway false "proxy_internal_error"
+        "The topic holds more than the gateway's view of it may.";
     SpoolFull "spool_full" 503 Gateway true "proxy_internal_error"
         "There is no room on disk to keep the record until the Kafka cluster takes it.";
     SpoolUnavailable "spool_unavailable" 503 Gateway true "proxy_internal_error"

@@ -12,6 +12,7 @@ use super::redirect::Redirect;
 use super::respond::Respond;
 use super::subscribe::Subscribe;
 use super::subscribe::feed::Feeds;
+use super::table::Table;
 use super::websocket::{Connections, Websocket};
 use crate::config::routes::Route;
 use crate::config::routes::action as config;
@@ -65,6 +66,13 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
             },
             feeds: Feeds::default(),
             route: route.name.clone(),
+            metrics: parts.metrics.clone(),
+            config: (**action).clone(),
+        })),
+        config::Action::Table(action) => Action::Table(Box::new(Table {
+            cluster: parts.cluster(&action.topic.cluster),
+            view: parts.table(action)?,
+            values: action.schema.as_ref().map(|schema| parts.values(schema)),
             metrics: parts.metrics.clone(),
             config: (**action).clone(),
         })),

@@ -10,6 +10,7 @@ pub(crate) mod publish;
 pub(crate) mod redirect;
 pub(crate) mod respond;
 pub(crate) mod subscribe;
+pub(crate) mod table;
 pub(crate) mod template;
 pub(crate) mod websocket;
 
@@ -42,6 +43,8 @@ pub(crate) enum Action {
     Publish(Box<publish::Publish>),
     /// Gives out the records of a topic.
     Subscribe(Box<subscribe::Subscribe>),
+    /// Serves a compacted topic as a resource.
+    Table(Box<table::Table>),
     /// Answers by itself.
     Respond(respond::Respond),
     /// Sends the caller elsewhere.
@@ -60,6 +63,7 @@ impl Action {
             Action::Websocket(_) => "websocket",
             Action::Publish(_) => "publish",
             Action::Subscribe(_) => "subscribe",
+            Action::Table(_) => "table",
             Action::Respond(_) => "respond",
             Action::Redirect(_) => "redirect",
         }
@@ -76,6 +80,7 @@ impl Action {
             | Action::Grpc(_)
             | Action::Publish(_)
             | Action::Subscribe(_)
+            | Action::Table(_)
             | Action::Respond(_)
             | Action::Redirect(_) => {}
         }
@@ -89,7 +94,8 @@ impl Action {
             | Action::Prompt(_)
             | Action::Websocket(_)
             | Action::Publish(_)
-            | Action::Subscribe(_) => true,
+            | Action::Subscribe(_)
+            | Action::Table(_) => true,
             Action::Forward(_) | Action::Grpc(_) | Action::Respond(_) | Action::Redirect(_) => {
                 false
             }
@@ -146,6 +152,7 @@ pub(crate) async fn run(
         Action::Websocket(action) => action.run(request, down).await,
         Action::Publish(action) => action.run(request, down).await,
         Action::Subscribe(action) => Box::pin(action.run(request, down)).await,
+        Action::Table(action) => Box::pin(action.run(request, down)).await,
         Action::Respond(action) => action.run(request, down).await,
         Action::Redirect(action) => action.run(request, down).await,
     };

@@ -19,6 +19,7 @@ use super::stores::Redis;
 use super::telemetry::LlmContent;
 use super::template::{Malformed, Template, Variable};
 use super::watched::Watched;
+use crate::kafka::Partitioner;
 
 /// A place in one of the files.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,6 +146,8 @@ pub(super) struct Checker<'a> {
     spools: BTreeSet<Arc<str>>,
     /// The Kafka clusters that are spoken to for known callers only; whether as their own principals.
     identifies: BTreeMap<Arc<str>, bool>,
+    /// Partitioners of clusters that the gateway does not know.
+    foreign_partitioners: BTreeMap<Arc<str>, String>,
 }
 
 impl<'a> Checker<'a> {
@@ -166,6 +169,7 @@ impl<'a> Checker<'a> {
             protocols: BTreeMap::new(),
             spools: BTreeSet::new(),
             identifies: BTreeMap::new(),
+            foreign_partitioners: BTreeMap::new(),
         }
     }
 
@@ -359,6 +363,18 @@ impl<'a> Checker<'a> {
     /// Whether it is spoken to as the callers themselves.
     pub(super) fn has_principals(&self, cluster: &str) -> bool {
         self.identifies.get(cluster).copied().unwrap_or_default()
+    }
+
+    /// Remembers the partitioner of a Kafka cluster, if it is one that the gateway does not know.
+    pub(super) fn partitions(&mut self, cluster: Arc<str>, partitioner: Option<&str>) {
+        if let Some(name) = partitioner.filter(|name| Partitioner::named(Some(name)).is_none()) {
+            self.foreign_partitioners.insert(cluster, name.to_owned());
+        }
+    }
+
+    /// The partitioner of the Kafka cluster of this name, if the gateway does not know it.
+    pub(super) fn foreign_partitioner(&self, cluster: &str) -> Option<String> {
+        self.foreign_partitioners.get(cluster).cloned()
     }
 
     /// Remembers a team.

@@ -167,6 +167,9 @@ pub(super) fn check(
         let value = check_property(cx, &at, name, setting, item.team.as_ref());
         properties.extend(value.map(|value| (name.clone(), value)));
     }
+    let partitioner = properties.iter().find(|(name, _)| name == "partitioner");
+    let partitioner = partitioner.map(|(_, value): &(String, Secret)| value.expose());
+    cx.partitions(item.raw.name.0.as_str().into(), partitioner);
     let mut cursor_keys = Vec::new();
     for (index, key) in item.raw.cursor_keys.iter().enumerate() {
         let at = item.at.key("cursor_keys").index(index).key("secret");

@@ -12,6 +12,8 @@
 //! | `positions` | how far a topic was read |
 //! | `subscription` | one who reads a topic from some place on |
 //! | `transaction` | how records are written all or none |
+//! | `fenced` | how one at a time writes to a partition, of all gateways |
+//! | `partitioner` | which partition a key belongs to |
 //! | `patient` | how a record is sent for as long as it takes |
 //! | `tail` | the end of one topic, read once for all who follow it |
 //! | `ring` | the latest records of a topic, within so many bytes |
@@ -27,10 +29,12 @@ mod access;
 mod consumer;
 mod end;
 mod ends;
+mod fenced;
 pub(crate) mod group;
 mod history;
 mod lookup;
 mod outgoing;
+mod partitioner;
 mod patient;
 mod pool;
 mod positions;
@@ -47,9 +51,11 @@ mod watch;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 
 pub(crate) use access::{Access, Cluster};
+pub(crate) use fenced::{Partition, Written};
 pub(crate) use history::{Gap, Start};
 pub(crate) use lookup::Marks;
 pub(crate) use outgoing::{Headers, Outgoing};
+pub(crate) use partitioner::Partitioner;
 pub(crate) use patient::{Answer, Patient};
 pub(crate) use positions::Positions;
 pub(crate) use producer::{Acknowledged, Producer};

@@ -16,7 +16,10 @@ use super::history::History;
 use super::lookup::{self, Marks};
 use super::tail::{Entered, Tail};
 use super::transaction::{Failed, Transactions};
-use super::{Acknowledged, Follower, Outgoing, Positions, Producer, Start, Subscription, producer};
+use super::{
+    Acknowledged, Follower, Outgoing, Partition, Partitioner, Positions, Producer, Start,
+    Subscription, producer,
+};
 use crate::config::kafka_clusters as config;
 use crate::config::routes::publish::Ack;
 use crate::error::GatewayError;
@@ -143,6 +146,27 @@ impl Session {
         let history = self.history.clone();
         let topic = topic.clone();
         Ok(Subscription::new(topic, history, received, follower, start))
+    }
+
+    /// A partition, to be written by one at a time. It blocks.
+    pub(crate) fn partition(
+        &self,
+        topic: &Arc<str>,
+        number: i32,
+    ) -> Result<Partition, GatewayError> {
+        Partition::open(&self.definition, topic, number)
+    }
+
+    /// Which partitions keys belong to.
+    pub(crate) fn partitioner(&self) -> Option<Partitioner> {
+        let mut properties = self.definition.properties.iter();
+        let named = properties.find(|(name, _)| name == "partitioner");
+        Partitioner::named(named.map(|(_, value)| value.expose()))
+    }
+
+    /// Whether no broker has been to be reached for a while.
+    pub(crate) fn is_down(&self) -> bool {
+        self.producer.load().is_down()
     }
 
     /// After how long a record that was handed over is written, or never will be.

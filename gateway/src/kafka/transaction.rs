@@ -100,7 +100,10 @@ impl Transactions {
         std::thread::spawn(move || {
             let producer = match known {
                 Some(producer) => Ok(producer),
-                None => Transactor::start(&cluster, run.until),
+                None => {
+                    let longest = cluster.delivery_timeout;
+                    Transactor::start(&cluster, &id(&cluster.name), longest, run.until)
+                }
             };
             match producer {
                 Ok(producer) => {
@@ -139,16 +142,35 @@ impl Run {
 }
 
 /// A transactional producer. It is given up once nobody can say what state it is in.
-struct Transactor(ThreadedProducer<Reports>);
+pub(super) struct Transactor(ThreadedProducer<Reports>);
+
+/// What a transaction came to.
+pub(super) enum Ended {
+    /// It counts; another can be run.
+    Committed(Vec<Acknowledged>),
+    /// It never will, for a reason that lies in the records; another can be run.
+    Nothing(Box<GatewayError>),
+    /// It never will, and this producer is of no use any more.
+    Lost(Box<GatewayError>),
+    /// Nobody can say, and this producer is of no use any more.
+    Doubtful(Vec<Acknowledged>),
+}
 
 impl Transactor {
-    fn start(cluster: &Cluster, until: Instant) -> Result<Self, GatewayError> {
-        let longest = cluster.delivery_timeout.as_millis().to_string();
+    /// A producer of that id, which ends the transactions of all that had it before; none of its own takes
+    /// longer than `longest`.
+    pub(super) fn start(
+        cluster: &Cluster,
+        id: &str,
+        longest: Duration,
+        until: Instant,
+    ) -> Result<Self, GatewayError> {
+        let longest = longest.as_millis().to_string();
         let mut config = super::client(cluster, &DEFAULTS);
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
-            .set("transactional.id", id(&cluster.name))
+            .set("transactional.id", id)
             .set("transaction.timeout.ms", &longest)
             .set("message.timeout.ms", &longest);
         let reports = Reports(Watch::of(cluster));
@@ -159,6 +181,33 @@ impl Transactor {
         let this = Self(producer);
         begun.map_err(|error| this.refusal(error))?;
         Ok(this)
+    }
+
+    /// Runs a transaction to its end, on the caller's thread.
+    pub(super) fn write(&self, records: &[Outgoing], until: Instant) -> Ended {
+        if let Err(error) = self.0.begin_transaction() {
+            return Ended::Lost(unavailable(error).into());
+        }
+        let places = match self.send(records, until) {
+            Ok(places) => places,
+            Err(failed) => {
+                let lies_in_records = failed.error.code != Code::KafkaUnavailable;
+                let left = until.saturating_duration_since(Instant::now());
+                let aborted = self.0.abort_transaction(left);
+                return match lies_in_records && aborted.is_ok() {
+                    true => Ended::Nothing(failed.error),
+                    false => Ended::Lost(failed.error),
+                };
+            }
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        match self.0.commit_transaction(left) {
+            Ok(()) => Ended::Committed(places),
+            Err(error) => {
+                log::debug!("kafka: a commit ended with {error}");
+                Ended::Doubtful(places)
+            }
+        }
     }
 
     /// Runs a transaction to its end; the producer, if it can run another.

@@ -202,7 +202,8 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::RequestDeadlineExceeded
         | Slug::KafkaOutcomeUnknown => Code::DeadlineExceeded,
         Slug::SubscriberTooSlow => Code::ResourceExhausted,
-        Slug::ModelNotFound | Slug::KafkaTopicUnknown => Code::NotFound,
+        Slug::TablePreconditionFailed | Slug::TablePreconditionRequired => Code::FailedPrecondition,
+        Slug::ModelNotFound | Slug::KafkaTopicUnknown | Slug::TableKeyUnknown => Code::NotFound,
         Slug::ConsumerDenied
         | Slug::KafkaIdentityMissing
         | Slug::KafkaTopicDenied
@@ -261,6 +262,8 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::IdempotencyStoreUnavailable
         | Slug::KafkaPrincipalsExhausted
         | Slug::SpoolFull
+        | Slug::TableNotReady
+        | Slug::TableTooLarge
         | Slug::SpoolUnavailable
         | Slug::SchemaRegistryUnavailable => Code::Unavailable,
         Slug::GrpcStatusMissing => Code::Unknown,

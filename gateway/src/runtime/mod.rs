@@ -4,6 +4,7 @@
 //! through, apart from what the operating system refuses, and it starts nothing that serves.
 
 mod spools;
+mod tables;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use weir_protocols::grpc::content_type::Wire;
 use weir_telemetry::trace::Sampler;
 use weir_telemetry::{Metrics, metrics};
 
+use self::tables::Tables;
 use crate::action::llm::{Shelves, Standing, Standings};
 use crate::action::publish::Once;
 use crate::action::subscribe::{cursor, keys};
@@ -28,6 +30,7 @@ use crate::routing::Router;
 use crate::schema::Values;
 use crate::schema::registry::Registry;
 use crate::spool::{Spool, Spools};
+use crate::table::Table;
 use crate::upstream::{self, Upstream};
 use crate::webhook::Webhook;
 use crate::{idempotency, kafka};
@@ -85,6 +88,7 @@ pub(crate) struct Snapshot {
     clusters: HashMap<Arc<str>, Arc<kafka::Cluster>>,
     spools: Spools,
     registries: HashMap<Arc<str>, Arc<Registry>>,
+    tables: Tables,
     listeners: HashMap<Arc<str>, Arc<Listener>>,
     webhooks: HashMap<Arc<str>, Arc<Webhook>>,
     /// What is known of the targets of models.
@@ -145,6 +149,11 @@ impl Snapshot {
         self.spools.values()
     }
 
+    /// Begins to fill what is served of compacted topics.
+    pub(crate) fn fill_tables(&self) {
+        self.tables.values().for_each(Table::begin);
+    }
+
     /// The targets of models, for those who watch them.
     pub(crate) fn targets(&self) -> Vec<&Arc<Standing>> {
         self.standings.all()
@@ -180,6 +189,7 @@ pub(crate) struct Parts<'a> {
     clusters: HashMap<Arc<str>, Arc<kafka::Cluster>>,
     spools: Spools,
     registries: HashMap<Arc<str>, Arc<Registry>>,
+    tables: Tables,
 }
 
 impl Parts<'_> {
@@ -193,6 +203,14 @@ impl Parts<'_> {
                 Values::Registry(registry.clone(), subject.clone())
             }
         }
+    }
+
+    /// The table that a route serves.
+    pub(crate) fn table(&self, action: &config::table::Table) -> Result<Arc<Table>, String> {
+        let table = self.tables.get(&tables::name(action));
+        table
+            .cloned()
+            .ok_or_else(|| format!("{} has no table", action.name))
     }
 
     /// A Kafka cluster that `check` found to exist.
@@ -271,8 +289,10 @@ pub(crate) fn compile(
         .map(|(name, (_, store))| (name.clone(), store.clone()))
         .collect();
     let clusters = clusters(config, previous, metrics)?;
+    let tables = tables::open(config, &clusters, previous)?;
     let parts = Parts {
         config,
+        tables,
         metrics,
         spools: spools::open(config, &clusters, previous, metrics)?,
         clusters,
@@ -305,6 +325,7 @@ pub(crate) fn compile(
         clusters,
         spools,
         registries,
+        tables,
         standings,
         shelves,
         idempotency,
@@ -326,6 +347,7 @@ pub(crate) fn compile(
         clusters,
         spools,
         registries,
+        tables,
         standings,
         shelves,
         idempotency,

@@ -51,7 +51,6 @@ impl Values {
 
     /// The JSON of a record's value, as whoever reads the topic wants it. The schema is that of its
     /// id, which may not be the one that [`Values::encode`] goes by.
-    #[expect(dead_code, reason = "what reads topics for callers will read by it")]
     pub(crate) async fn decode(
         &self,
         value: Bytes,

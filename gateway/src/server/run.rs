@@ -79,6 +79,7 @@ async fn serve(
         crate::reload::watch(gateway.clone(), path);
     }
     gateway.webhooks.apply(&gateway);
+    gateway.snapshot().fill_tables();
     gateway.telemetry.metrics.config_loaded(true);
     ready(sockets.bound());
     end(&gateway, &sockets, &mut signals, &stop).await;

@@ -31,6 +31,7 @@ pub mod routes;
 pub mod schema;
 pub mod schema_registries;
 pub mod subscribe;
+pub mod table;
 pub mod telemetry;
 pub mod upstreams;
 pub mod webhooks;

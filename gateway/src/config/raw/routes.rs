@@ -13,6 +13,7 @@ use super::policies::Policy;
 use super::prompt::Prompt;
 use super::publish::Publish;
 use super::subscribe::Subscribe;
+use super::table::Table;
 use super::upstreams::Endpoint;
 use super::websocket::Websocket;
 
@@ -61,6 +62,9 @@ pub struct Route {
     /// Action: gives out the records of a Kafka topic.
     #[serde(default)]
     pub subscribe: Option<Subscribe>,
+    /// Action: serves a compacted Kafka topic as a resource.
+    #[serde(default)]
+    pub table: Option<Table>,
     /// Action: answers without asking anyone.
     #[serde(default)]
     pub respond: Option<Respond>,

@@ -12,6 +12,7 @@ use super::llm::Llm;
 use super::prompt::Prompt;
 use super::publish::Publish;
 use super::subscribe::Subscribe;
+use super::table::Table;
 use super::websocket::Websocket;
 use crate::config::template::Template;
 
@@ -34,6 +35,8 @@ pub enum Action {
     Publish(Publish),
     /// Gives out the records of a Kafka topic.
     Subscribe(Box<Subscribe>),
+    /// Serves a compacted Kafka topic as a resource.
+    Table(Box<Table>),
     /// Answers without asking anyone.
     Respond(Respond),
     /// Sends the caller elsewhere.
@@ -52,6 +55,7 @@ impl Action {
             Self::Websocket(_) => "websocket",
             Self::Publish(_) => "publish",
             Self::Subscribe(_) => "subscribe",
+            Self::Table(_) => "table",
             Self::Respond(_) => "respond",
             Self::Redirect(_) => "redirect",
         }
@@ -68,6 +72,7 @@ impl Action {
             | Self::Grpc(_)
             | Self::Publish(_)
             | Self::Subscribe(_)
+            | Self::Table(_)
             | Self::Respond(_)
             | Self::Redirect(_) => &[],
         }

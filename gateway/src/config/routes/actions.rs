@@ -13,6 +13,7 @@ use super::matches::Path;
 use super::prompt;
 use super::publish;
 use super::subscribe;
+use super::table;
 use super::websocket;
 use crate::config::check::{At, Checker};
 use crate::config::platform::Team;
@@ -80,6 +81,7 @@ fn given(raw: &raw::Route) -> Vec<&'static str> {
         ("websocket", raw.websocket.is_some()),
         ("publish", raw.publish.is_some()),
         ("subscribe", raw.subscribe.is_some()),
+        ("table", raw.table.is_some()),
         ("respond", raw.respond.is_some()),
         ("redirect", raw.redirect.is_some()),
     ];
@@ -118,7 +120,7 @@ pub(super) fn check(
         cx.fault(
             at,
             message,
-            "give exactly one of forward, graphql, grpc, llm, prompt, websocket, publish, subscribe, respond and redirect",
+            "give exactly one of forward, graphql, grpc, llm, prompt, websocket, publish, subscribe, table, respond and redirect",
         );
         return None;
     }
@@ -150,6 +152,10 @@ pub(super) fn check(
     if let Some(subscribe) = &raw.subscribe {
         return subscribe::check(cx, &at.key("subscribe"), subscribe, around)
             .map(|subscribe| Action::Subscribe(Box::new(subscribe)));
+    }
+    if let Some(table) = &raw.table {
+        return table::check(cx, &at.key("table"), table, around)
+            .map(|table| Action::Table(Box::new(table)));
     }
     if let Some(respond) = &raw.respond {
         return check_respond(cx, &at.key("respond"), respond).map(Action::Respond);

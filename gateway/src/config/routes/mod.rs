@@ -22,6 +22,7 @@ pub mod publish;
 mod rules;
 pub mod schema;
 pub mod subscribe;
+pub mod table;
 pub mod topic;
 pub mod websocket;
 mod who;
@@ -88,6 +89,7 @@ pub(super) fn check(
     let templates = match &action {
         Some(Action::Publish(publish)) => publish::templates(&at.key("publish"), publish),
         Some(Action::Subscribe(action)) => subscribe::templates(&at.key("subscribe"), action),
+        Some(Action::Table(table)) => table::templates(&at.key("table"), table),
         _ => Vec::new(),
     };
     who::check(cx, &templates, team.is_some(), &policies);

@@ -48,6 +48,9 @@ pub(super) fn check_clusters(
         Action::Subscribe(action) => {
             vec![(at.key("subscribe").key("cluster"), &action.topic.cluster)]
         }
+        Action::Table(action) => {
+            vec![(at.key("table").key("cluster"), &action.topic.cluster)]
+        }
         Action::Graphql(graphql) => {
             let feeds = graphql.feeds();
             feeds
