@@ -50,7 +50,7 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
             },
         }),
         config::Action::Publish(action) => Action::Publish(Box::new(Publish {
-            cluster: parts.cluster(&action.topic.cluster),
+            cluster: parts.cluster(&action.record.topic.cluster),
             spool: parts.spool(action),
             once: parts.once(&route.name, action),
             values: action.schema.as_ref().map(|schema| parts.values(schema)),

@@ -7,6 +7,7 @@ pub(crate) mod graphql;
 pub(crate) mod grpc;
 pub(crate) mod llm;
 pub(crate) mod publish;
+mod record;
 pub(crate) mod redirect;
 pub(crate) mod respond;
 pub(crate) mod subscribe;

@@ -237,7 +237,7 @@ impl Parts<'_> {
 
     /// Where an action puts records first, if it does not wait for brokers.
     pub(crate) fn spool(&self, action: &config::publish::Publish) -> Option<Arc<Spool>> {
-        let spool = self.spools.get(&action.topic.cluster);
+        let spool = self.spools.get(&action.record.topic.cluster);
         spool.filter(|_| action.spooled).cloned()
     }
 

@@ -8,9 +8,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use weir_telemetry::{Code, metrics, record, trace};
 
-use super::content::Part;
-use super::make::Maker;
-use super::{Outcomes, Publish, ack, delivery, transaction, unsaid, written};
+use super::{Outcomes, Publish, ack, delivery, transaction, unsaid};
+use crate::action::record::{Maker, Part, charge, written};
 use crate::error::GatewayError;
 use crate::idempotency::{Answer, Attempt};
 use crate::kafka::{Access, Acknowledged, Failed, Outgoing};
@@ -31,7 +30,7 @@ impl Publish {
     ) -> Result<(), GatewayError> {
         let span_id = trace::span_id();
         let mut made: Vec<Result<Outgoing, GatewayError>> = {
-            let maker = Maker::new(&self.config, access, request, down, span_id);
+            let maker = Maker::new(&self.config.record, access, request, down, span_id);
             let parts = parts.into_iter();
             parts.map(|part| maker.record(part?)).collect()
         };
@@ -57,7 +56,7 @@ impl Publish {
         let said = Arc::new(self.said(&made));
         let records: Vec<&Outgoing> = made.iter().flatten().collect();
         let size = records.iter().map(|record| record.size()).sum();
-        self.charge(request, &down.head().headers, size).await?;
+        charge(request, &down.head().headers, size).await?;
 
         self.note_batch(request, span_id, &records);
         let begun = Instant::now();
@@ -147,7 +146,7 @@ impl Publish {
         let one = |topic: &Arc<str>| records.iter().all(|record| record.topic == *topic);
         let bytes: usize = records.iter().map(|record| record.content()).sum();
         request.record.kafka = Some(Box::new(record::Kafka {
-            cluster: self.config.topic.cluster.clone(),
+            cluster: self.config.record.topic.cluster.clone(),
             topic: first.filter(one).unwrap_or_else(|| "".into()),
             batch: Some(record::Batch {
                 messages: records.len() as u64,

@@ -10,30 +10,9 @@ use serde_json::value::RawValue;
 use weir_telemetry::Code;
 
 use super::events;
+use crate::action::record::Part;
 use crate::config::routes::publish::{Batch, Publish};
 use crate::error::GatewayError;
-use crate::kafka::Headers;
-
-/// What a body says of a record.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) value: Option<Bytes>,
-    /// What an event is to be ordered by, if the route does not say.
-    pub(super) key: Option<Bytes>,
-    /// Those of an event.
-    pub(super) headers: Headers,
-}
-
-impl From<Bytes> for Part {
-    /// A value and nothing else.
-    fn from(value: Bytes) -> Self {
-        Self {
-            value: Some(value),
-            key: None,
-            headers: Vec::new(),
-        }
-    }
-}
 
 /// What a body holds.
 pub(super) enum Content {

@@ -9,7 +9,8 @@ use weir_protocols::cloudevents::http::Mode;
 use weir_protocols::cloudevents::{Event, Fault, http as binding, json, kafka};
 use weir_telemetry::Code;
 
-use super::content::{Content, Part, oversized};
+use super::content::{Content, oversized};
+use crate::action::record::Part;
 use crate::config::routes::publish::{Batch, CloudEvents, EventMode};
 use crate::error::GatewayError;
 

@@ -5,7 +5,6 @@
 //! |---|---|
 //! | `content` | what a body is: a record, or several |
 //! | `events` | CloudEvents among them |
-//! | `make` | what a record is made of |
 //! | `batch` | several records, each answered for itself |
 //! | `transaction` | what is said of several that were to be written all or none |
 //! | `spooled` | those that callers do not wait for |
@@ -16,7 +15,6 @@ mod batch;
 mod content;
 mod delivery;
 mod events;
-mod make;
 mod once;
 mod spooled;
 mod transaction;
@@ -25,21 +23,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde_json::json;
-use weir_telemetry::record::Kafka;
 use weir_telemetry::{Code, Metrics, metrics, trace};
 
-use self::content::{Content, Part};
-use self::make::Maker;
+use self::content::Content;
 pub(crate) use self::once::Once;
+use super::record::{self, Maker, Part};
 use crate::config::routes::publish as config;
 use crate::error::GatewayError;
 use crate::idempotency::{Answer, Attempt, Conclusion};
 use crate::kafka::{Access, Acknowledged, Cluster, Outgoing};
-use crate::policy::quota::{Bound, Usage, charge};
 use crate::proxy::{Downstream, Reply, Request, reply};
-use crate::quota::{self, Amounts, Unit};
 use crate::schema::{self, Values};
 use crate::spool::{self, Spool};
 
@@ -103,14 +98,15 @@ impl Publish {
         attempt: Option<Attempt>,
     ) -> Result<(), GatewayError> {
         let span_id = trace::span_id();
-        let mut outgoing = Maker::new(&self.config, access, request, down, span_id).record(part)?;
+        let mut outgoing =
+            Maker::new(&self.config.record, access, request, down, span_id).record(part)?;
         self.encode(request, down, &mut outgoing).await?;
         if let Some(attempt) = &attempt {
             delivery::mark(&mut outgoing, attempt.id(), 0);
         }
         let topic = outgoing.topic.clone();
         let size = outgoing.size() + self.spool.as_ref().map_or(0, |_| spool::HEADER_SIZE);
-        self.charge(request, &down.head().headers, size).await?;
+        record::charge(request, &down.head().headers, size).await?;
 
         self.note(request, access, span_id, &outgoing);
         if let Some(spool) = &self.spool {
@@ -137,37 +133,14 @@ impl Publish {
         Ok(())
     }
 
-    /// Charges so many bytes that are about to be sent. Should nobody learn what became of them, they
-    /// count as written.
-    async fn charge(
-        &self,
-        request: &mut Request,
-        headers: &HeaderMap,
-        size: u64,
-    ) -> Result<(), GatewayError> {
-        let bound = Bound {
-            amounts: Amounts::default().with(Unit::KafkaBytes, size),
-            ..Bound::default()
-        };
-        charge(request, headers, bound).await?;
-        request.usage = Some(written(size, quota::Provenance::Estimated));
-        Ok(())
-    }
-
     fn note(&self, request: &mut Request, access: &Access, span_id: [u8; 8], outgoing: &Outgoing) {
         request.topic_metrics = Some(self.series(access, &outgoing.topic));
-        request.record.kafka = Some(Box::new(Kafka {
-            cluster: self.config.topic.cluster.clone(),
-            topic: outgoing.topic.clone(),
-            batch: None,
+        record::note(
+            request,
+            &self.config.record.topic.cluster,
             span_id,
-            started: request.began.elapsed(),
-            partition: None,
-            offset: None,
-            bytes: outgoing.content() as u64,
-            took: std::time::Duration::ZERO,
-            spooled: None,
-        }));
+            outgoing,
+        );
     }
 
     /// Hands a record of so many bytes to the producer, and writes down what came of it.
@@ -185,20 +158,7 @@ impl Publish {
             (None, Ok(producer)) => producer.send(&outgoing, self.config.timeout).await,
             (None, Err(error)) => Err(error),
         };
-        request.waits.upstream += begun.elapsed();
-        match &sent {
-            Ok(_) => request.usage = Some(written(size, quota::Provenance::Counted)),
-            Err(error) if error.code == Code::KafkaOutcomeUnknown => {}
-            // Every other one says for certain that it was not written.
-            Err(_) => request.usage = Some(Usage::nothing()),
-        }
-        if let Some(kafka) = &mut request.record.kafka {
-            kafka.took = begun.elapsed();
-            if let Ok(Acknowledged { partition, offset }) = &sent {
-                kafka.partition = Some(*partition);
-                kafka.offset = Some(*offset);
-            }
-        }
+        record::settle(request, &sent, size, begun.elapsed());
         sent
     }
 
@@ -235,9 +195,11 @@ impl Publish {
             let producer = access.session().producer(self.config.ack);
             producer.is_ok_and(|producer| producer.has_published_to(topic))
         };
-        let exists = self.config.topic.name.literal().is_some() || published();
-        self.metrics
-            .topic(&self.config.topic.cluster, if exists { topic } else { "" })
+        let exists = self.config.record.topic.name.literal().is_some() || published();
+        self.metrics.topic(
+            &self.config.record.topic.cluster,
+            if exists { topic } else { "" },
+        )
     }
 }
 
@@ -261,13 +223,5 @@ fn ack(ack: config::Ack) -> &'static str {
     match ack {
         config::Ack::All => "all",
         config::Ack::Leader => "leader",
-    }
-}
-
-/// A record of so many bytes was written, or may have been.
-fn written(size: u64, provenance: quota::Provenance) -> Usage {
-    Usage {
-        amounts: Amounts::default().with(Unit::KafkaBytes, size),
-        provenance,
     }
 }

@@ -158,7 +158,7 @@ impl Publish {
 
     /// Whether a field is part of what records are made of.
     fn is_part(&self, name: &HeaderName) -> bool {
-        let config = &self.config;
+        let config = &self.config.record;
         let own = *name == http::header::CONTENT_TYPE || name.as_str().starts_with("ce-");
         let parts = [&config.key, &config.partition, &config.timestamp];
         let headers = config.headers.iter().map(|(_, value)| value);

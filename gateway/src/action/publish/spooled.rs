@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use weir_telemetry::Code;
 
-use super::{Publish, written};
+use super::Publish;
+use crate::action::record::written;
 use crate::error::GatewayError;
 use crate::kafka::Outgoing;
 use crate::policy::quota::Usage;

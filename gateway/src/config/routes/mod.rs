@@ -19,6 +19,7 @@ pub mod llm;
 pub mod matches;
 pub mod prompt;
 pub mod publish;
+pub mod record;
 mod rules;
 pub mod schema;
 pub mod subscribe;
@@ -87,7 +88,7 @@ pub(super) fn check(
         graphql::check_around(cx, &at.key("graphql"), graphql, &policies);
     }
     let templates = match &action {
-        Some(Action::Publish(publish)) => publish::templates(&at.key("publish"), publish),
+        Some(Action::Publish(publish)) => record::templates(&at.key("publish"), &publish.record),
         Some(Action::Subscribe(action)) => subscribe::templates(&at.key("subscribe"), action),
         Some(Action::Table(table)) => table::templates(&at.key("table"), table),
         _ => Vec::new(),

@@ -1,30 +1,21 @@
 //! `routes[].publish`, checked.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::actions::Around;
 use super::idempotency::{self, Idempotency};
+use super::record::{self, Record};
 use super::schema::{self, Schema};
-use super::topic::{self, Topic};
+use super::topic::Topic;
 use crate::config::check::{At, Checker};
 use crate::config::raw::publish as raw;
 pub use crate::config::raw::publish::{Ack, CloudEvents, EventMode};
-use crate::config::template::Template;
 
 /// Makes a request a Kafka record.
 #[derive(Debug, Clone)]
 pub struct Publish {
-    /// Where to.
-    pub topic: Topic,
-    /// The record's key; a variable without a value leaves the record without one.
-    pub key: Option<Template>,
-    /// The record's partition; a variable without a value leaves it to the key.
-    pub partition: Option<Template>,
-    /// The record's timestamp; a variable without a value leaves it to the producer.
-    pub timestamp: Option<Template>,
-    /// Headers of the record, in the order of their names.
-    pub headers: Vec<(Arc<str>, Template)>,
+    /// What a record is made of.
+    pub record: Record,
     /// Which brokers have a record before the caller is told so.
     pub ack: Ack,
     /// How several records are taken in one request, if they are.
@@ -59,24 +50,19 @@ pub(super) fn check(
     raw: &raw::Publish,
     around: &Around<'_>,
 ) -> Option<Publish> {
-    let name = around.record_template(cx, &at.key("topic"), &raw.topic);
-    let topic = topic::check(cx, at, &raw.cluster, name, around);
-    let mut template = |key: &str, text: Option<&String>| match text {
-        Some(text) => around.record_template(cx, &at.key(key), text).map(Some),
-        None => Some(None),
+    let said = record::Said {
+        cluster: &raw.cluster,
+        topic: &raw.topic,
+        key: raw.key.as_deref(),
+        partition: raw.partition.as_deref(),
+        timestamp: raw.timestamp.as_deref(),
+        headers: &raw.headers,
     };
-    let key = template("key", raw.key.as_ref());
-    let partition = template("partition", raw.partition.as_ref());
-    let timestamp = template("timestamp", raw.timestamp.as_ref());
-    let mut headers = Vec::new();
-    for (name, text) in &raw.headers {
-        let value = around.record_template(cx, &at.key("headers").key(name), text);
-        headers.extend(value.map(|value| (name.as_str().into(), value)));
-    }
+    let record = record::check(cx, at, &said, around);
     check_schema(cx, at, raw);
-    let topic = topic?;
+    let record = record?;
     if raw.r#async {
-        check_async(cx, at, raw, &topic);
+        check_async(cx, at, raw, &record.topic);
     }
     let schema = match &raw.schema {
         Some(schema) => Some(schema::check(cx, &at.key("schema"), schema, around)?),
@@ -87,11 +73,7 @@ pub(super) fn check(
         None => None,
     };
     Some(Publish {
-        topic,
-        key: key?,
-        partition: partition?,
-        timestamp: timestamp?,
-        headers,
+        record,
         ack: raw.ack,
         batch: raw
             .batch
@@ -119,22 +101,6 @@ fn check_batch(cx: &mut Checker<'_>, at: &At, raw: &raw::Batch, ack: Ack) -> Bat
         max_records: raw.max_records,
         transaction: raw.transaction,
     }
-}
-
-/// The templates that a record is made with, and where each is.
-pub(super) fn templates<'p>(at: &At, publish: &'p Publish) -> Vec<(At, &'p Template)> {
-    let parts = [
-        ("key", &publish.key),
-        ("partition", &publish.partition),
-        ("timestamp", &publish.timestamp),
-    ];
-    let parts = parts.map(|(key, part)| (at.key(key), part.as_ref()));
-    let topic = (at.key("topic"), Some(&publish.topic.name));
-    let headers = publish.headers.iter();
-    let headers = headers.map(|(name, value)| (at.key("headers").key(name), Some(value)));
-    let all = [topic].into_iter().chain(parts).chain(headers);
-    all.filter_map(|(at, template)| Some((at, template?)))
-        .collect()
 }
 
 /// A schema is of data, and a structured event is more than that.

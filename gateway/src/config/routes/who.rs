@@ -43,7 +43,10 @@ pub(super) fn check_clusters(
     }
     let used = match action {
         Action::Publish(publish) => {
-            vec![(at.key("publish").key("cluster"), &publish.topic.cluster)]
+            vec![(
+                at.key("publish").key("cluster"),
+                &publish.record.topic.cluster,
+            )]
         }
         Action::Subscribe(action) => {
             vec![(at.key("subscribe").key("cluster"), &action.topic.cluster)]

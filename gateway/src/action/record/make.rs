@@ -8,18 +8,38 @@ use bytes::Bytes;
 use weir_protocols::rfc3339;
 use weir_telemetry::Code;
 
-use super::content::Part;
 use crate::action::template::Values;
 use crate::config::kafka_identity::Operation;
-use crate::config::routes::publish as config;
+use crate::config::routes::record as config;
 use crate::config::template::Template;
 use crate::error::GatewayError;
 use crate::kafka::{Access, Headers, Outgoing};
 use crate::proxy::{Downstream, Request};
 
+/// What a request's body says of a record.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::action) struct Part {
+    pub(in crate::action) value: Option<Bytes>,
+    /// What an event is to be ordered by, if the route does not say.
+    pub(in crate::action) key: Option<Bytes>,
+    /// Those of an event.
+    pub(in crate::action) headers: Headers,
+}
+
+impl From<Bytes> for Part {
+    /// A value and nothing else.
+    fn from(value: Bytes) -> Self {
+        Self {
+            value: Some(value),
+            key: None,
+            headers: Vec::new(),
+        }
+    }
+}
+
 /// Makes the records of one request.
-pub(super) struct Maker<'a> {
-    config: &'a config::Publish,
+pub(in crate::action) struct Maker<'a> {
+    config: &'a config::Record,
     access: &'a Access,
     request: &'a Request,
     down: &'a Downstream,
@@ -29,8 +49,8 @@ pub(super) struct Maker<'a> {
 
 impl<'a> Maker<'a> {
     /// The span of this id is what the records say they come from.
-    pub(super) fn new(
-        config: &'a config::Publish,
+    pub(in crate::action) fn new(
+        config: &'a config::Record,
         access: &'a Access,
         request: &'a Request,
         down: &'a Downstream,
@@ -52,7 +72,7 @@ impl<'a> Maker<'a> {
     }
 
     /// The record that is made of this part of the body.
-    pub(super) fn record(&self, part: Part) -> Result<Outgoing, GatewayError> {
+    pub(in crate::action) fn record(&self, part: Part) -> Result<Outgoing, GatewayError> {
         let values = Values {
             body: part.value.as_deref().unwrap_or_default(),
             ..Values::of(self.request, self.down.head())
