@@ -349,6 +349,16 @@ metrics! {
         ["weir_route" "weir_kafka_cluster" "messaging_destination_name"] LAG,
         "Records that a subscriber was behind the end of the topic when it was given some.";
 
+    REPLY_WAITING "weir_reply_waiting" Gauge "{request}"
+        ["weir_route" "weir_kafka_cluster" "messaging_destination_name"] &[],
+        "Callers that wait for a reply in a topic now.";
+    REPLY_REQUESTS "weir_reply_requests_total" Counter "{request}"
+        ["weir_route" "weir_kafka_cluster" "messaging_destination_name" "outcome"] &[],
+        "Requests that were sent to be replied to, and questions for their replies, by what came of each: answered, accepted (202, nothing is waited for), pending (there is none yet), timed_out, gone (the topic may not hold it any more), or failed.";
+    REPLY_DURATION "weir_reply_duration_seconds" Histogram "s"
+        ["weir_route" "weir_kafka_cluster" "messaging_destination_name"] LATENCY,
+        "Time from a request being handed to the producer to its reply being read, where a caller waited for it.";
+
     KAFKA_PRINCIPALS "weir_kafka_principals" Gauge "{principal}"
         ["weir_kafka_cluster"] &[],
         "Principals of callers that are connected to a Kafka cluster.";

@@ -248,6 +248,14 @@ codes! {
         "The subscriber took events more slowly than they came, and fell too far behind.";
     QueryInvalid "query_invalid" 400 Client false "http_request_error"
         "The query asks for something in a way that this route does not know.";
+    KafkaReplyTimeout "kafka_reply_timeout" 504 Upstream false "http_response_timeout"
+        "The request is in its topic, and no reply to it came in time.";
+    KafkaReplyInvalid "kafka_reply_invalid" 502 Upstream false "http_protocol_error"
+        "The reply to the request cannot be given as an answer.";
+    KafkaReplyGone "kafka_reply_gone" 410 Upstream false "http_request_error"
+        "The reply to the request can no longer be had.";
+    StatusUrlInvalid "status_url_invalid" 404 Client false "http_request_error"
+        "This is no status URL of this caller's.";
     CursorInvalid "cursor_invalid" 400 Client false "http_request_error"
         "The cursor was not given out by this gateway, or not for this topic.";
     TableKeyUnknown "table_key_unknown" 404 Client false "destination_not_found"

@@ -53,6 +53,18 @@ fn write_all(out: &mut String, record: &Record) -> fmt::Result {
             subscription.lag
         )?;
     }
+    if let Some(reply) = &record.reply {
+        writeln!(
+            out,
+            "  +{} replied to by record {} of {}/{} on {} after {}",
+            Took(reply.started),
+            reply.offset,
+            Quoted(&reply.topic),
+            reply.partition,
+            reply.cluster,
+            Took(reply.took)
+        )?;
+    }
     write_verdict(out, record)
 }
 

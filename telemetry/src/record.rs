@@ -115,6 +115,8 @@ pub struct Record {
     pub websocket: Option<Box<websocket::WebSocket>>,
     /// What it was given of a topic, if it subscribed to one.
     pub subscription: Option<Box<Subscription>>,
+    /// The reply it was given, if it was replied to in a topic.
+    pub reply: Option<Box<Reply>>,
     /// The record of Kafka that it sent to a receiver, of the gateway's own accord.
     pub delivery: Option<Box<Delivery>>,
     /// What was asked in GraphQL.
@@ -257,6 +259,29 @@ pub struct Subscription {
     pub lag: u64,
 }
 
+/// A record that replies to a request.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The cluster's name in the configuration.
+    pub cluster: Arc<str>,
+    /// The topic it was read from.
+    pub topic: Arc<str>,
+    /// The partition it is in.
+    pub partition: i32,
+    /// The offset it has there.
+    pub offset: i64,
+    /// Size of its key and value.
+    pub bytes: u64,
+    /// The CONSUMER span's id.
+    pub span_id: [u8; 8],
+    /// What its sender says that it comes from.
+    pub context: Option<Context>,
+    /// When it was first waited for, counted from the request's start.
+    pub started: Duration,
+    /// From there to it being read.
+    pub took: Duration,
+}
+
 /// Records that were sent together.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch {
@@ -325,6 +350,7 @@ impl Record {
             kafka: None,
             websocket: None,
             subscription: None,
+            reply: None,
             delivery: None,
             graphql: None,
             config_revision: 0,

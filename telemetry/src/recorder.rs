@@ -289,6 +289,10 @@ fn weight(record: &Record) -> usize {
             .subscription
             .as_ref()
             .map_or(0, |_| size_of::<crate::record::Subscription>())
+        + record
+            .reply
+            .as_ref()
+            .map_or(0, |_| size_of::<crate::record::Reply>())
 }
 
 #[cfg(test)]

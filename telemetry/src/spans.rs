@@ -1,5 +1,6 @@
 //! A record as OpenTelemetry spans: one SERVER span for the request, or one CONSUMER span for a record
-//! that was read from Kafka; one CLIENT span per attempt, one PRODUCER span for a Kafka record.
+//! that was read from Kafka; one CLIENT span per attempt, one PRODUCER span for a Kafka record, and one
+//! CONSUMER span for the record that replied to it.
 //!
 //! Attribute names follow the semantic conventions for HTTP, GenAI, GraphQL
 //! and messaging; ours begin with `weir.`. It runs on the exporter's thread, not
@@ -7,6 +8,7 @@
 
 mod delivery;
 mod llm;
+mod reply;
 mod rpc;
 mod websocket;
 
@@ -61,7 +63,9 @@ pub fn should_export(record: &Record, sampled: bool, slow_after: Duration) -> Op
 
 /// How many spans [`spans`] makes of a record.
 pub fn count(record: &Record) -> usize {
-    1 + record.attempts.len() + usize::from(record.kafka.is_some())
+    1 + record.attempts.len()
+        + usize::from(record.kafka.is_some())
+        + usize::from(record.reply.is_some())
 }
 
 /// All spans of a record, the SERVER (or CONSUMER) span first; `content` is shown on the attempt that was
@@ -80,6 +84,9 @@ pub fn spans(record: &Record, reason: Reason, content: Option<&Content>) -> Vec<
     }
     if let Some(kafka) = &record.kafka {
         spans.push(producer(record, kafka));
+    }
+    if let Some(reply) = &record.reply {
+        spans.push(reply::span(record, reply));
     }
     spans
 }

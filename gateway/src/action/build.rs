@@ -9,6 +9,7 @@ use super::grpc::transcode::Transcoding;
 use super::llm;
 use super::publish::Publish;
 use super::redirect::Redirect;
+use super::request_reply::{Replies, RequestReply};
 use super::respond::Respond;
 use super::subscribe::Subscribe;
 use super::subscribe::feed::Feeds;
@@ -76,6 +77,18 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
             metrics: parts.metrics.clone(),
             config: (**action).clone(),
         })),
+        config::Action::RequestReply(action) => {
+            let (cluster, topic) = (&action.record.topic.cluster, &action.reply_topic);
+            let (header, most) = (action.correlation.clone(), action.max_waiting);
+            Action::RequestReply(Box::new(RequestReply {
+                cluster: parts.cluster(cluster),
+                keys: parts.cursor_keys(cluster)?,
+                replies: Replies::new(topic.clone(), header, most),
+                metrics: parts.metrics.clone(),
+                figures: parts.metrics.replies(&route.name, cluster, topic),
+                config: (**action).clone(),
+            }))
+        }
         config::Action::Respond(action) => Action::Respond(Respond {
             reply: Reply {
                 status: action.status,

@@ -9,6 +9,7 @@ pub(crate) mod llm;
 pub(crate) mod publish;
 mod record;
 pub(crate) mod redirect;
+pub(crate) mod request_reply;
 pub(crate) mod respond;
 pub(crate) mod subscribe;
 pub(crate) mod table;
@@ -46,6 +47,8 @@ pub(crate) enum Action {
     Subscribe(Box<subscribe::Subscribe>),
     /// Serves a compacted topic as a resource.
     Table(Box<table::Table>),
+    /// Makes the request a Kafka record, and answers with the one that replies to it.
+    RequestReply(Box<request_reply::RequestReply>),
     /// Answers by itself.
     Respond(respond::Respond),
     /// Sends the caller elsewhere.
@@ -65,6 +68,7 @@ impl Action {
             Action::Publish(_) => "publish",
             Action::Subscribe(_) => "subscribe",
             Action::Table(_) => "table",
+            Action::RequestReply(_) => "request_reply",
             Action::Respond(_) => "respond",
             Action::Redirect(_) => "redirect",
         }
@@ -82,6 +86,7 @@ impl Action {
             | Action::Publish(_)
             | Action::Subscribe(_)
             | Action::Table(_)
+            | Action::RequestReply(_)
             | Action::Respond(_)
             | Action::Redirect(_) => {}
         }
@@ -96,7 +101,8 @@ impl Action {
             | Action::Websocket(_)
             | Action::Publish(_)
             | Action::Subscribe(_)
-            | Action::Table(_) => true,
+            | Action::Table(_)
+            | Action::RequestReply(_) => true,
             Action::Forward(_) | Action::Grpc(_) | Action::Respond(_) | Action::Redirect(_) => {
                 false
             }
@@ -154,6 +160,7 @@ pub(crate) async fn run(
         Action::Publish(action) => action.run(request, down).await,
         Action::Subscribe(action) => Box::pin(action.run(request, down)).await,
         Action::Table(action) => Box::pin(action.run(request, down)).await,
+        Action::RequestReply(action) => Box::pin(action.run(request, down)).await,
         Action::Respond(action) => action.run(request, down).await,
         Action::Redirect(action) => action.run(request, down).await,
     };

@@ -144,6 +144,8 @@ pub(super) struct Checker<'a> {
     protocols: BTreeMap<Arc<str>, Protocol>,
     /// The Kafka clusters that have a spool.
     spools: BTreeSet<Arc<str>>,
+    /// Kafka clusters that say what cursors are signed with.
+    signs: BTreeSet<Arc<str>>,
     /// The Kafka clusters that are spoken to for known callers only; whether as their own principals.
     identifies: BTreeMap<Arc<str>, bool>,
     /// Partitioners of clusters that the gateway does not know.
@@ -168,6 +170,7 @@ impl<'a> Checker<'a> {
             vectors: BTreeMap::new(),
             protocols: BTreeMap::new(),
             spools: BTreeSet::new(),
+            signs: BTreeSet::new(),
             identifies: BTreeMap::new(),
             foreign_partitioners: BTreeMap::new(),
         }
@@ -344,6 +347,16 @@ impl<'a> Checker<'a> {
     /// Whether the Kafka cluster of this name has a spool.
     pub(super) fn has_spool(&self, cluster: &str) -> bool {
         self.spools.contains(cluster)
+    }
+
+    /// Remembers that a Kafka cluster says what cursors are signed with.
+    pub(super) fn signs(&mut self, cluster: Arc<str>) {
+        self.signs.insert(cluster);
+    }
+
+    /// Whether all gateways sign alike what they give out for the Kafka cluster of this name.
+    pub(super) fn signs_cursors(&self, cluster: &str) -> bool {
+        self.signs.contains(cluster)
     }
 
     /// Remembers who a Kafka cluster is spoken to for.

@@ -185,6 +185,9 @@ pub(super) fn check(
         let at = item.at.key("spool").key("max_size");
         cx.fault(&at, "this is too small for a spool", "give at least 1MiB");
     }
+    if !cursor_keys.is_empty() {
+        cx.signs(item.raw.name.0.as_str().into());
+    }
     if spool.is_some() {
         cx.spools(item.raw.name.0.as_str().into());
     }

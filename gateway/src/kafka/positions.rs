@@ -42,7 +42,7 @@ impl Positions {
     }
 
     /// Whether a partition is among them whose end was not known.
-    pub(super) fn are_vague(&self) -> bool {
+    pub(crate) fn are_vague(&self) -> bool {
         self.0.contains(&UNKNOWN)
     }
 

@@ -50,7 +50,7 @@ impl Record {
     }
 
     /// What it takes up, in bytes.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         let length = |bytes: &Option<Box<[u8]>>| bytes.as_deref().map_or(0, <[u8]>::len);
         let headers = self.headers.iter();
         let headers = headers.map(|h| size_of::<Header>() + h.name.len() + length(&h.value));

@@ -200,10 +200,15 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::HttpResponseTimeout
         | Slug::ResponseStalled
         | Slug::RequestDeadlineExceeded
+        | Slug::KafkaReplyTimeout
         | Slug::KafkaOutcomeUnknown => Code::DeadlineExceeded,
         Slug::SubscriberTooSlow => Code::ResourceExhausted,
         Slug::TablePreconditionFailed | Slug::TablePreconditionRequired => Code::FailedPrecondition,
-        Slug::ModelNotFound | Slug::KafkaTopicUnknown | Slug::TableKeyUnknown => Code::NotFound,
+        Slug::ModelNotFound
+        | Slug::KafkaTopicUnknown
+        | Slug::KafkaReplyGone
+        | Slug::TableKeyUnknown
+        | Slug::StatusUrlInvalid => Code::NotFound,
         Slug::ConsumerDenied
         | Slug::KafkaIdentityMissing
         | Slug::KafkaTopicDenied
@@ -240,6 +245,7 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::ModelOutputInvalid
         | Slug::WebsocketUpstreamInvalid
         | Slug::SchemaUnusable
+        | Slug::KafkaReplyInvalid
         | Slug::KafkaAccessRefused
         | Slug::GrpcMessageInvalid => Code::Internal,
         Slug::GuardUnavailable

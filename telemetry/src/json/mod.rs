@@ -11,8 +11,8 @@ mod parts;
 use crate::record::{Record, Revision, split_port};
 use crate::timestamp::Rfc3339;
 use parts::{
-    AttemptLine, DeliveryLine, GraphqlLine, KafkaLine, LlmLine, PolicyLine, QuotaLine, RpcLine,
-    SubscriptionLine, WebSocketLine, seconds, span_hex,
+    AttemptLine, DeliveryLine, GraphqlLine, KafkaLine, LlmLine, PolicyLine, QuotaLine, ReplyLine,
+    RpcLine, SubscriptionLine, WebSocketLine, seconds, span_hex,
 };
 use serde::Serialize;
 use std::net::IpAddr;
@@ -112,6 +112,9 @@ pub(crate) struct Line<'a> {
     #[serde(rename = "messaging")]
     #[serde(skip_serializing_if = "Option::is_none")]
     kafka: Option<KafkaLine<'a>>,
+    #[serde(rename = "weir.reply")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply: Option<ReplyLine<'a>>,
     #[serde(rename = "weir.subscription")]
     #[serde(skip_serializing_if = "Option::is_none")]
     subscription: Option<SubscriptionLine<'a>>,
@@ -166,6 +169,7 @@ impl<'a> Line<'a> {
             llm: record.llm.as_deref().map(LlmLine::of),
             rpc: record.rpc.map(|call| RpcLine::of(record, call)),
             kafka: record.kafka.as_deref().map(KafkaLine::of),
+            reply: record.reply.as_deref().map(ReplyLine::of),
             subscription: record.subscription.as_deref().map(SubscriptionLine::of),
             delivery: record.delivery.as_deref().map(DeliveryLine::of),
             websocket: record.websocket.as_deref().map(WebSocketLine::of),

@@ -5,7 +5,8 @@ use crate::code::Code;
 use crate::metrics::webhook::Outcome;
 use crate::record::websocket::{Closer, WebSocket};
 use crate::record::{
-    Attempt, Delivery, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Record, Rpc, Subscription, Target,
+    Attempt, Delivery, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Record, Reply, Rpc, Subscription,
+    Target,
 };
 use serde::{Serialize, Serializer};
 use std::time::Duration;
@@ -291,6 +292,34 @@ impl<'a> KafkaLine<'a> {
             bytes: kafka.bytes,
             spooled: kafka.spooled.as_deref(),
             duration: kafka.took,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct ReplyLine<'a> {
+    cluster: &'a str,
+    #[serde(rename = "source.name")]
+    topic: &'a str,
+    #[serde(rename = "source.partition.id")]
+    partition: i32,
+    #[serde(rename = "kafka.offset")]
+    offset: i64,
+    #[serde(rename = "message.body.size")]
+    bytes: u64,
+    #[serde(serialize_with = "seconds")]
+    duration: Duration,
+}
+
+impl<'a> ReplyLine<'a> {
+    pub(super) fn of(reply: &'a Reply) -> Self {
+        Self {
+            cluster: &reply.cluster,
+            topic: &reply.topic,
+            partition: reply.partition,
+            offset: reply.offset,
+            bytes: reply.bytes,
+            duration: reply.took,
         }
     }
 }

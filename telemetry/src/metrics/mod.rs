@@ -20,6 +20,7 @@ pub mod model;
 mod process;
 pub mod quota;
 mod received;
+pub mod reply;
 mod route;
 mod rpc;
 mod slots;
@@ -40,6 +41,7 @@ pub use listener::Listener;
 pub use model::{Model, Pace};
 pub use quota::{Quota, Units};
 pub use received::Received;
+pub use reply::Replies;
 pub use route::Route;
 pub use spool::Spool;
 pub use standing::Standing;
@@ -265,6 +267,11 @@ impl Metrics {
         let labels = [route, cluster, topic];
         self.subscriptions
             .get(&labels, || Subscription::resolve(&self.families, &labels))
+    }
+
+    /// The replies that a route waits for in a topic of a Kafka cluster.
+    pub fn replies(&self, route: &str, cluster: &str, topic: &str) -> Arc<Replies> {
+        Arc::new(Replies::resolve(&self.families, &[route, cluster, topic]))
     }
 
     /// A webhook that sends records of these topics.

@@ -9,6 +9,7 @@ use weir_telemetry::metrics::answers::Lookup;
 use weir_telemetry::metrics::idempotency::Met;
 use weir_telemetry::metrics::model::Call;
 use weir_telemetry::metrics::quota::Decision;
+use weir_telemetry::metrics::reply::Outcome;
 use weir_telemetry::metrics::standing::Figures;
 use weir_telemetry::metrics::{Standing, Target, webhook};
 use weir_telemetry::{Code, Handles, Metrics, Protocol, Recorder, Telemetry, metrics};
@@ -49,6 +50,10 @@ fn exercise(metrics: &Metrics) -> (Standing, Target, webhook::Standing) {
     let subscription = metrics.subscription("feed", "events", "usage");
     drop(subscription.begin());
     subscription.told(1, Some(Duration::ZERO), 0);
+    let replies = metrics.replies("jobs", "events", "replies");
+    drop(replies.wait());
+    Outcome::ALL.map(|outcome| replies.came(outcome));
+    replies.took(Duration::ZERO);
     drop(metrics.kafka_principal("events"));
     metrics.spool("events").rejected(Code::KafkaTopicUnknown);
     let topics: [Arc<str>; 1] = ["orders".into()];

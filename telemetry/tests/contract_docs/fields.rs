@@ -10,8 +10,8 @@ use serde_json::Value;
 use weir_telemetry::metrics::webhook::Outcome;
 use weir_telemetry::record::websocket::{Close, Closer, WebSocket};
 use weir_telemetry::record::{
-    Delivery, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Rpc, RpcStatus, Subscription, Target,
-    Tokens,
+    Delivery, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Reply, Rpc, RpcStatus, Subscription,
+    Target, Tokens,
 };
 use weir_telemetry::trace::{Context, RequestId};
 use weir_telemetry::{AccessLog, Attempt, Code, Metrics, Record, Recorder};
@@ -65,6 +65,20 @@ fn record() -> Record {
         topic: "orders".into(),
         records: 3,
         lag: 0,
+    }));
+    record.reply = Some(Box::new(Reply {
+        cluster: "events".into(),
+        topic: "replies".into(),
+        partition: 2,
+        offset: 7,
+        bytes: 64,
+        span_id: [7; 8],
+        context: Context::parse(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            None,
+        ),
+        started: Duration::ZERO,
+        took: Duration::from_millis(3),
     }));
     record.delivery = Some(Box::new(Delivery {
         webhook: "partner".into(),

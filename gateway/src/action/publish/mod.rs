@@ -188,18 +188,10 @@ impl Publish {
         outcomes.pop().unwrap_or_else(|| Err(unsaid()))
     }
 
-    /// The figures of a topic. Callers may choose its name, so one that no broker has taken a
-    /// record for yet has no series of its own.
+    /// The figures of a topic.
     fn series(&self, access: &Access, topic: &str) -> Arc<metrics::Topic> {
-        let published = || {
-            let producer = access.session().producer(self.config.ack);
-            producer.is_ok_and(|producer| producer.has_published_to(topic))
-        };
-        let exists = self.config.record.topic.name.literal().is_some() || published();
-        self.metrics.topic(
-            &self.config.record.topic.cluster,
-            if exists { topic } else { "" },
-        )
+        let producer = access.session().producer(self.config.ack);
+        record::series(&self.metrics, &self.config.record, producer, topic)
     }
 }
 

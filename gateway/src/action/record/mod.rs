@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use weir_telemetry::Code;
 use weir_telemetry::record::Kafka;
+use weir_telemetry::{Code, Metrics, metrics};
 
 pub(super) use self::make::{Maker, Part};
+use crate::config::routes::record as config;
 use crate::error::GatewayError;
-use crate::kafka::{Acknowledged, Outgoing};
+use crate::kafka::{Acknowledged, Outgoing, Producer};
 use crate::policy::quota::{self, Bound, Usage};
 use crate::proxy::Request;
 use crate::quota::{Amounts, Provenance, Unit};
@@ -41,6 +42,19 @@ pub(super) fn written(size: u64, provenance: Provenance) -> Usage {
         amounts: Amounts::default().with(Unit::KafkaBytes, size),
         provenance,
     }
+}
+
+/// The figures of a topic. Callers may choose its name, so one that no broker has taken a
+/// record for yet has no series of its own.
+pub(super) fn series(
+    metrics: &Metrics,
+    record: &config::Record,
+    producer: Result<Arc<Producer>, GatewayError>,
+    topic: &str,
+) -> Arc<metrics::Topic> {
+    let published = || producer.is_ok_and(|producer| producer.has_published_to(topic));
+    let exists = record.topic.name.literal().is_some() || published();
+    metrics.topic(&record.topic.cluster, if exists { topic } else { "" })
 }
 
 /// A record is about to be sent to a cluster, in a span of its own.

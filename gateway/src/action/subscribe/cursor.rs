@@ -42,8 +42,13 @@ impl Keys {
 
     /// The same for one topic of a cluster.
     pub(super) fn of(&self, cluster_id: &str, topic: &str) -> Seal {
+        self.seal(&["weir-cursor", cluster_id, topic])
+    }
+
+    /// The same for tokens of which all this is so, the first being their kind.
+    pub(in crate::action) fn seal(&self, parts: &[&str]) -> Seal {
         let keys = self.0.iter().cloned().map(|mut key| {
-            for part in ["weir-cursor", cluster_id, topic] {
+            for part in parts {
                 key.update(&(part.len() as u64).to_be_bytes());
                 key.update(part.as_bytes());
             }
@@ -53,19 +58,21 @@ impl Keys {
     }
 }
 
-/// Signs the cursors of one topic.
+/// Signs tokens of one kind, as the cursors of one topic.
 #[derive(Clone)]
-pub(super) struct Seal(Vec<Hmac<Sha256>>);
+pub(in crate::action) struct Seal(Vec<Hmac<Sha256>>);
 
 impl Seal {
     /// The token of some positions.
     pub(super) fn write(&self, at: &Positions) -> String {
         let mut token = Vec::with_capacity(1 + 5 * at.offsets().len() + SIGNATURE);
         token.push(VERSION);
-        for &offset in at.offsets() {
-            // The least one says that the end was not known.
-            write_number(&mut token, u64::try_from(offset + 1).unwrap_or(0));
-        }
+        write_positions(&mut token, at);
+        self.sign(token)
+    }
+
+    /// The token that says so.
+    pub(in crate::action) fn sign(&self, mut token: Vec<u8>) -> String {
         if let Some(key) = self.0.first() {
             let signature = key.clone().chain_update(&token).finalize().into_bytes();
             token.extend_from_slice(&signature[..SIGNATURE]);
@@ -75,7 +82,13 @@ impl Seal {
 
     /// The positions that a token says, if it is one of ours.
     pub(super) fn read(&self, token: &str) -> Option<Positions> {
-        let token = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let said = self.open(token)?;
+        read_positions(said.strip_prefix(&[VERSION])?)
+    }
+
+    /// What a token says, if it is one of ours.
+    pub(in crate::action) fn open(&self, token: &str) -> Option<Vec<u8>> {
+        let mut token = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (said, signature) = token.split_at_checked(token.len().checked_sub(SIGNATURE)?)?;
         let signs = |key: &Hmac<Sha256>| {
             let key = key.clone().chain_update(said);
@@ -84,14 +97,27 @@ impl Seal {
         if !self.0.iter().any(signs) {
             return None;
         }
-        let mut rest = said.strip_prefix(&[VERSION])?;
-        let mut offsets = Vec::new();
-        while !rest.is_empty() && offsets.len() < MOST_PARTITIONS {
-            let number = i64::try_from(read_number(&mut rest)?).ok()?;
-            offsets.push(number - 1);
-        }
-        Some(Positions::new(offsets))
+        token.truncate(said.len());
+        Some(token)
     }
+}
+
+/// The next offset of each partition.
+pub(in crate::action) fn write_positions(out: &mut Vec<u8>, at: &Positions) {
+    for &offset in at.offsets() {
+        // The least one says that the end was not known.
+        write_number(out, u64::try_from(offset + 1).unwrap_or(0));
+    }
+}
+
+/// The same from a token, to its end.
+pub(in crate::action) fn read_positions(mut rest: &[u8]) -> Option<Positions> {
+    let mut offsets = Vec::new();
+    while !rest.is_empty() && offsets.len() < MOST_PARTITIONS {
+        let number = i64::try_from(read_number(&mut rest)?).ok()?;
+        offsets.push(number - 1);
+    }
+    Some(Positions::new(offsets))
 }
 
 /// Seven bits in a byte, the lowest first; the highest bit says that more follow.

@@ -25,7 +25,7 @@ pub(crate) mod keys;
 mod poll;
 pub(crate) mod say;
 mod socket;
-mod stream;
+pub(in crate::action) mod stream;
 mod tally;
 
 use std::sync::Arc;
@@ -163,7 +163,7 @@ impl Subscribe {
 }
 
 /// Waits for something while the caller is there.
-async fn while_there<T>(
+pub(in crate::action) async fn while_there<T>(
     request: &mut Request,
     down: &mut Downstream,
     work: impl Future<Output = Result<T, GatewayError>>,
@@ -182,7 +182,7 @@ async fn while_there<T>(
 }
 
 /// Whether the caller asks for events.
-fn wants_events(down: &Downstream) -> bool {
+pub(in crate::action) fn wants_events(down: &Downstream) -> bool {
     let accepted = down.head().headers.get_all(ACCEPT).into_iter();
     let mut accepted = accepted.filter_map(|value| value.to_str().ok());
     accepted.any(|value| value.contains("text/event-stream"))

@@ -176,7 +176,7 @@ fn write_json(out: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(out, text).expect("text is written to memory");
 }
 
-pub(super) fn is_json(bytes: &[u8]) -> bool {
+pub(in crate::action) fn is_json(bytes: &[u8]) -> bool {
     serde_json::from_slice::<&RawValue>(bytes).is_ok()
 }
 

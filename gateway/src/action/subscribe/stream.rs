@@ -16,7 +16,7 @@ use crate::error::GatewayError;
 use crate::proxy::{Downstream, Request, reply, respond};
 
 /// How long a subscriber is told nothing before it is told where it is.
-const SILENCE: Duration = Duration::from_secs(15);
+pub(in crate::action) const SILENCE: Duration = Duration::from_secs(15);
 
 /// Answers until it ends.
 pub(super) async fn run(
@@ -75,7 +75,7 @@ async fn next(
     }
 }
 
-fn head() -> Result<Box<ResponseHeader>, GatewayError> {
+pub(in crate::action) fn head() -> Result<Box<ResponseHeader>, GatewayError> {
     let wrong = |error| GatewayError::new(Code::InternalError).source(error);
     let mut head = ResponseHeader::build_no_case(StatusCode::OK, Some(4)).map_err(wrong)?;
     for (name, value) in [

@@ -27,6 +27,7 @@ pub mod prompt;
 pub mod providers;
 pub mod publish;
 pub mod quotas;
+pub mod request_reply;
 pub mod routes;
 pub mod schema;
 pub mod schema_registries;

@@ -12,6 +12,7 @@ use super::llm::Llm;
 use super::policies::Policy;
 use super::prompt::Prompt;
 use super::publish::Publish;
+use super::request_reply::RequestReply;
 use super::subscribe::Subscribe;
 use super::table::Table;
 use super::upstreams::Endpoint;
@@ -65,6 +66,9 @@ pub struct Route {
     /// Action: serves a compacted Kafka topic as a resource.
     #[serde(default)]
     pub table: Option<Table>,
+    /// Action: makes the request a Kafka record, and answers with the one that replies to it.
+    #[serde(default)]
+    pub request_reply: Option<RequestReply>,
     /// Action: answers without asking anyone.
     #[serde(default)]
     pub respond: Option<Respond>,

@@ -11,6 +11,7 @@ use super::grpc::Grpc;
 use super::llm::Llm;
 use super::prompt::Prompt;
 use super::publish::Publish;
+use super::request_reply::RequestReply;
 use super::subscribe::Subscribe;
 use super::table::Table;
 use super::websocket::Websocket;
@@ -37,6 +38,8 @@ pub enum Action {
     Subscribe(Box<Subscribe>),
     /// Serves a compacted Kafka topic as a resource.
     Table(Box<Table>),
+    /// Makes it a Kafka record, and answers with the one that replies to it.
+    RequestReply(Box<RequestReply>),
     /// Answers without asking anyone.
     Respond(Respond),
     /// Sends the caller elsewhere.
@@ -56,6 +59,7 @@ impl Action {
             Self::Publish(_) => "publish",
             Self::Subscribe(_) => "subscribe",
             Self::Table(_) => "table",
+            Self::RequestReply(_) => "request_reply",
             Self::Respond(_) => "respond",
             Self::Redirect(_) => "redirect",
         }
@@ -73,6 +77,7 @@ impl Action {
             | Self::Publish(_)
             | Self::Subscribe(_)
             | Self::Table(_)
+            | Self::RequestReply(_)
             | Self::Respond(_)
             | Self::Redirect(_) => &[],
         }

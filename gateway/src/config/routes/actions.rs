@@ -12,6 +12,7 @@ use super::llm;
 use super::matches::Path;
 use super::prompt;
 use super::publish;
+use super::request_reply;
 use super::subscribe;
 use super::table;
 use super::websocket;
@@ -82,6 +83,7 @@ fn given(raw: &raw::Route) -> Vec<&'static str> {
         ("publish", raw.publish.is_some()),
         ("subscribe", raw.subscribe.is_some()),
         ("table", raw.table.is_some()),
+        ("request_reply", raw.request_reply.is_some()),
         ("respond", raw.respond.is_some()),
         ("redirect", raw.redirect.is_some()),
     ];
@@ -120,7 +122,7 @@ pub(super) fn check(
         cx.fault(
             at,
             message,
-            "give exactly one of forward, graphql, grpc, llm, prompt, websocket, publish, subscribe, table, respond and redirect",
+            "give exactly one of forward, graphql, grpc, llm, prompt, websocket, publish, subscribe, request_reply, table, respond and redirect",
         );
         return None;
     }
@@ -156,6 +158,10 @@ pub(super) fn check(
     if let Some(table) = &raw.table {
         return table::check(cx, &at.key("table"), table, around)
             .map(|table| Action::Table(Box::new(table)));
+    }
+    if let Some(raw) = &raw.request_reply {
+        return request_reply::check(cx, &at.key("request_reply"), raw, around)
+            .map(|action| Action::RequestReply(Box::new(action)));
     }
     if let Some(respond) = &raw.respond {
         return check_respond(cx, &at.key("respond"), respond).map(Action::Respond);

@@ -20,6 +20,7 @@ pub mod matches;
 pub mod prompt;
 pub mod publish;
 pub mod record;
+pub mod request_reply;
 mod rules;
 pub mod schema;
 pub mod subscribe;
@@ -91,8 +92,14 @@ pub(super) fn check(
         Some(Action::Publish(publish)) => record::templates(&at.key("publish"), &publish.record),
         Some(Action::Subscribe(action)) => subscribe::templates(&at.key("subscribe"), action),
         Some(Action::Table(table)) => table::templates(&at.key("table"), table),
+        Some(Action::RequestReply(action)) => {
+            record::templates(&at.key("request_reply"), &action.record)
+        }
         _ => Vec::new(),
     };
+    if let (Some(Action::RequestReply(action)), Some(matches)) = (&action, &matches) {
+        request_reply::check_matches(cx, at, action, matches);
+    }
     who::check(cx, &templates, team.is_some(), &policies);
     if let Some(action) = &action {
         who::check_clusters(cx, at, action, &policies);

@@ -54,6 +54,10 @@ pub(super) fn check_clusters(
         Action::Table(action) => {
             vec![(at.key("table").key("cluster"), &action.topic.cluster)]
         }
+        Action::RequestReply(action) => vec![(
+            at.key("request_reply").key("cluster"),
+            &action.record.topic.cluster,
+        )],
         Action::Graphql(graphql) => {
             let feeds = graphql.feeds();
             feeds

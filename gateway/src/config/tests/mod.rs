@@ -19,6 +19,7 @@ mod policies;
 mod prompt;
 mod quotas;
 mod reference;
+mod request_reply;
 mod schema;
 mod secrets;
 mod shape;
