@@ -86,7 +86,9 @@ async fn reply(producer: FutureProducer, request: OwnedMessage) {
                 json!({ "asked": asked, "who": who, "time": time }).to_string()
             }
         };
-        let record = FutureRecord::<(), _>::to(&to)
+        // By one key: of several, the first is before the others.
+        let record = FutureRecord::to(&to)
+            .key(&id)
             .payload(&value)
             .headers(headers);
         producer
