@@ -252,7 +252,7 @@ codes! {
         "The request is in its topic, and no reply to it came in time.";
     KafkaReplyInvalid "kafka_reply_invalid" 502 Upstream false "http_protocol_error"
         "The reply to the request cannot be given as an answer.";
-    KafkaReplyGone "kafka_reply_gone" 410 Upstream false "http_request_error"
+    KafkaReplyGone "kafka_reply_gone" 410 Policy false "http_request_denied"
         "The reply to the request can no longer be had.";
     StatusUrlInvalid "status_url_invalid" 404 Client false "http_request_error"
         "This is no status URL of this caller's.";
