@@ -7,11 +7,13 @@
 
 mod delivery;
 mod llm;
+mod reply;
 mod rpc;
 pub mod websocket;
 
 pub use delivery::Delivery;
 pub use llm::{Llm, Sampling, Target, Tokens, known_provider};
+pub use reply::Reply;
 pub use rpc::{Rpc, RpcStatus};
 
 use crate::code::{Code, Fault};
@@ -257,29 +259,6 @@ pub struct Subscription {
     pub records: u64,
     /// How many it was behind the end of the topic at last.
     pub lag: u64,
-}
-
-/// A record that replies to a request.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// The cluster's name in the configuration.
-    pub cluster: Arc<str>,
-    /// The topic it was read from.
-    pub topic: Arc<str>,
-    /// The partition it is in.
-    pub partition: i32,
-    /// The offset it has there.
-    pub offset: i64,
-    /// Size of its key and value.
-    pub bytes: u64,
-    /// The CONSUMER span's id.
-    pub span_id: [u8; 8],
-    /// What its sender says that it comes from.
-    pub context: Option<Context>,
-    /// When it was first waited for, counted from the request's start.
-    pub started: Duration,
-    /// From there to it being read.
-    pub took: Duration,
 }
 
 /// Records that were sent together.

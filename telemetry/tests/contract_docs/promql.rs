@@ -59,6 +59,15 @@ pub struct Used {
 
 /// What may come of a record that is sent to a receiver.
 const OF_WEBHOOKS: [&str; 4] = ["delivered", "failed", "held", "dead_letter"];
+/// What becomes of requests that are replied to in a topic.
+const OF_REPLIES: [&str; 6] = [
+    "answered",
+    "accepted",
+    "pending",
+    "timed_out",
+    "gone",
+    "failed",
+];
 
 /// Every series of the catalogue and the process collector, and `up`.
 pub fn catalogue() -> Known {
@@ -135,7 +144,10 @@ fn value_complaint(label: &str, operator: &str, value: &str) -> Option<String> {
     }
     let exists = |word: &str| match label {
         "error_type" => word.parse::<Code>().is_ok(),
-        "outcome" => word.parse::<Code>().is_ok() || OF_WEBHOOKS.contains(&word),
+        "outcome" => {
+            let said = [&OF_WEBHOOKS[..], &OF_REPLIES];
+            word.parse::<Code>().is_ok() || said.concat().contains(&word)
+        }
         "fault" => {
             let all = [
                 Fault::Client,
