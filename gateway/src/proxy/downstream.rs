@@ -5,6 +5,7 @@
 
 mod aside;
 mod end;
+mod kept;
 mod tunnel;
 mod watch;
 
@@ -26,6 +27,8 @@ use super::waiting::waiting;
 use crate::error::GatewayError;
 use crate::policy::Unit;
 use crate::wire::Handle;
+pub(crate) use kept::Answer;
+use kept::Kept;
 use tunnel::Tunnel;
 
 /// How far an answer has got.
@@ -78,6 +81,8 @@ pub(crate) struct Downstream {
     outlives: bool,
     /// Whether the caller has left, and the request goes on.
     left: bool,
+    /// Where the answer goes instead, if nobody is connected who wants it.
+    kept: Option<Kept>,
     /// What request bodies pass through on their way up.
     pub(crate) request_filters: Filters,
     /// What response bodies pass through on their way down.
@@ -105,6 +110,7 @@ impl Downstream {
             waited: Duration::ZERO,
             outlives: false,
             left: false,
+            kept: None,
             request_filters: Filters::default(),
             response_filters: Filters::default(),
         }
@@ -212,7 +218,7 @@ impl Downstream {
                 Inbound::Lost => {
                     return Err(GatewayError::new(Code::ClientDisconnected));
                 }
-                Inbound::Over if self.left => std::future::pending().await,
+                Inbound::Over if self.left || self.kept.is_some() => std::future::pending().await,
                 Inbound::Over => {
                     if let Err(error) = self.session.read_body_or_idle(true).await {
                         self.lost(client_fault(&error))?;
@@ -331,7 +337,7 @@ impl Downstream {
     ) -> Result<(), GatewayError> {
         let carried = !self.session.is_http2() && self.head().version == Version::HTTP_11;
         // Who reads the body says it.
-        if self.left || !carried || head.status == StatusCode::CONTINUE {
+        if self.left || self.kept.is_some() || !carried || head.status == StatusCode::CONTINUE {
             return Ok(());
         }
         let kept = self.kept();
@@ -350,6 +356,11 @@ impl Downstream {
         bodiless: bool,
     ) -> Result<(), GatewayError> {
         if self.left {
+            return Ok(());
+        }
+        if let Some(kept) = &mut self.kept {
+            self.answered = Answered::Head;
+            kept.head(head);
             return Ok(());
         }
         head::frame_answer(&mut head, self.head(), self.session.is_http2(), bodiless);
@@ -412,6 +423,10 @@ impl Downstream {
         if let Some(last) = self.response_filters.end()? {
             self.send(last).await?;
         }
+        if self.kept.is_some() {
+            self.answered = Answered::Whole;
+            return Ok(());
+        }
         let written = {
             let session = &mut self.session;
             let ending = pin!(async {
@@ -457,6 +472,9 @@ impl Downstream {
             return Ok(());
         }
         self.sent += chunk.len() as u64;
+        if let Some(kept) = &mut self.kept {
+            return kept.chunk(&chunk);
+        }
         self.unsent = true;
         // Pingora flushes each chunk of a chunked answer. What came together leaves together:
         // whoever has to wait for more flushes before.

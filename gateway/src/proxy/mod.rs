@@ -33,14 +33,15 @@ use pingora_core::protocols::http::{ReusableHttpStream, ServerSession};
 use weir_telemetry::Code;
 
 pub(crate) use beside::Beside;
-pub(crate) use downstream::Downstream;
-pub(crate) use errand::Errand;
+pub(crate) use downstream::{Answer, Downstream};
+pub(crate) use errand::{Asked, Errand};
 pub(crate) use reply::Reply;
 pub(crate) use request::{Connection, Request, peer_field};
 
 use crate::action;
 use crate::error::GatewayError;
 use crate::gateway::Gateway;
+use crate::runtime::Route;
 
 /// A request on its way. Whatever ends it, dropping this finishes it. Boxed, because both are large
 /// and change hands.
@@ -104,9 +105,18 @@ pub(crate) async fn serve(
 async fn handle(request: &mut Request, down: &mut Downstream) -> Result<(), GatewayError> {
     let route = route::route(request, down)?;
     head::expects_continue(down.head())?;
+    take(&route, request, down).await
+}
+
+/// What a route does with a request: its policies, and its action.
+async fn take(
+    route: &Arc<Route>,
+    request: &mut Request,
+    down: &mut Downstream,
+) -> Result<(), GatewayError> {
     if let Some(reply) = route.chain.before(request, down).await? {
         return reply::send(request, down, reply).await;
     }
     down.limit(request.max_body)?;
-    action::run(&route, request, down).await
+    action::run(route, request, down).await
 }

@@ -81,6 +81,8 @@ pub(crate) struct Request {
     pub(crate) normal_path: Option<String>,
     /// Who the caller proved to be.
     pub(crate) consumer: Option<Arc<Consumer>>,
+    /// Whether no connection brought it, and the configuration says who the consumer is.
+    pub(crate) vouched: bool,
     /// Whether it came by a trusted proxy.
     pub(crate) from_trusted_proxy: bool,
     /// The largest body the policies allow, in bytes.
@@ -143,6 +145,7 @@ impl Request {
             captures: Captures::default(),
             normal_path: None,
             consumer: None,
+            vouched: false,
             from_trusted_proxy: false,
             max_body: MAX_BODY,
             deferred_quotas: None,

@@ -11,6 +11,7 @@ use super::downstream::Downstream;
 use super::grpc;
 use super::identify;
 use super::request::Request;
+use crate::action::grpc::Told;
 use crate::error::GatewayError;
 use crate::routing::{self, Outcome, Query};
 use crate::runtime::Route;
@@ -43,16 +44,9 @@ pub(super) fn route(
             route, captures, ..
         } => {
             let route = snapshot.routes[route].clone();
-            request.record.route = Some(route.name.clone());
-            request.record.team.clone_from(&route.team);
-            request.record.action = route.action.kind();
             let told = route.action.told(head, path);
-            request.dialect = told.dialect;
-            request.record.rpc = told.rpc;
-            request.record.called = told.called;
             request.captures = captures;
-            request.active = Some(route.metrics.begin());
-            request.route = Some(route.clone());
+            enter(request, &route, told);
             Ok(route)
         }
         nothing => {
@@ -61,6 +55,18 @@ pub(super) fn route(
             Err(no_route(&nothing))
         }
     }
+}
+
+/// Writes down that this is its route.
+pub(super) fn enter(request: &mut Request, route: &Arc<Route>, told: Told) {
+    request.record.route = Some(route.name.clone());
+    request.record.team.clone_from(&route.team);
+    request.record.action = route.action.kind();
+    request.dialect = told.dialect;
+    request.record.rpc = told.rpc;
+    request.record.called = told.called;
+    request.active = Some(route.metrics.begin());
+    request.route = Some(route.clone());
 }
 
 fn no_route(outcome: &Outcome<'_>) -> GatewayError {

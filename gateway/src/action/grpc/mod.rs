@@ -24,7 +24,7 @@ use weir_protocols::grpc::status::Code as Status;
 use weir_protocols::grpc::timeout;
 
 use self::answer::Answer;
-pub(super) use self::called::Told;
+pub(crate) use self::called::Told;
 use self::deadline::Deadline;
 use self::inflow::Inflow;
 use self::outflow::Outflow;

@@ -58,25 +58,28 @@ impl KeyAuth {
                 .source(format!("key {} of {} has expired", key.id, consumer.name));
             return Err(challenge(error));
         }
-        if self
-            .config
-            .allow
-            .as_ref()
-            .is_some_and(|allow| !admits(allow, consumer))
-        {
-            return Err(GatewayError::public(
-                Code::ConsumerDenied,
-                "This consumer is not among those the route admits.",
-            )
-            .source(format!("{} is not admitted", consumer.name)));
-        }
+        self.admit(consumer)?;
         Ok((consumer.clone(), source))
+    }
+
+    fn admit(&self, consumer: &Consumer) -> Result<(), GatewayError> {
+        let allow = self.config.allow.as_ref();
+        if allow.is_none_or(|allow| admits(allow, consumer)) {
+            return Ok(());
+        }
+        let public = "This consumer is not among those the route admits.";
+        let error = GatewayError::public(Code::ConsumerDenied, public);
+        Err(error.source(format!("{} is not admitted", consumer.name)))
     }
 }
 
 #[async_trait]
 impl Policy for KeyAuth {
     async fn on_request(&self, cx: &mut RequestCx<'_>) -> Result<Verdict, GatewayError> {
+        if let Some(consumer) = cx.request.consumer.as_ref().filter(|_| cx.request.vouched) {
+            self.admit(consumer)?;
+            return Ok(Verdict::Continue);
+        }
         let (consumer, source) = self.authenticate(cx.head)?;
         // A subprotocol is one that the upstream might choose.
         if self.config.hide || *source == Source::Subprotocol {
