@@ -10,10 +10,12 @@ use tokio::sync::Notify;
 use weir_telemetry::{Code, Telemetry};
 
 use crate::action::llm::Learned;
+use crate::llm_worker::LlmWorker;
 use crate::quota::Ledger;
 use crate::runtime::Snapshot;
 use crate::server::{Certificates, Drain};
-use crate::webhook::Crew;
+use crate::webhook::Webhook;
+use crate::workers::Crew;
 
 /// The process's state, shared by everything that serves a request.
 pub(crate) struct Gateway {
@@ -28,7 +30,9 @@ pub(crate) struct Gateway {
     /// The certificates of TLS listeners, by the listener's name.
     pub(crate) certificates: HashMap<Arc<str>, Arc<Certificates>>,
     /// Who sends records of Kafka to webhooks.
-    pub(crate) webhooks: Crew,
+    pub(crate) webhooks: Crew<Webhook>,
+    /// Who has models answer the prompts of topics.
+    pub(crate) llm_workers: Crew<LlmWorker>,
     /// Told when a reload is asked for.
     pub(crate) reload: Notify,
     snapshot: ArcSwap<Snapshot>,
@@ -49,6 +53,7 @@ impl Gateway {
             drain: Drain::default(),
             certificates,
             webhooks: Crew::default(),
+            llm_workers: Crew::default(),
             reload: Notify::new(),
             snapshot: ArcSwap::new(snapshot),
             reload_failure: Mutex::new(None),

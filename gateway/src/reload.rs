@@ -171,6 +171,7 @@ fn apply(gateway: &Arc<Gateway>, loaded: config::Loaded) -> Result<bool, String>
     gateway.swap(Arc::new(snapshot));
     gateway.webhooks.apply(gateway);
     gateway.snapshot().fill_tables();
+    gateway.llm_workers.apply(gateway);
     Ok(true)
 }
 

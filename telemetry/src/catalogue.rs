@@ -410,6 +410,25 @@ metrics! {
     WEBHOOK_PAUSED "weir_webhook_paused" Gauge "{partition}"
         ["weir_webhook" "reason"] &[],
         "Partitions of which nothing is sent: by_hand, or because a quota is exhausted (quota), the breaker is open or no endpoint healthy (destination), the receiver asked for it (receiver), a record is given up and its dead-letter topic does not take it (dead_letter) or there is none (undeliverable), or its configuration is about to change (reload).";
+    // LLM workers.
+    LLM_WORKER_DURATION "weir_llm_worker_duration_seconds" Histogram "s"
+        ["weir_llm_worker" "messaging_destination_name"] LATENCY,
+        "Time from a prompt being handed over to what came of that, each time.";
+    LLM_WORKER_RECORDS "weir_llm_worker_records_total" Counter "{message}"
+        ["weir_llm_worker" "outcome"] &[],
+        "Times that prompts of a topic were handed over, by what came of it: delivered (the completion is in its topic), refused (an error is, as somebody waits), failed (to be tried again), held (nothing was done) or dead_letter.";
+    LLM_WORKER_IN_FLIGHT "weir_llm_worker_in_flight" Gauge "{message}"
+        ["weir_llm_worker"] &[],
+        "Prompts of topics that are under way now.";
+    LLM_WORKER_PARTITIONS "weir_llm_worker_partitions" Gauge "{partition}"
+        ["weir_llm_worker"] &[],
+        "Partitions that this gateway has of an LLM worker's topics.";
+    LLM_WORKER_LAG "weir_llm_worker_lag_records" Gauge "{message}"
+        ["weir_llm_worker" "messaging_destination_name"] &[],
+        "Prompts that an LLM worker is behind the ends of the partitions that this gateway has.";
+    LLM_WORKER_PAUSED "weir_llm_worker_paused" Gauge "{partition}"
+        ["weir_llm_worker" "reason"] &[],
+        "Partitions whose prompts wait: by_hand, or because a quota is exhausted (quota), no target of the model can be asked (destination), one asked to wait (receiver), a prompt is given up and its dead-letter topic does not take it (dead_letter) or there is none (undeliverable), or its configuration is about to change (reload).";
     IDEMPOTENCY_REQUESTS "weir_idempotency_requests_total" Counter "{request}"
         ["weir_route" "result"] &[],
         "Requests with an Idempotency-Key: the first with it (first), one whose predecessor's outcome had to be looked up in the topic (resumed), answered as the first was (replayed), refused because the key was used for another request (reused), because it is not known yet what came of the first (in_progress), or because keys cannot be remembered (unavailable).";
@@ -426,7 +445,7 @@ metrics! {
         "When a configuration was last loaded successfully, in Unix time.";
     ADMIN_CHANGES "weir_admin_changes_total" Counter "{change}"
         ["action" "result"] &[],
-        "Changes made by hand on the admin address (quota_grant, quota_reset, store_rebuild, webhook_pause, webhook_resume), and those that failed.";
+        "Changes made by hand on the admin address (quota_grant, quota_reset, store_rebuild, webhook_pause, webhook_resume, llm_worker_pause, llm_worker_resume), and those that failed.";
     BUILD_INFO "weir_build_info" Gauge "1"
         ["version"] &[],
         "Always 1; the label says which version runs.";

@@ -3,7 +3,7 @@
 //! page to open.
 
 use crate::code::Fault;
-use crate::metrics::webhook::Outcome;
+use crate::metrics::worker::{Kind, Outcome};
 use crate::record::websocket::{Closer, WebSocket};
 use crate::record::{Attempt, Kafka, Record};
 use crate::timestamp::Rfc3339;
@@ -30,12 +30,16 @@ fn write_all(out: &mut String, record: &Record) -> fmt::Result {
     if let Some(delivery) = &record.delivery {
         writeln!(
             out,
-            "  record {} of {}/{} on {} for the webhook {}, tried {} times before: {}",
+            "  record {} of {}/{} on {} for the {} {}, tried {} times before: {}",
             delivery.offset,
             Quoted(&delivery.topic),
             delivery.partition,
             delivery.cluster,
-            delivery.webhook,
+            match delivery.kind {
+                Kind::Webhook => "webhook",
+                Kind::LlmWorker => "LLM worker",
+            },
+            delivery.name,
             delivery.tries,
             delivery.outcome.map_or("cut", Outcome::as_str)
         )?;

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::{Answer, ready, routes, webhooks};
+use super::{Answer, ready, routes, workers};
 use crate::gateway::Gateway;
 
 /// Paths of both addresses.
@@ -33,7 +33,10 @@ pub(super) fn admin(gateway: &Gateway, path: &str) -> Option<Answer> {
         }
         "/upstreams" => Answer::json(StatusCode::OK, upstreams(gateway)),
         "/targets" => Answer::json(StatusCode::OK, targets(gateway)),
-        "/webhooks" => Answer::json(StatusCode::OK, webhooks::list(gateway)),
+        "/webhooks" => Answer::json(StatusCode::OK, workers::list(&gateway.webhooks, gateway)),
+        "/llm_workers" => {
+            Answer::json(StatusCode::OK, workers::list(&gateway.llm_workers, gateway))
+        }
         "/requests" => Answer::json(StatusCode::OK, recorder.list_json()),
         _ => {
             let id = path.strip_prefix("/requests/")?;
@@ -68,9 +71,10 @@ fn targets(gateway: &Gateway) -> String {
 pub(super) fn index(admin: bool) -> &'static str {
     if admin {
         "there are /metrics /healthz /readyz /config /routes /upstreams /upstreams/{name}/methods \
-         /targets /webhooks /requests /requests/{id} /quotas /quotas/{name} /quotas/{name}/{key}, and for POST \
+         /targets /webhooks /llm_workers /requests /requests/{id} /quotas /quotas/{name} /quotas/{name}/{key}, and for POST \
          /quotas/{name}/{key}/grant \
-         /quotas/{name}/{key}/reset /stores/{name}/rebuild /webhooks/{name}/pause /webhooks/{name}/resume\n"
+         /quotas/{name}/{key}/reset /stores/{name}/rebuild /webhooks/{name}/pause /webhooks/{name}/resume \
+         /llm_workers/{name}/pause /llm_workers/{name}/resume\n"
     } else {
         "there are /metrics /healthz /readyz\n"
     }

@@ -1,27 +1,27 @@
 //! What can be changed by hand, by its path.
 
 use super::audit::Person;
-use super::{Answer, quotas, webhooks};
+use super::{Answer, quotas, workers};
 use crate::gateway::Gateway;
 
 /// A change.
 pub(super) enum Change {
     Quotas(quotas::Change),
-    Webhook(webhooks::Turn),
+    Worker(workers::Turn),
 }
 
 impl Change {
     /// The change that a path asks for.
     pub(super) fn of(path: &str) -> Option<Self> {
-        let webhook = webhooks::Turn::of(path).map(Self::Webhook);
-        webhook.or_else(|| quotas::Change::of(path).map(Self::Quotas))
+        let worker = workers::Turn::of(path).map(Self::Worker);
+        worker.or_else(|| quotas::Change::of(path).map(Self::Quotas))
     }
 
     /// Makes it, as the body says.
     pub(super) async fn make(&self, gateway: &Gateway, person: Person, body: &[u8]) -> Answer {
         quotas::answer(match self {
             Self::Quotas(change) => change.make(gateway, person, body).await,
-            Self::Webhook(turn) => turn.make(gateway, person, body),
+            Self::Worker(turn) => turn.make(gateway, person, body),
         })
     }
 }

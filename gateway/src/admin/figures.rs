@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use weir_telemetry::Metrics;
 use weir_telemetry::metrics::standing::Figures;
-use weir_telemetry::metrics::{Standing, Target, webhook};
+use weir_telemetry::metrics::{Standing, Target};
 
+use super::workers;
 use crate::gateway::Gateway;
 use crate::quota::{Quota, Store, Total};
 use crate::runtime::Snapshot;
@@ -29,8 +30,8 @@ struct Look {
     at: Instant,
     /// By the quota's name; those of quotas that are gone are gone too.
     standings: HashMap<Arc<str>, Standing>,
-    /// By the webhook's name.
-    webhooks: HashMap<Arc<str>, webhook::Standing>,
+    webhooks: workers::Standings,
+    llm_workers: workers::Standings,
     /// By the names of provider and model.
     targets: HashMap<(Arc<str>, Arc<str>), Target>,
 }
@@ -51,8 +52,13 @@ impl Looks {
 }
 
 fn look(gateway: &Gateway, before: Option<Look>) -> Look {
-    let (mut before, shown, sent) = match before {
-        Some(look) => (look.standings, look.targets, look.webhooks),
+    let (mut before, shown, webhooks, llm_workers) = match before {
+        Some(look) => (
+            look.standings,
+            look.targets,
+            look.webhooks,
+            look.llm_workers,
+        ),
         None => Default::default(),
     };
     let snapshot = gateway.snapshot();
@@ -76,7 +82,8 @@ fn look(gateway: &Gateway, before: Option<Look>) -> Look {
     Look {
         at: Instant::now(),
         standings,
-        webhooks: super::webhooks::look(gateway, sent),
+        webhooks: workers::look(&gateway.webhooks, gateway, webhooks),
+        llm_workers: workers::look(&gateway.llm_workers, gateway, llm_workers),
         targets: targets(&snapshot, metrics, shown),
     }
 }

@@ -14,7 +14,7 @@ mod problem;
 mod quotas;
 mod ready;
 mod routes;
-mod webhooks;
+mod workers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,38 +1,40 @@
-//! How webhooks stand: for `GET /webhooks`, and for `/metrics`; and those that are paused by hand.
+//! How webhooks and LLM workers stand: for `GET /webhooks` and `GET /llm_workers`, and for `/metrics`; and those
+//! that are paused by hand.
 //!
-//! `POST /webhooks/{name}/pause` and `POST /webhooks/{name}/resume` take `{"reason": "…"}`. It is this
-//! gateway that pauses, until it is told otherwise or restarted: the partitions stay its own.
+//! `POST /webhooks/{name}/pause` and `POST /webhooks/{name}/resume` take `{"reason": "…"}`, and so it is below
+//! `/llm_workers`. It is this gateway that pauses, until it is told otherwise or restarted: the partitions
+//! stay its own.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use weir_telemetry::metrics::webhook::{Figures, Pause, Standing};
+use weir_telemetry::metrics::worker::{Figures, Kind, Pause, Standing};
 
 use super::audit::{self, Act, Person};
 use super::body::parse;
 use super::problem::Problem;
 use crate::gateway::Gateway;
 use crate::kafka::group;
-use crate::webhook::Watched;
+use crate::workers::{Crew, Watched, Worker};
 
-/// All of them, with their partitions.
-pub(super) fn list(gateway: &Gateway) -> String {
-    let webhooks = gateway.webhooks.watch(gateway);
-    let list: Vec<Value> = webhooks.iter().map(one).collect();
+/// All of a kind, with their partitions.
+pub(super) fn list<W: Worker>(crew: &Crew<W>, gateway: &Gateway) -> String {
+    let list: Vec<Value> = crew.watch(gateway).iter().map(one).collect();
     Value::from(list).to_string()
 }
 
-fn one(watched: &Watched) -> Value {
-    let (config, survey) = (watched.config(), &watched.survey);
+fn one<W: Worker>(watched: &Watched<W>) -> Value {
+    let (reader, survey) = (watched.worker.reader(), &watched.survey);
     let partitions: Vec<Value> = survey.partitions.iter().map(partition).collect();
+    let (to, name) = watched.worker.to();
     json!({
-        "webhook": &*config.name,
-        "team": config.team.as_deref(),
-        "cluster": &*config.cluster,
-        "group": &*config.group,
-        "upstream": &*config.upstream,
+        (W::KIND.as_str()): &*reader.name,
+        "team": reader.team.as_deref(),
+        "cluster": &*reader.cluster_name,
+        "group": &*reader.plan.group,
+        (to): name,
         "paused_by_hand": survey.paused,
         "in_flight": survey.in_flight,
         "trouble": survey.trouble,
@@ -56,10 +58,11 @@ fn partition(standing: &group::Standing) -> Value {
     })
 }
 
-/// A webhook that is to be paused, or to go on.
+/// One that is to be paused, or to go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Turn {
-    webhook: String,
+    kind: Kind,
+    name: String,
     pause: bool,
 }
 
@@ -72,14 +75,18 @@ struct Asked {
 impl Turn {
     /// What a path asks for.
     pub(super) fn of(path: &str) -> Option<Self> {
-        let (webhook, what) = path.strip_prefix("/webhooks/")?.split_once('/')?;
+        let (kind, rest) = match path.strip_prefix("/webhooks/") {
+            Some(rest) => (Kind::Webhook, rest),
+            None => (Kind::LlmWorker, path.strip_prefix("/llm_workers/")?),
+        };
+        let (name, what) = rest.split_once('/')?;
         let pause = match what {
             "pause" => true,
             "resume" => false,
             _ => return None,
         };
-        let webhook = webhook.to_owned();
-        Some(Self { webhook, pause })
+        let name = name.to_owned();
+        Some(Self { kind, name, pause })
     }
 
     /// Does it, as the body says.
@@ -89,41 +96,54 @@ impl Turn {
         person: Person,
         body: &[u8],
     ) -> Result<Value, Problem> {
-        let Self { webhook, pause } = self;
+        let Self { kind, name, pause } = self;
         let asked: Asked = parse(body, "{\"reason\": \"why\"}")?;
-        if !gateway.webhooks.pause(webhook, *pause) {
-            let hint = "GET /webhooks tells which there are";
-            let detail = format!("there is no webhook \"{webhook}\"");
+        let (is_there, spoken, section) = match kind {
+            Kind::Webhook => (gateway.webhooks.pause(name, *pause), "webhook", "webhooks"),
+            Kind::LlmWorker => (
+                gateway.llm_workers.pause(name, *pause),
+                "LLM worker",
+                "llm_workers",
+            ),
+        };
+        if !is_there {
+            let hint = format!("GET /{section} tells which there are");
+            let detail = format!("there is no {spoken} \"{name}\"");
             return Err(Problem::absent(detail, hint));
         }
         let mut details = Map::new();
-        details.insert("weir.webhook".into(), webhook.as_str().into());
+        details.insert(format!("weir.{}", kind.as_str()), name.as_str().into());
         let act = Act {
-            action: if *pause {
-                "webhook_pause"
-            } else {
-                "webhook_resume"
+            action: match (kind, *pause) {
+                (Kind::Webhook, true) => "webhook_pause",
+                (Kind::Webhook, false) => "webhook_resume",
+                (Kind::LlmWorker, true) => "llm_worker_pause",
+                (Kind::LlmWorker, false) => "llm_worker_resume",
             },
             reason: asked.reason.trim(),
             details,
             failure: None,
         };
         audit::write(&gateway.telemetry.metrics, person, act);
-        Ok(json!({ "webhook": webhook, "paused_by_hand": pause }))
+        Ok(json!({ (kind.as_str()): name, "paused_by_hand": pause }))
     }
 }
 
-/// Brings the figures of all of them up to date; those of webhooks that are gone are gone too.
-pub(super) fn look(
+/// Those of a kind, by name.
+pub(super) type Standings = HashMap<Arc<str>, Standing>;
+
+/// Brings the figures of all of a kind up to date; those of workers that are gone are gone too.
+pub(super) fn look<W: Worker>(
+    crew: &Crew<W>,
     gateway: &Gateway,
-    mut before: HashMap<Arc<str>, Standing>,
-) -> HashMap<Arc<str>, Standing> {
+    mut before: Standings,
+) -> Standings {
     let metrics = &gateway.telemetry.metrics;
-    let webhooks = gateway.webhooks.watch(gateway);
-    let each = webhooks.iter().map(|watched| {
-        let name = &watched.config().name;
+    let all = crew.watch(gateway);
+    let each = all.iter().map(|watched| {
+        let name = &watched.worker.reader().name;
         let known = before.remove(name);
-        let mut standing = known.unwrap_or_else(|| metrics.webhook_standing(name));
+        let mut standing = known.unwrap_or_else(|| metrics.worker_standing(W::KIND, name));
         standing.is(&figures(&watched.survey));
         (name.clone(), standing)
     });

@@ -80,12 +80,13 @@ pub(super) enum Noun {
     Consumer,
     Quota,
     Webhook,
+    LlmWorker,
     Route,
 }
 
 impl Noun {
     /// Each, with its section and what people call it.
-    pub(super) const ALL: [(Self, &'static str, &'static str); 13] = [
+    pub(super) const ALL: [(Self, &'static str, &'static str); 14] = [
         (Self::Listener, "listeners", "listener"),
         (Self::Secret, "secrets", "secret"),
         (Self::Store, "stores", "store"),
@@ -98,6 +99,7 @@ impl Noun {
         (Self::Consumer, "consumers", "consumer"),
         (Self::Quota, "quotas", "quota"),
         (Self::Webhook, "webhooks", "webhook"),
+        (Self::LlmWorker, "llm_workers", "LLM worker"),
         (Self::Route, "routes", "route"),
     ];
 

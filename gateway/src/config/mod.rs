@@ -19,6 +19,7 @@ pub mod hosts;
 pub mod kafka_clusters;
 pub mod kafka_identity;
 pub mod listeners;
+pub mod llm_workers;
 mod load;
 pub mod models;
 pub mod platform;
@@ -89,6 +90,8 @@ pub struct Config {
     pub quotas: Vec<Arc<quotas::Quota>>,
     /// Where records of topics are sent.
     pub webhooks: Vec<Arc<webhooks::Webhook>>,
+    /// Topics whose records are prompts.
+    pub llm_workers: Vec<Arc<llm_workers::LlmWorker>>,
     /// Routes, in the order written.
     pub routes: Vec<Arc<routes::Route>>,
 }

@@ -7,8 +7,8 @@ use super::load::{Shaped, list, single};
 use super::policies::{self, Everywhere};
 use super::{Config, raw};
 use super::{
-    consumers, kafka_clusters, listeners, models, platform, prices, providers, quotas, routes,
-    schema_registries, stores, telemetry, upstreams, webhooks,
+    consumers, kafka_clusters, listeners, llm_workers, models, platform, prices, providers, quotas,
+    routes, schema_registries, stores, telemetry, upstreams, webhooks,
 };
 
 /// Checks `files`; `None` if a section cannot be made at all, for which there
@@ -51,6 +51,9 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
     });
     let everywhere = check_policies(cx, files, groups, &quotas);
     let (routes, all) = check_routes(cx, files, &everywhere, &models);
+    let llm_workers = each(cx, files, "llm_workers", |cx, item| {
+        llm_workers::check(cx, item, &routes)
+    });
     if all && !cx.is_faulty(&["routes", "policies", "quotas", "webhooks"]) {
         let around = quotas::Around {
             routes: &routes,
@@ -90,6 +93,7 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
         consumers,
         quotas,
         webhooks,
+        llm_workers,
         routes,
     })
 }

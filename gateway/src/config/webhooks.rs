@@ -11,6 +11,7 @@ use super::check::{At, Checker, Item, Noun};
 use super::platform::Team;
 use super::policies::quota;
 use super::quotas::Quota;
+use super::raw::Name;
 use super::raw::policies as raw_policies;
 use super::raw::webhooks as raw;
 use super::routes::topic::check_name;
@@ -117,7 +118,7 @@ pub(super) fn check(
     quotas: &[Arc<Quota>],
 ) -> Option<Webhook> {
     let (at, raw) = (&item.at, &item.raw);
-    let team = owner(cx, item)?;
+    let team = owner(cx, at, raw.team.as_ref(), item.team.as_ref())?;
     let named = team.as_ref().and_then(|team| cx.team_named(team));
     let cluster = cx.resolve(
         &at.key("cluster"),
@@ -125,7 +126,8 @@ pub(super) fn check(
         &raw.cluster.0,
         team.as_ref(),
     );
-    let topics = check_topics(cx, at, raw, named.as_deref());
+    let group = raw.group.as_deref();
+    let topics = check_topics(cx, at, &raw.topics, group, named.as_deref());
     let upstream = cx.resolve(
         &at.key("to").key("upstream"),
         Noun::Upstream,
@@ -136,31 +138,17 @@ pub(super) fn check(
     let headers = check_headers(cx, &at.key("to").key("headers"), &raw.to, team.as_ref());
     let keys = check_keys(cx, &at.key("sign"), raw.sign.as_ref(), team.as_ref());
     let retries = check_retries(cx, &at.key("retries"), &raw.retries);
-    check_times(cx, at, raw);
+    check_times(cx, at, raw.timeout.0, raw.patience.0);
     let counted = check_quotas(cx, at, raw, team.as_ref(), quotas);
-    let dead_letter = match &raw.dead_letter {
-        None => None,
-        Some(letter) => {
-            let at = at.key("dead_letter").key("topic");
-            check_name(cx, &at, &letter.topic, named.as_deref())?;
-            if raw.topics.contains(&letter.topic) {
-                cx.fault(
-                    &at,
-                    "what cannot be delivered would be delivered again",
-                    "name a topic that the webhook does not read",
-                );
-            }
-            Some(letter.topic.as_str().into())
-        }
-    };
-    let group = raw.group.clone();
+    let letter = raw.dead_letter.as_ref();
+    let dead_letter = check_dead_letter(cx, at, letter, &raw.topics, named.as_deref());
     let name = &raw.name.0;
     Some(Webhook {
         name: name.as_str().into(),
         team,
         cluster: cluster?,
         topics: topics?,
-        group: group.unwrap_or_else(|| format!("weir-{name}")).into(),
+        group: group.map_or_else(|| format!("weir-{name}").into(), Into::into),
         start: raw.start,
         upstream: upstream?,
         path: raw.to.path.as_str().into(),
@@ -174,32 +162,39 @@ pub(super) fn check(
         max_in_flight: raw.max_in_flight,
         patience: raw.patience.0,
         quotas: counted?,
-        dead_letter,
+        dead_letter: dead_letter?,
     })
 }
 
-/// Whose it is; `None` if that is faulty.
-fn owner(cx: &mut Checker<'_>, item: &Item<raw::Webhook>) -> Option<Option<Arc<str>>> {
-    let at = item.at.key("team");
-    match (&item.raw.team, &item.team) {
+/// Whose it is; `None` if that is faulty. `file` is the team whose file it is in.
+pub(super) fn owner(
+    cx: &mut Checker<'_>,
+    at: &At,
+    named: Option<&Name>,
+    file: Option<&Arc<str>>,
+) -> Option<Option<Arc<str>>> {
+    let at = at.key("team");
+    match (named, file) {
         (Some(named), Some(file)) if named.0 != **file => {
             let message = format!("this file belongs to team \"{file}\"");
             cx.fault(&at, message, "leave `team` out here");
             None
         }
         (Some(named), _) => cx.resolve(&at, Noun::Team, &named.0, None).map(Some),
-        (None, file) => Some(file.clone()),
+        (None, file) => Some(file.cloned()),
     }
 }
 
-fn check_topics(
+/// Checks what a group reads.
+pub(super) fn check_topics(
     cx: &mut Checker<'_>,
     at: &At,
-    raw: &raw::Webhook,
+    names: &[String],
+    group: Option<&str>,
     team: Option<&Team>,
 ) -> Option<Vec<Arc<str>>> {
     let mut topics: Vec<Arc<str>> = Vec::new();
-    for (index, name) in raw.topics.iter().enumerate() {
+    for (index, name) in names.iter().enumerate() {
         let at = at.key("topics").index(index);
         check_name(cx, &at, name, team)?;
         if topics.iter().any(|topic| **topic == **name) {
@@ -207,10 +202,30 @@ fn check_topics(
         }
         topics.push(name.as_str().into());
     }
-    if raw.group.as_ref().is_some_and(String::is_empty) {
+    if group.is_some_and(str::is_empty) {
         cx.fault(&at.key("group"), "a group has a name", "leave `group` out");
     }
     Some(topics)
+}
+
+/// Checks where that goes which is given up; `None` if that is faulty.
+pub(super) fn check_dead_letter(
+    cx: &mut Checker<'_>,
+    at: &At,
+    letter: Option<&raw::DeadLetter>,
+    topics: &[String],
+    team: Option<&Team>,
+) -> Option<Option<Arc<str>>> {
+    let Some(letter) = letter else {
+        return Some(None);
+    };
+    let at = at.key("dead_letter").key("topic");
+    check_name(cx, &at, &letter.topic, team)?;
+    if topics.contains(&letter.topic) {
+        let message = "what cannot be delivered would be delivered again";
+        cx.fault(&at, message, "name a topic that is not read");
+    }
+    Some(Some(letter.topic.as_str().into()))
 }
 
 fn check_path(cx: &mut Checker<'_>, at: &At, path: &str) {
@@ -278,7 +293,8 @@ fn check_keys(
     Some(keys)
 }
 
-fn check_retries(cx: &mut Checker<'_>, at: &At, raw: &raw::Retries) -> Retries {
+/// Checks what is tried again.
+pub(super) fn check_retries(cx: &mut Checker<'_>, at: &At, raw: &raw::Retries) -> Retries {
     let (first, max) = (raw.backoff.first.0, raw.backoff.max.0);
     if first.is_zero() || first > max {
         cx.fault(
@@ -295,8 +311,9 @@ fn check_retries(cx: &mut Checker<'_>, at: &At, raw: &raw::Retries) -> Retries {
     }
 }
 
-fn check_times(cx: &mut Checker<'_>, at: &At, raw: &raw::Webhook) {
-    if raw.timeout.0.is_zero() {
+/// Checks how long is waited.
+pub(super) fn check_times(cx: &mut Checker<'_>, at: &At, timeout: Duration, patience: Duration) {
+    if timeout.is_zero() {
         cx.fault(
             &at.key("timeout"),
             "nobody answers in no time",
@@ -304,7 +321,7 @@ fn check_times(cx: &mut Checker<'_>, at: &At, raw: &raw::Webhook) {
         );
     }
     // While it waits nothing is polled, and a group takes who does not poll for five minutes for dead.
-    if raw.patience.0 > Duration::from_secs(60) {
+    if patience > Duration::from_secs(60) {
         cx.fault(
             &at.key("patience"),
             "other gateways wait for that long for the partition",

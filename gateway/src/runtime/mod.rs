@@ -23,6 +23,7 @@ use crate::action::{self, Action};
 use crate::config::listeners::Listener;
 use crate::config::{Config, Loaded};
 use crate::config::{kafka_clusters, routes as config, schema_registries, stores};
+use crate::llm_worker::LlmWorker;
 use crate::policy::chain::Chain;
 use crate::policy::{self, key_auth::Directory};
 use crate::quota::{Quota, Store};
@@ -91,6 +92,7 @@ pub(crate) struct Snapshot {
     tables: Tables,
     listeners: HashMap<Arc<str>, Arc<Listener>>,
     webhooks: HashMap<Arc<str>, Arc<Webhook>>,
+    llm_workers: HashMap<Arc<str>, Arc<LlmWorker>>,
     /// What is known of the targets of models.
     standings: Standings,
     /// The answers that routes keep.
@@ -162,6 +164,11 @@ impl Snapshot {
     /// The webhooks, by name.
     pub(crate) fn webhooks(&self) -> &HashMap<Arc<str>, Arc<Webhook>> {
         &self.webhooks
+    }
+
+    /// Those that have models answer the prompts of topics, by name.
+    pub(crate) fn llm_workers(&self) -> &HashMap<Arc<str>, Arc<LlmWorker>> {
+        &self.llm_workers
     }
 
     /// The upstreams, for those who watch them.
@@ -308,7 +315,7 @@ pub(crate) fn compile(
         idempotency: idempotency::Stores::open(config, previous.map(|p| &p.idempotency)),
         upstreams,
     };
-    let routes = config
+    let routes: Vec<Arc<Route>> = config
         .routes
         .iter()
         .map(|r| route(r, &parts))
@@ -318,6 +325,10 @@ pub(crate) fn compile(
     let webhooks = config.webhooks.iter();
     let webhooks = webhooks.map(|it| (it.name.clone(), Webhook::build(it, &parts)));
     let webhooks = webhooks.collect();
+    let llm_workers = config.llm_workers.iter();
+    let llm_workers =
+        llm_workers.map(|it| (it.name.clone(), LlmWorker::build(it, &parts, &routes)));
+    let llm_workers = llm_workers.collect();
     let quotas = config.quotas.iter();
     let quotas = quotas.map(|q| parts.quotas[&q.name].clone()).collect();
     let Parts {
@@ -343,6 +354,7 @@ pub(crate) fn compile(
             .map(|l| (l.name.clone(), l.clone()))
             .collect(),
         webhooks,
+        llm_workers,
         upstreams,
         clusters,
         spools,

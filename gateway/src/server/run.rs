@@ -80,6 +80,7 @@ async fn serve(
     }
     gateway.webhooks.apply(&gateway);
     gateway.snapshot().fill_tables();
+    gateway.llm_workers.apply(&gateway);
     gateway.telemetry.metrics.config_loaded(true);
     ready(sockets.bound());
     end(&gateway, &sockets, &mut signals, &stop).await;
@@ -153,6 +154,7 @@ async fn end(
     );
     drain.close();
     gateway.webhooks.leave();
+    gateway.llm_workers.leave();
     // Nobody is there to see it where a loop has ended already.
     let _ = stop.listeners.send(true);
     let deadline = Instant::now() + limit;
@@ -176,7 +178,10 @@ async fn end(
     drain.end();
     // What cannot be ended even so, as a caller who does not read, is dropped with its task.
     let _ = tokio::time::timeout(GRACE, drain.idle()).await;
-    gateway.webhooks.left(LEAVING).await;
+    tokio::join!(
+        gateway.webhooks.left(LEAVING),
+        gateway.llm_workers.left(LEAVING),
+    );
     if tokio::time::timeout(CLOSING, gateway.ledger.farewell())
         .await
         .is_err()

@@ -10,11 +10,12 @@ use weir_protocols::cloudevents::{http as event_http, kafka as event_kafka};
 use weir_telemetry::trace::Context;
 
 use super::sign::signature;
-use super::verdict::{Fate, unfit};
+use super::verdict::unfit;
 use crate::action::subscribe::say::write_members;
 use crate::config::webhooks::{Format, Method, Webhook};
 use crate::kafka::Record;
 use crate::kafka::group::Task;
+use crate::workers::Fate;
 
 /// What does not change from one attempt to the next.
 pub(super) struct Message {

@@ -2,21 +2,16 @@
 //!
 //! | Module | Knows |
 //! |---|---|
-//! | `crew` | which members there are, across reloads |
-//! | `courier` | what becomes of one record: sent, tried again, held, or given up |
+//! | `courier` | how one record is sent, once |
 //! | `send` | one call of a receiver |
 //! | `message` | what is sent of a record |
 //! | `sign` | its signature |
 //! | `verdict` | what an answer means |
-//! | `dead_letter` | what is kept of a record that was given up |
 //!
-//! How records are read, and in which order they are handed over, is the business of [`kafka::group`].
-//!
-//! [`kafka::group`]: crate::kafka::group
+//! How records are read, and what becomes of those that were not sent, is the business of
+//! [`workers`](crate::workers).
 
 mod courier;
-mod crew;
-mod dead_letter;
 mod message;
 mod send;
 mod sign;
@@ -24,17 +19,15 @@ mod verdict;
 
 use std::sync::Arc;
 
-use weir_telemetry::metrics;
-
-pub(crate) use crew::{Crew, Watched};
+use weir_telemetry::metrics::worker::Kind;
 
 use crate::config::webhooks as config;
-use crate::kafka::Cluster;
 use crate::kafka::group::{Order, Plan};
 use crate::policy::quota::{Quotas, named};
 use crate::proxy::Connection;
 use crate::runtime::{Consumer, Parts};
 use crate::upstream::Upstream;
+use crate::workers::Reader;
 
 /// What stands for a listener where what is told of requests names one.
 const LISTENER: &str = "webhooks";
@@ -42,13 +35,12 @@ const LISTENER: &str = "webhooks";
 /// One webhook, as this snapshot has it.
 pub(crate) struct Webhook {
     config: Arc<config::Webhook>,
-    cluster: Arc<Cluster>,
+    reader: Reader,
     upstream: Arc<Upstream>,
     quotas: Quotas,
     /// As whom quotas count it.
     consumer: Arc<Consumer>,
     connection: Arc<Connection>,
-    metrics: Arc<metrics::Webhook>,
 }
 
 impl Webhook {
@@ -61,29 +53,36 @@ impl Webhook {
             groups: Vec::new(),
             keys: Vec::new(),
         };
+        let kind = Kind::Webhook;
         Arc::new(Self {
-            cluster: parts.cluster(&config.cluster),
+            reader: Reader {
+                kind,
+                name: config.name.clone(),
+                team: config.team.clone(),
+                cluster_name: config.cluster.clone(),
+                cluster: parts.cluster(&config.cluster),
+                plan: plan(config),
+                retries: config.retries,
+                dead_letter: config.dead_letter.clone(),
+                metrics: parts.metrics.worker(kind, &config.name, &config.topics),
+            },
             upstream: parts.upstream(&config.upstream),
             quotas: named(&config.quotas, parts),
             consumer: Arc::new(consumer),
             connection: Connection::none(LISTENER, parts.metrics),
-            metrics: parts.metrics.webhook(&config.name, &config.topics),
             config: config.clone(),
         })
     }
+}
 
-    /// Who joins which group for it.
-    fn plan(&self) -> Plan {
-        Plan {
-            group: self.config.group.clone(),
-            topics: self.config.topics.clone(),
-            from_earliest: self.config.start == config::Start::Earliest,
-            order: match self.config.ordering {
-                config::Ordering::Key => Order::Key,
-                config::Ordering::Partition => Order::Partition,
-            },
-            in_flight: self.config.max_in_flight,
-            patience: self.config.patience,
-        }
+/// Who joins which group for it.
+fn plan(config: &config::Webhook) -> Plan {
+    Plan {
+        group: config.group.clone(),
+        topics: config.topics.clone(),
+        from_earliest: config.start == config::Start::Earliest,
+        order: Order::from(config.ordering),
+        in_flight: config.max_in_flight,
+        patience: config.patience,
     }
 }

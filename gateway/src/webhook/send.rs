@@ -8,13 +8,14 @@ use weir_telemetry::Code;
 
 use super::Webhook;
 use super::message::{self, Message};
-use super::verdict::{self, Fate};
+use super::verdict;
 use crate::error::GatewayError;
 use crate::kafka::group::Task;
 use crate::policy::quota::{Bound, Usage};
 use crate::proxy::Errand;
 use crate::quota::{Amounts, Provenance, Unit};
 use crate::upstream::{self, Answer, Body, Call};
+use crate::workers::Fate;
 
 /// So much of an answer is read, for its connection to be used again; nobody looks at it.
 const MOST: usize = 64 << 10;

@@ -1,63 +1,21 @@
 //! What an answer of a receiver means, or that there was none.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use http::{HeaderMap, StatusCode};
 use weir_telemetry::Code;
-use weir_telemetry::metrics::webhook::Pause;
+use weir_telemetry::metrics::worker::Pause;
 
-use crate::config::webhooks::Retries;
 use crate::error::GatewayError;
 use crate::upstream::retry_after;
+use crate::workers::{Failure, Fate, not_now};
 
-/// Nobody is waited for longer than this without being asked again.
-const LONGEST: Duration = Duration::from_secs(15 * 60);
-/// Nobody is asked again sooner than this.
-const SHORTEST: Duration = Duration::from_millis(100);
-
-/// What came of sending a record once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// The receiver has it.
-    Delivered,
-    /// Trying again may help.
-    Failed(Failure),
-    /// It never will.
-    Refused(Failure),
-    /// Nothing can be sent now; this was no try.
-    NotNow {
-        after: Duration,
-        pause: Pause,
-        failure: Failure,
-    },
-}
-
-/// Why a record was not delivered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failure {
-    /// One of ours, if the receiver did not answer.
-    pub(super) code: Option<Code>,
-    /// The slug of that, or the status of its answer.
-    pub(super) error: String,
-    /// In words, for operators.
-    pub(super) detail: String,
-}
-
-impl Failure {
-    fn status(status: StatusCode) -> Self {
-        Self {
-            code: None,
-            error: status.as_u16().to_string(),
-            detail: format!("the receiver answered {}", status.as_u16()),
-        }
-    }
-
-    fn of(error: &GatewayError) -> Self {
-        Self {
-            code: Some(error.code),
-            error: error.code.slug().to_owned(),
-            detail: error.to_string(),
-        }
+/// A receiver that answered so did not take it.
+fn status(status: StatusCode) -> Failure {
+    Failure {
+        code: None,
+        error: status.as_u16().to_string(),
+        detail: format!("the receiver answered {}", status.as_u16()),
     }
 }
 
@@ -66,7 +24,7 @@ pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap) -> Fate {
     if status.is_success() {
         return Fate::Delivered;
     }
-    let failure = Failure::status(status);
+    let failure = self::status(status);
     let asked = match status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             retry_after::of(headers, SystemTime::now())
@@ -121,24 +79,10 @@ pub(super) fn unfit(why: impl std::fmt::Display) -> Fate {
     })
 }
 
-fn not_now(after: Option<Duration>, pause: Pause, failure: Failure) -> Fate {
-    let after = after.unwrap_or(Duration::from_secs(1));
-    Fate::NotNow {
-        after: after.clamp(SHORTEST, LONGEST),
-        pause,
-        failure,
-    }
-}
-
-/// How long to wait after so many tries in vain; `chance` is from 0 to 1.
-pub(super) fn backoff(retries: &Retries, tries: u32, chance: f64) -> Duration {
-    let doubled = 2_u32.saturating_pow(tries.saturating_sub(1));
-    let whole = retries.first.saturating_mul(doubled).min(retries.max);
-    whole.mul_f64(1.0 - chance.clamp(0.0, 1.0) / 2.0)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn fate(status: u16, retry_after: Option<&'static str>) -> Fate {
@@ -173,7 +117,11 @@ mod tests {
         let Fate::NotNow { after, .. } = fate(503, Some("999999")) else {
             panic!("it asks to wait");
         };
-        assert_eq!(after, LONGEST);
+        assert_eq!(
+            after,
+            Duration::from_secs(15 * 60),
+            "nobody is waited for longer"
+        );
     }
 
     #[test]
@@ -187,18 +135,5 @@ mod tests {
         assert!(matches!(of_error(&refused, true), Fate::Failed(_)));
         let never = GatewayError::new(Code::QuotaExhausted);
         assert!(matches!(of_quota(&never), Fate::Refused(_)));
-    }
-
-    #[test]
-    fn waits_double_up_to_the_most() {
-        let retries = Retries {
-            max_attempts: 10,
-            max_age: None,
-            first: Duration::from_secs(1),
-            max: Duration::from_secs(60),
-        };
-        let waits = [1, 2, 3, 7, 40].map(|tries| backoff(&retries, tries, 0.0).as_secs());
-        assert_eq!(waits, [1, 2, 4, 60, 60]);
-        assert_eq!(backoff(&retries, 2, 1.0), Duration::from_secs(1));
     }
 }

@@ -1,20 +1,32 @@
-//! The members of groups there are, one for each webhook. They outlive reloads that leave alone what they
+//! The members of groups there are, one for each worker of a kind. They outlive reloads that leave alone what they
 //! joined with; all else is in force with the next record.
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::Webhook;
-use super::courier::Courier;
+use super::hand::Hand;
+use super::{Reader, Worker};
 use crate::gateway::Gateway;
 use crate::kafka::group::{Group, Survey};
 
-/// The members, by the name of their webhook.
-#[derive(Default)]
-pub(crate) struct Crew(Mutex<Members>);
+/// The members, by the name of their worker.
+pub(crate) struct Crew<W> {
+    members: Mutex<Members>,
+    kind: PhantomData<fn() -> W>,
+}
+
+impl<W> Default for Crew<W> {
+    fn default() -> Self {
+        Self {
+            members: Mutex::default(),
+            kind: PhantomData,
+        }
+    }
+}
 
 #[derive(Default)]
 struct Members {
@@ -25,37 +37,30 @@ struct Members {
     over: bool,
 }
 
-/// A webhook, for who looks at it.
-pub(crate) struct Watched {
-    pub(crate) webhook: Arc<Webhook>,
+/// A worker, for who looks at it.
+pub(crate) struct Watched<W> {
+    pub(crate) worker: Arc<W>,
     pub(crate) survey: Survey,
 }
 
-impl Watched {
-    /// What it is.
-    pub(crate) fn config(&self) -> &crate::config::webhooks::Webhook {
-        &self.webhook.config
-    }
-}
-
-impl Crew {
+impl<W: Worker> Crew<W> {
     /// Has those join that the snapshot in force asks for, and those leave that it does not.
     pub(crate) fn apply(&self, gateway: &Arc<Gateway>) {
         let snapshot = gateway.snapshot();
-        let mut members = self.0.lock();
+        let mut members = self.members.lock();
         if members.over {
             return;
         }
         members.leaving.retain(|group| !group.has_left());
         let mut before = std::mem::take(&mut members.present);
-        for (name, webhook) in snapshot.webhooks() {
-            let plan = webhook.plan();
+        for (name, worker) in W::all(&snapshot) {
+            let Reader { cluster, plan, .. } = worker.reader();
             let known = before.remove(name);
             let group = match known {
-                Some(known) if known.fits(&webhook.cluster, &plan) => known,
+                Some(known) if known.fits(cluster, plan) => known,
                 known => {
-                    let courier = Courier::new(name.clone(), gateway);
-                    let group = webhook.cluster.join(plan, Arc::new(courier));
+                    let hand = Hand::<W>::new(name.clone(), gateway);
+                    let group = cluster.join(plan.clone(), Arc::new(hand));
                     if let Some(known) = known {
                         group.pause(known.survey().paused);
                         known.leave();
@@ -72,9 +77,9 @@ impl Crew {
         }
     }
 
-    /// Has all leave: nothing more is sent, and what is under way is waited for.
+    /// Has all leave: nothing more is begun, and what is under way is waited for.
     pub(crate) fn leave(&self) {
-        let mut members = self.0.lock();
+        let mut members = self.members.lock();
         members.over = true;
         members.present.values().for_each(|group| group.leave());
     }
@@ -82,7 +87,7 @@ impl Crew {
     /// Waits until all have left, but not for ever.
     pub(crate) async fn left(&self, within: Duration) {
         let all: Vec<Arc<Group>> = {
-            let members = self.0.lock();
+            let members = self.members.lock();
             let present = members.present.values();
             present.chain(&members.leaving).cloned().collect()
         };
@@ -93,13 +98,13 @@ impl Crew {
     }
 
     /// How they stand, in the order of their names.
-    pub(crate) fn watch(&self, gateway: &Gateway) -> Vec<Watched> {
+    pub(crate) fn watch(&self, gateway: &Gateway) -> Vec<Watched<W>> {
         let snapshot = gateway.snapshot();
-        let members = self.0.lock();
-        let each = snapshot.webhooks().iter();
-        let mut watched: Vec<Watched> = each
-            .map(|(name, webhook)| Watched {
-                webhook: webhook.clone(),
+        let members = self.members.lock();
+        let each = W::all(&snapshot).iter();
+        let mut watched: Vec<Watched<W>> = each
+            .map(|(name, worker)| Watched {
+                worker: worker.clone(),
                 survey: members
                     .present
                     .get(name)
@@ -107,13 +112,13 @@ impl Crew {
                     .unwrap_or_default(),
             })
             .collect();
-        watched.sort_unstable_by(|a, b| a.config().name.cmp(&b.config().name));
+        watched.sort_unstable_by(|a, b| a.worker.reader().name.cmp(&b.worker.reader().name));
         watched
     }
 
-    /// Sends nothing more of a webhook, or does again; whether there is one of that name.
+    /// Hands nothing more to one, or does again; whether there is one of that name.
     pub(crate) fn pause(&self, name: &str, paused: bool) -> bool {
-        let members = self.0.lock();
+        let members = self.members.lock();
         let group = members.present.get(name);
         group.is_some_and(|group| {
             group.pause(paused);

@@ -2,7 +2,7 @@
 //! model, Kafka record, delivery, GraphQL operation and WebSocket connection.
 
 use crate::code::Code;
-use crate::metrics::webhook::Outcome;
+use crate::metrics::worker::{Kind, Outcome};
 use crate::record::websocket::{Closer, WebSocket};
 use crate::record::{
     Attempt, Delivery, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Record, Reply, Rpc, Subscription,
@@ -347,7 +347,10 @@ impl<'a> SubscriptionLine<'a> {
 
 #[derive(Serialize)]
 pub(super) struct DeliveryLine<'a> {
-    webhook: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    llm_worker: Option<&'a str>,
     cluster: &'a str,
     #[serde(rename = "consumer.group.name")]
     group: &'a str,
@@ -364,8 +367,10 @@ pub(super) struct DeliveryLine<'a> {
 
 impl<'a> DeliveryLine<'a> {
     pub(super) fn of(delivery: &'a Delivery) -> Self {
+        let name = |kind| (delivery.kind == kind).then_some(&*delivery.name);
         Self {
-            webhook: &delivery.webhook,
+            webhook: name(Kind::Webhook),
+            llm_worker: name(Kind::LlmWorker),
             cluster: &delivery.cluster,
             group: &delivery.group,
             topic: &delivery.topic,

@@ -1,6 +1,7 @@
 //! The collectors of all metrics, registered once.
 
 use super::family::{Amounts, Counters, Figures, Gauges, Histograms, Overflow};
+use super::worker;
 use prometheus::{IntCounter, IntGauge, Registry};
 
 /// One collector per row of the catalogue.
@@ -83,12 +84,8 @@ pub(super) struct Families {
     pub(super) spool_rejected: Counters,
     pub(super) spool_lost: Counters,
     pub(super) spool_damaged: Counters,
-    pub(super) process_duration: Histograms,
-    pub(super) webhook_records: Counters,
-    pub(super) webhook_in_flight: Gauges,
-    pub(super) webhook_partitions: Gauges,
-    pub(super) webhook_lag: Gauges,
-    pub(super) webhook_paused: Gauges,
+    pub(super) webhooks: worker::Series,
+    pub(super) llm_workers: worker::Series,
     pub(super) idempotency: Counters,
     pub(super) reloads: Counters,
     pub(super) reload_successful: IntGauge,
@@ -200,12 +197,8 @@ impl Families {
             spool_rejected: counters(&c::SPOOL_REJECTED),
             spool_lost: counters(&c::SPOOL_LOST),
             spool_damaged: counters(&c::SPOOL_DAMAGED),
-            process_duration: histograms(&c::MESSAGING_PROCESS_DURATION),
-            webhook_records: counters(&c::WEBHOOK_RECORDS),
-            webhook_in_flight: gauges(&c::WEBHOOK_IN_FLIGHT),
-            webhook_partitions: gauges(&c::WEBHOOK_PARTITIONS),
-            webhook_lag: gauges(&c::WEBHOOK_LAG),
-            webhook_paused: gauges(&c::WEBHOOK_PAUSED),
+            webhooks: worker::Series::of(worker::Kind::Webhook, histograms, counters, gauges),
+            llm_workers: worker::Series::of(worker::Kind::LlmWorker, histograms, counters, gauges),
             idempotency: counters(&c::IDEMPOTENCY_REQUESTS),
             reloads,
             reload_successful: gauges(&c::CONFIG_LAST_RELOAD_SUCCESSFUL).with(&[]),
@@ -213,6 +206,14 @@ impl Families {
             draining: gauges(&c::DRAINING).with(&[]),
             dropped,
             spans_exported: counters(&c::SPANS_EXPORTED).with(&[]),
+        }
+    }
+
+    /// Those of what works on records.
+    pub(super) const fn workers(&self, kind: worker::Kind) -> &worker::Series {
+        match kind {
+            worker::Kind::Webhook => &self.webhooks,
+            worker::Kind::LlmWorker => &self.llm_workers,
         }
     }
 }

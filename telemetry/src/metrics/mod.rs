@@ -31,8 +31,8 @@ mod subscription;
 mod target;
 mod topic;
 mod upstream;
-pub mod webhook;
 mod websocket;
+pub mod worker;
 
 pub use answers::Answers;
 pub use graphql::Graphql;
@@ -50,8 +50,8 @@ pub use subscription::Subscription;
 pub use target::Target;
 pub use topic::Topic;
 pub use upstream::Upstream;
-pub use webhook::Webhook;
 pub use websocket::WebSocket;
+pub use worker::Worker;
 
 use crate::record::{Llm, Record};
 use cache::Cache;
@@ -274,14 +274,15 @@ impl Metrics {
         Arc::new(Replies::resolve(&self.families, &[route, cluster, topic]))
     }
 
-    /// A webhook that sends records of these topics.
-    pub fn webhook(&self, name: &str, topics: &[Arc<str>]) -> Arc<Webhook> {
-        Arc::new(Webhook::resolve(&self.families, name, topics))
+    /// A webhook or a worker that takes records of these topics.
+    pub fn worker(&self, kind: worker::Kind, name: &str, topics: &[Arc<str>]) -> Arc<Worker> {
+        let families = self.families.workers(kind);
+        Arc::new(Worker::resolve(families, kind, name, topics))
     }
 
-    /// How a webhook stands, for as long as the result is kept.
-    pub fn webhook_standing(&self, name: &str) -> webhook::Standing {
-        webhook::Standing::resolve(&self.families, name)
+    /// How one stands, for as long as the result is kept.
+    pub fn worker_standing(&self, kind: worker::Kind, name: &str) -> worker::Standing {
+        worker::Standing::resolve(&self.families, kind, name)
     }
 
     /// A configuration was loaded, at start or by a reload, or could not be.

@@ -1,31 +1,63 @@
-//! What records add to that are sent to receivers, and how those stand that send them.
+//! What records add to that are handed over to be worked on, and how those stand that work: webhooks, which
+//! send them to receivers, and LLM workers, which have models answer them.
 
-use super::Families;
+use super::families::Families;
+use super::family::{Counters, Gauges, Histograms};
+use crate::catalogue::{self as c, Metric};
 use prometheus::{Histogram, IntCounter, IntGauge};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What works on records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It sends them to a receiver.
+    Webhook,
+    /// It has a model answer them.
+    LlmWorker,
+}
+
+impl Kind {
+    /// As the log says it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::LlmWorker => "llm_worker",
+        }
+    }
+
+    /// What may come of its records.
+    const fn outcomes(self) -> &'static [Outcome] {
+        use Outcome as O;
+        match self {
+            Self::Webhook => &[O::Delivered, O::Failed, O::Held, O::DeadLetter],
+            Self::LlmWorker => &[O::Delivered, O::Refused, O::Failed, O::Held, O::DeadLetter],
+        }
+    }
+}
+
 /// What came of a record that was handed over once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The receiver has it.
+    /// The receiver has it, or the topic of completions has the model's answer.
     Delivered,
-    /// The receiver did not take it; it is tried again.
+    /// The topic of completions has an error instead of an answer.
+    Refused,
+    /// It did not come to that; it is tried again.
     Failed,
-    /// Nothing was to be sent now; this was no try.
+    /// Nothing was to be done now; this was no try.
     Held,
     /// It was given up, and is in the dead-letter topic.
     DeadLetter,
 }
 
 impl Outcome {
-    const ALL: [Self; 4] = [Self::Delivered, Self::Failed, Self::Held, Self::DeadLetter];
-
     /// As metrics, spans and the log say it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
+            Self::Refused => "refused",
             Self::Failed => "failed",
             Self::Held => "held",
             Self::DeadLetter => "dead_letter",
@@ -33,14 +65,14 @@ impl Outcome {
     }
 }
 
-/// Why nothing of a partition is sent.
+/// Why nothing is done of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pause {
     /// Somebody said so.
     ByHand,
     /// A quota is exhausted.
     Quota,
-    /// The breaker is open, or no endpoint is healthy.
+    /// The breaker is open, no endpoint is healthy, or the model is at its limit.
     Destination,
     /// The receiver asked for it by `Retry-After`.
     Receiver,
@@ -78,21 +110,62 @@ impl Pause {
     }
 }
 
-/// The series of one webhook.
-pub struct Webhook {
-    took: HashMap<Arc<str>, Histogram>,
-    outcomes: [IntCounter; Outcome::ALL.len()],
+/// The families of one kind.
+pub(super) struct Series {
+    took: Histograms,
+    records: Counters,
+    in_flight: Gauges,
+    partitions: Gauges,
+    lag: Gauges,
+    paused: Gauges,
 }
 
-impl Webhook {
-    pub(super) fn resolve(families: &Families, name: &str, topics: &[Arc<str>]) -> Self {
+impl Series {
+    /// Those of a kind, made by what makes families of definitions.
+    pub(super) fn of(
+        kind: Kind,
+        histograms: impl Fn(&'static Metric) -> Histograms,
+        counters: impl Fn(&'static Metric) -> Counters,
+        gauges: impl Fn(&'static Metric) -> Gauges,
+    ) -> Self {
+        match kind {
+            Kind::Webhook => Self {
+                took: histograms(&c::MESSAGING_PROCESS_DURATION),
+                records: counters(&c::WEBHOOK_RECORDS),
+                in_flight: gauges(&c::WEBHOOK_IN_FLIGHT),
+                partitions: gauges(&c::WEBHOOK_PARTITIONS),
+                lag: gauges(&c::WEBHOOK_LAG),
+                paused: gauges(&c::WEBHOOK_PAUSED),
+            },
+            Kind::LlmWorker => Self {
+                took: histograms(&c::LLM_WORKER_DURATION),
+                records: counters(&c::LLM_WORKER_RECORDS),
+                in_flight: gauges(&c::LLM_WORKER_IN_FLIGHT),
+                partitions: gauges(&c::LLM_WORKER_PARTITIONS),
+                lag: gauges(&c::LLM_WORKER_LAG),
+                paused: gauges(&c::LLM_WORKER_PAUSED),
+            },
+        }
+    }
+}
+
+/// The series of one webhook or worker.
+pub struct Worker {
+    took: HashMap<Arc<str>, Histogram>,
+    outcomes: Vec<(Outcome, IntCounter)>,
+}
+
+impl Worker {
+    pub(super) fn resolve(families: &Series, kind: Kind, name: &str, topics: &[Arc<str>]) -> Self {
         let took = |topic: &Arc<str>| {
-            let series = families.process_duration.with(&[name, topic]);
+            let series = families.took.with(&[name, topic]);
             (topic.clone(), series)
         };
+        let outcomes = kind.outcomes().iter();
+        let outcome = |it: &Outcome| (*it, families.records.with(&[name, it.as_str()]));
         Self {
             took: topics.iter().map(took).collect(),
-            outcomes: Outcome::ALL.map(|it| families.webhook_records.with(&[name, it.as_str()])),
+            outcomes: outcomes.map(outcome).collect(),
         }
     }
 
@@ -101,7 +174,10 @@ impl Webhook {
         if let Some(series) = self.took.get(topic) {
             series.observe(took.as_secs_f64());
         }
-        self.outcomes[outcome as usize].inc();
+        let mut outcomes = self.outcomes.iter();
+        if let Some((_, counter)) = outcomes.find(|(of, _)| *of == outcome) {
+            counter.inc();
+        }
     }
 }
 
@@ -121,6 +197,7 @@ pub struct Figures {
 /// The series of how one stands; they are gone when this is dropped.
 pub struct Standing {
     families: Arc<Families>,
+    kind: Kind,
     name: Box<str>,
     in_flight: IntGauge,
     partitions: IntGauge,
@@ -129,11 +206,13 @@ pub struct Standing {
 }
 
 impl Standing {
-    pub(super) fn resolve(families: &Arc<Families>, name: &str) -> Self {
+    pub(super) fn resolve(families: &Arc<Families>, kind: Kind, name: &str) -> Self {
+        let series = families.workers(kind);
         Self {
-            in_flight: families.webhook_in_flight.with(&[name]),
-            partitions: families.webhook_partitions.with(&[name]),
+            in_flight: series.in_flight.with(&[name]),
+            partitions: series.partitions.with(&[name]),
             topics: Vec::new(),
+            kind,
             families: Arc::clone(families),
             name: name.into(),
         }
@@ -146,10 +225,8 @@ impl Standing {
         self.partitions.set(count(figures.partitions));
         self.forget_lag();
         for (topic, lag) in &figures.lag {
-            self.families
-                .webhook_lag
-                .with(&[&self.name, topic])
-                .set(*lag);
+            let series = self.families.workers(self.kind);
+            series.lag.with(&[&*self.name, topic]).set(*lag);
             self.topics.push(topic.clone());
         }
         for pause in Pause::ALL {
@@ -159,14 +236,19 @@ impl Standing {
                 .find(|(why, _)| *why == pause.as_str());
             let paused = paused.map_or(0, |(_, partitions)| count(*partitions));
             let labels = [&*self.name, pause.as_str()];
-            self.families.webhook_paused.with(&labels).set(paused);
+            self.families
+                .workers(self.kind)
+                .paused
+                .with(&labels)
+                .set(paused);
         }
     }
 
     /// A partition that went to another gateway is not behind here.
     fn forget_lag(&mut self) {
         for topic in self.topics.drain(..) {
-            self.families.webhook_lag.remove(&[&self.name, &topic]);
+            let series = self.families.workers(self.kind);
+            series.lag.remove(&[&*self.name, &topic]);
         }
     }
 }
@@ -174,11 +256,12 @@ impl Standing {
 impl Drop for Standing {
     fn drop(&mut self) {
         self.forget_lag();
-        self.families.webhook_in_flight.remove(&[&self.name]);
-        self.families.webhook_partitions.remove(&[&self.name]);
+        let series = self.families.workers(self.kind);
+        series.in_flight.remove(&[&self.name]);
+        series.partitions.remove(&[&self.name]);
         for pause in Pause::ALL {
             let labels = [&*self.name, pause.as_str()];
-            self.families.webhook_paused.remove(&labels);
+            series.paused.remove(&labels);
         }
     }
 }
@@ -191,7 +274,7 @@ mod tests {
     #[test]
     fn how_one_stands_is_shown_until_it_is_gone() {
         let metrics = Metrics::new();
-        let mut standing = metrics.webhook_standing("w");
+        let mut standing = metrics.worker_standing(Kind::Webhook, "w");
         let mut figures = Figures {
             in_flight: 2,
             partitions: 3,
@@ -219,7 +302,7 @@ mod tests {
     #[test]
     fn each_outcome_is_counted_apart() {
         let metrics = Metrics::new();
-        let webhook = metrics.webhook("w", &["t".into()]);
+        let webhook = metrics.worker(Kind::Webhook, "w", &["t".into()]);
         webhook.processed("t", Outcome::DeadLetter, Duration::from_millis(3));
         let text = metrics.encode();
         for line in [
@@ -229,5 +312,9 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }
+        assert!(
+            !text.contains("outcome=\"refused\""),
+            "no receiver refuses so"
+        );
     }
 }

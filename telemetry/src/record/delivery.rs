@@ -1,14 +1,16 @@
-//! What is known of a record of Kafka that was sent to a receiver.
+//! What is known of a record of Kafka that was worked on: sent to a receiver, or answered by a model.
 
 use std::sync::Arc;
 
-use crate::metrics::webhook::Outcome;
+use crate::metrics::worker::{Kind, Outcome};
 
-/// A record of Kafka that was handed over to be sent to a receiver, once.
+/// A record of Kafka that was handed over, once.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The webhook's name.
-    pub webhook: Arc<str>,
+    /// To what.
+    pub kind: Kind,
+    /// Its name.
+    pub name: Arc<str>,
     /// The cluster's name in the configuration.
     pub cluster: Arc<str>,
     /// The consumer group.

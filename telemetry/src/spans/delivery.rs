@@ -1,6 +1,7 @@
-//! A record of Kafka that was sent to a receiver, in the conventions' words for messaging.
+//! A record of Kafka that was worked on, in the conventions' words for messaging.
 
 use super::{name, number, text};
+use crate::metrics::worker::Kind;
 use crate::record::{Delivery, Record};
 use opentelemetry::KeyValue;
 
@@ -22,13 +23,20 @@ pub(super) fn attributes(record: &Record, delivery: &Delivery) -> Vec<KeyValue> 
         name("messaging.consumer.group.name", &delivery.group),
         number("messaging.message.body.size", delivery.bytes),
         name("weir.kafka.cluster", &delivery.cluster),
-        name("weir.webhook", &delivery.webhook),
+        match delivery.kind {
+            Kind::Webhook => name("weir.webhook", &delivery.name),
+            Kind::LlmWorker => name("weir.llm_worker", &delivery.name),
+        },
         number("weir.delivery.tries", delivery.tries.into()),
         text("weir.request_id", record.request_id.as_str()),
     ];
     if let Some(outcome) = delivery.outcome {
         attributes.push(KeyValue::new("weir.delivery.outcome", outcome.as_str()));
     }
+    let route = record.route.as_ref();
+    attributes.extend(route.map(|route| name("weir.route", route)));
+    let consumer = record.consumer.as_ref();
+    attributes.extend(consumer.map(|consumer| name("weir.consumer", consumer)));
     attributes.extend(record.team.as_ref().map(|team| name("weir.team", team)));
     attributes
 }

@@ -11,7 +11,7 @@ use weir_telemetry::metrics::model::Call;
 use weir_telemetry::metrics::quota::Decision;
 use weir_telemetry::metrics::reply::Outcome;
 use weir_telemetry::metrics::standing::Figures;
-use weir_telemetry::metrics::{Standing, Target, webhook};
+use weir_telemetry::metrics::{Standing, Target, worker};
 use weir_telemetry::{Code, Handles, Metrics, Protocol, Recorder, Telemetry, metrics};
 
 fn telemetry(metrics: &Metrics) -> Telemetry {
@@ -37,7 +37,7 @@ fn call<'a>(provider_name: &'a str, provider: &'a str, target: &'a str) -> Call<
 }
 
 /// Does everything once that writes a metric; what is returned keeps its series.
-fn exercise(metrics: &Metrics) -> (Standing, Target, webhook::Standing) {
+fn exercise(metrics: &Metrics) -> (Standing, Target, [worker::Standing; 2]) {
     let listener = metrics.listener("public");
     let route = metrics.route("chat", "shop", &["quota"]);
     let models = [
@@ -59,12 +59,15 @@ fn exercise(metrics: &Metrics) -> (Standing, Target, webhook::Standing) {
     drop(metrics.kafka_principal("events"));
     metrics.spool("events").rejected(Code::KafkaTopicUnknown);
     let topics: [Arc<str>; 1] = ["orders".into()];
-    let webhook = metrics.webhook("partner", &topics);
-    webhook.processed("orders", webhook::Outcome::Delivered, Duration::ZERO);
-    let mut sending = metrics.webhook_standing("partner");
-    sending.is(&webhook::Figures {
-        lag: vec![("orders".into(), 1)],
-        ..webhook::Figures::default()
+    let working = [worker::Kind::Webhook, worker::Kind::LlmWorker].map(|kind| {
+        let worker = metrics.worker(kind, "partner", &topics);
+        worker.processed("orders", worker::Outcome::Delivered, Duration::ZERO);
+        let mut standing = metrics.worker_standing(kind, "partner");
+        standing.is(&worker::Figures {
+            lag: vec![("orders".into(), 1)],
+            ..worker::Figures::default()
+        });
+        standing
     });
     metrics.idempotency("ingest").met(Met::First);
     let websocket = metrics.websocket("chat");
@@ -126,7 +129,7 @@ fn exercise(metrics: &Metrics) -> (Standing, Target, webhook::Standing) {
     standing.is(&Figures::default());
     let target = metrics.target("openai", "gpt-4o");
     target.set_aside(false);
-    (standing, target, sending)
+    (standing, target, working)
 }
 
 /// The label names of every sample of one metric.

@@ -5,7 +5,7 @@ use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry_sdk::trace::SpanData;
 use std::sync::Arc;
 use weir_telemetry::content::Part;
-use weir_telemetry::metrics::webhook::Outcome;
+use weir_telemetry::metrics::worker::{Kind, Outcome};
 use weir_telemetry::record::Delivery;
 use weir_telemetry::spans::{Reason, count, should_export, spans};
 use weir_telemetry::{Code, Content, Record};
@@ -209,7 +209,8 @@ fn a_record_that_is_sent_on_is_a_consumer_of_its_trace() {
     record.code = None;
     record.status = 503;
     record.delivery = Some(Box::new(Delivery {
-        webhook: "partner".into(),
+        kind: Kind::Webhook,
+        name: "partner".into(),
         cluster: "events".into(),
         group: "weir-partner".into(),
         topic: "orders".into(),

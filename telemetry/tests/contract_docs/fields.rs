@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_telemetry::metrics::webhook::Outcome;
+use weir_telemetry::metrics::worker::{Kind, Outcome};
 use weir_telemetry::record::websocket::{Close, Closer, WebSocket};
 use weir_telemetry::record::{
     Delivery, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Reply, Rpc, RpcStatus, Subscription,
@@ -81,7 +81,8 @@ fn record() -> Record {
         took: Duration::from_millis(3),
     }));
     record.delivery = Some(Box::new(Delivery {
-        webhook: "partner".into(),
+        kind: Kind::Webhook,
+        name: "partner".into(),
         cluster: "events".into(),
         group: "weir-partner".into(),
         topic: "orders".into(),

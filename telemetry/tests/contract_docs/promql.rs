@@ -57,8 +57,8 @@ pub struct Used {
     pub unknown: Vec<String>,
 }
 
-/// What may come of a record that is sent to a receiver.
-const OF_WEBHOOKS: [&str; 4] = ["delivered", "failed", "held", "dead_letter"];
+/// What may come of a record that is worked on.
+const OF_WORKERS: [&str; 5] = ["delivered", "refused", "failed", "held", "dead_letter"];
 /// What becomes of requests that are replied to in a topic.
 const OF_REPLIES: [&str; 6] = [
     "answered",
@@ -145,7 +145,7 @@ fn value_complaint(label: &str, operator: &str, value: &str) -> Option<String> {
     let exists = |word: &str| match label {
         "error_type" => word.parse::<Code>().is_ok(),
         "outcome" => {
-            let said = [&OF_WEBHOOKS[..], &OF_REPLIES];
+            let said = [&OF_WORKERS[..], &OF_REPLIES];
             word.parse::<Code>().is_ok() || said.concat().contains(&word)
         }
         "fault" => {

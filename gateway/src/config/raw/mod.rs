@@ -19,6 +19,7 @@ pub mod kafka_clusters;
 pub mod kafka_identity;
 pub mod listeners;
 pub mod llm;
+pub mod llm_workers;
 pub mod models;
 pub mod platform;
 pub mod policies;
@@ -104,6 +105,9 @@ pub struct Document {
     /// Where the records of topics are sent over HTTP.
     #[serde(default)]
     pub webhooks: Vec<webhooks::Webhook>,
+    /// Topics whose records are prompts, and where their answers go.
+    #[serde(default)]
+    pub llm_workers: Vec<llm_workers::LlmWorker>,
     /// What is matched, which policies apply, and the one action taken.
     #[serde(default)]
     pub routes: Vec<routes::Route>,

@@ -15,6 +15,7 @@ mod grpc;
 mod guardrails;
 mod idempotency;
 mod kafka_identity;
+mod llm_workers;
 mod policies;
 mod prompt;
 mod quotas;

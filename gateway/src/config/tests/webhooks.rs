@@ -34,7 +34,7 @@ fn what_it_says_is_checked() {
             ),
             (
                 &format!("webhooks: [{{ {START}, topics: [t], dead_letter: {{ topic: t }} }}]"),
-                "webhooks[0].dead_letter.topic: what cannot be delivered would be delivered again; name a topic that the webhook does not read",
+                "webhooks[0].dead_letter.topic: what cannot be delivered would be delivered again; name a topic that is not read",
             ),
             (
                 &format!(

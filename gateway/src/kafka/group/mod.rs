@@ -32,6 +32,7 @@ use weir_telemetry::Metrics;
 use self::course::Course;
 use super::record::Record;
 use crate::config::kafka_clusters::Cluster;
+use crate::config::webhooks::Ordering;
 
 /// What is to be done with records.
 #[async_trait]
@@ -78,6 +79,15 @@ pub(crate) enum Order {
     Key,
     /// All records of a partition.
     Partition,
+}
+
+impl From<Ordering> for Order {
+    fn from(ordering: Ordering) -> Self {
+        match ordering {
+            Ordering::Key => Self::Key,
+            Ordering::Partition => Self::Partition,
+        }
+    }
 }
 
 /// Who joins which group, and how it works.

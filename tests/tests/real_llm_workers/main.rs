@@ -1,0 +1,7 @@
+//! LLM workers on a real Kafka: each prompt has its completion, with what it used, under the quotas of its route.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod answers;
+mod failures;
+mod fleet;
+mod setup;
