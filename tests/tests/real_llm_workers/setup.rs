@@ -98,7 +98,7 @@ routes:
   - name: chat
     matches: [{{ path: {{ prefix: /v1 }} }}]
     policies:
-      - {{ kind: key_auth, allow: {{ consumers: [batch] }} }}
+      - {{ kind: key_auth, consumers: [batch] }}
       - {{ kind: ip_restriction, allow: [192.0.2.0/24] }}
       - {{ kind: quota, quotas: [tokens] }}
       - {{ kind: prompt_guard, deny: [{{ name: secret, pattern: "the password" }}] }}
