@@ -50,7 +50,9 @@ fn what_it_says_is_checked() {
                 "llm_workers[0].as.name: a header has a name; leave `name` out",
             ),
             (
-                &worker(&format!("route: chat, {AS}, {to}, team: shop")),
+                &worker(&format!(
+                    "route: chat, {AS}, to: {{ topic: prompts.done }}, team: shop"
+                )),
                 "llm_workers[0].topics[0]: team \"shop\" does not own the topic \"p\"; list it under `owns.topics` of team \"shop\"",
             ),
             (
