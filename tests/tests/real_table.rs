@@ -65,7 +65,7 @@ async fn values_are_created_read_changed_and_taken_away() {
     let topic = "table-crud";
     kafka.create_topic(topic, 3).await;
     let gateway = gateway(kafka, topic).await;
-    let at = gateway.public();
+    let at = gateway.addr("public");
     refused(
         &ask(at, "GET", "/users/ann", &[], "").await,
         Code::TableKeyUnknown,
@@ -166,9 +166,11 @@ async fn values_are_created_read_changed_and_taken_away() {
     let other = Gateway::start(&yaml(kafka, topic, "")).await;
     let last = ask(at, "PUT", "/users/dan", &[], "1").await;
     let path = format!("/users/dan?at_least={}", etag(&last).trim_matches('"'));
-    let read = ask(other.public(), "GET", &path, &[], "").await;
+    let read = ask(other.addr("public"), "GET", &path, &[], "").await;
     assert_eq!((read.status, etag(&read)), (200, etag(&last)));
-    let all = ask(other.public(), "GET", "/users", &[], "").await.json();
+    let all = ask(other.addr("public"), "GET", "/users", &[], "")
+        .await
+        .json();
     assert_eq!(all.as_array().unwrap().len(), 3, "{all}");
 }
 
@@ -178,7 +180,7 @@ async fn who_wrote_reads_what_was_written() {
     let topic = "table-own";
     kafka.create_topic(topic, 2).await;
     let gateway = gateway(kafka, topic).await;
-    let at = gateway.public();
+    let at = gateway.addr("public");
     for number in 0..50 {
         let path = format!("/users/{}", number % 7);
         let written = ask(at, "PUT", &path, &[], &number.to_string()).await;
@@ -214,14 +216,17 @@ async fn no_update_is_lost_between_two_gateways() {
     let topic = "table-counter";
     kafka.create_topic(topic, 1).await;
     let (one, two) = (gateway(kafka, topic).await, gateway(kafka, topic).await);
-    let first = ask(one.public(), "PUT", "/users/counter", &[], "0").await;
+    let first = ask(one.addr("public"), "PUT", "/users/counter", &[], "0").await;
     assert_eq!(first.status, 201, "{}", first.text());
     let path = format!("/users/counter?at_least={}", etag(&first).trim_matches('"'));
-    assert_eq!(ask(two.public(), "GET", &path, &[], "").await.status, 200);
+    assert_eq!(
+        ask(two.addr("public"), "GET", &path, &[], "").await.status,
+        200
+    );
     let (clients, times) = (6, 4);
     let tasks: Vec<_> = (0..clients)
         .map(|client| {
-            let mut gateways = vec![one.public(), two.public()];
+            let mut gateways = vec![one.addr("public"), two.addr("public")];
             gateways.rotate_left(client % 2);
             tokio::spawn(count(gateways, times))
         })
@@ -238,8 +243,8 @@ async fn no_update_is_lost_between_two_gateways() {
     let path = "/users/counter";
     wait::until("the sum at both gateways".to_owned(), || async {
         let read = [
-            ask(one.public(), "GET", path, &[], "").await,
-            ask(two.public(), "GET", path, &[], "").await,
+            ask(one.addr("public"), "GET", path, &[], "").await,
+            ask(two.addr("public"), "GET", path, &[], "").await,
         ];
         let sum = json!(clients * times);
         (read[0].json() == sum && read[1].json() == sum).then_some(())
@@ -256,20 +261,23 @@ async fn a_killed_gateway_loses_nothing_it_promised() {
     let mut promised = Vec::new();
     for number in 0..10 {
         let path = format!("/users/{number}");
-        assert_eq!(ask(one.public(), "PUT", &path, &[], "1").await.status, 201);
+        assert_eq!(
+            ask(one.addr("public"), "PUT", &path, &[], "1").await.status,
+            201
+        );
         promised.push(path);
     }
     one.signal(Kind::SIGKILL);
     // It takes the partition over, whatever the other one had open.
     assert_eq!(
-        ask(two.public(), "PUT", "/users/after", &[], "2")
+        ask(two.addr("public"), "PUT", "/users/after", &[], "2")
             .await
             .status,
         201
     );
     let anew = gateway(kafka, topic).await;
     for path in &promised {
-        for at in [two.public(), anew.public()] {
+        for at in [two.addr("public"), anew.addr("public")] {
             assert_eq!(
                 ask(at, "GET", path, &[], "").await.json(),
                 json!(1),
@@ -286,7 +294,7 @@ async fn what_is_too_large_is_said_to_be_and_never_served_in_part() {
     kafka.create_topic(topic, 1).await;
     for key in ["a", "b", "c"] {
         let record = Written {
-            key: Some(key.as_bytes()),
+            key: Some(key),
             value: Some(b"1"),
             ..Written::default()
         };
@@ -301,14 +309,14 @@ async fn what_is_too_large_is_said_to_be_and_never_served_in_part() {
         &format!("topic: {topic}, key: \"{{path.id}}\", max_keys: 2 }}"),
     );
     let gateway = Gateway::start(&narrow).await;
-    let read = ask(gateway.public(), "GET", "/users/a", &[], "").await;
+    let read = ask(gateway.addr("public"), "GET", "/users/a", &[], "").await;
     refused(&read, Code::TableTooLarge);
     refused(
-        &ask(gateway.public(), "PUT", "/users/a", &[], "2").await,
+        &ask(gateway.addr("public"), "PUT", "/users/a", &[], "2").await,
         Code::TableTooLarge,
     );
     refused(
-        &ask(gateway.public(), "GET", "/users", &[], "").await,
+        &ask(gateway.addr("public"), "GET", "/users", &[], "").await,
         Code::TableTooLarge,
     );
 }
@@ -319,7 +327,7 @@ async fn without_brokers_the_view_is_read_and_said_to_be_old() {
     let topic = "table-down";
     kafka.create_topic(topic, 1).await;
     let gateway = gateway(&kafka, topic).await;
-    let at = gateway.public();
+    let at = gateway.addr("public");
     assert_eq!(ask(at, "PUT", "/users/a", &[], "1").await.status, 201);
     let later = ask(at, "GET", "/users/a?at_least=0-999999", &[], "");
     kafka.stop().await;
