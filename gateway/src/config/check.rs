@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::fault::{Fault, push_index, push_key, suggest};
+pub(super) use super::at::{At, Item};
+use super::fault::{Fault, suggest};
 use super::kafka_identity::Identity;
 use super::platform::Team;
 use super::raw::upstreams::Protocol;
@@ -20,50 +21,6 @@ use super::telemetry::LlmContent;
 use super::template::{Malformed, Template, Variable};
 use super::watched::Watched;
 use crate::kafka::Partitioner;
-
-/// A place in one of the files.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct At {
-    /// Which file.
-    pub file: usize,
-    /// Where in it.
-    pub path: String,
-}
-
-impl At {
-    /// The place of a section.
-    pub(super) fn section(file: usize, section: &str) -> Self {
-        Self {
-            file,
-            path: section.to_owned(),
-        }
-    }
-
-    /// The place of `key` in this one.
-    pub(super) fn key(&self, key: &str) -> Self {
-        let mut at = self.clone();
-        push_key(&mut at.path, key);
-        at
-    }
-
-    /// The place of an entry in this one.
-    pub(super) fn index(&self, index: usize) -> Self {
-        let mut at = self.clone();
-        push_index(&mut at.path, index);
-        at
-    }
-}
-
-/// An entry as written, and where.
-#[derive(Debug, Clone)]
-pub(super) struct Item<T> {
-    /// Where.
-    pub at: At,
-    /// The team whose file it is in.
-    pub team: Option<Arc<str>>,
-    /// What it says.
-    pub raw: T,
-}
 
 /// What has a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -258,7 +258,8 @@ fn check_sent(cx: &mut Checker<'_>, at: &At, cluster: &Cluster) {
     if protocol == "ssl" {
         let certificate = ["ssl.certificate.location", "ssl.certificate.pem"];
         let key = ["ssl.key.location", "ssl.key.pem"];
-        if !has_any(&["ssl.keystore.location"]) && !(has_any(&certificate) && has_any(&key)) {
+        let has_pair = has_any(&certificate) && has_any(&key);
+        if !has_pair && !has_any(&["ssl.keystore.location"]) {
             let message =
                 "by `security.protocol: ssl` a principal is its certificate, and this has none";
             let hint = "give `ssl.certificate.location` and `ssl.key.location`, or a keystore";

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 mod address;
+mod at;
 mod check;
 pub mod consumers;
 pub mod diff;
