@@ -137,7 +137,7 @@ impl Job {
 }
 
 /// Who takes the writes of a partition.
-pub(super) struct Desk(SyncSender<Job>);
+pub(super) struct Desk(SyncSender<Box<Job>>);
 
 impl Desk {
     /// Opens one. It closes when the table is gone, or nobody came for a while.
@@ -152,7 +152,7 @@ impl Desk {
         Self(hand_over)
     }
 
-    pub(super) fn hand_over(&self, job: Job) -> Result<(), TrySendError<Job>> {
+    pub(super) fn hand_over(&self, job: Box<Job>) -> Result<(), TrySendError<Box<Job>>> {
         self.0.try_send(job)
     }
 }
@@ -165,10 +165,10 @@ struct Clerk {
 }
 
 impl Clerk {
-    fn run(mut self, jobs: &Receiver<Job>) {
+    fn run(mut self, jobs: &Receiver<Box<Job>>) {
         while let Ok(first) = jobs.recv_timeout(IDLE) {
-            let mut waiting: Vec<Job> = std::iter::once(first).collect();
-            waiting.extend(jobs.try_iter().take(MOST - 1));
+            let all = std::iter::once(first).chain(jobs.try_iter().take(MOST - 1));
+            let mut waiting: Vec<Job> = all.map(|job| *job).collect();
             while !waiting.is_empty() {
                 waiting = self.round(waiting);
             }

@@ -179,7 +179,7 @@ impl Table {
         let (tell, told) = oneshot::channel();
         let job = Job::new(key, condition, record, until.into_std() - within / 10, tell);
         let decision = job.decision();
-        self.hand_over(partition, job)?;
+        self.hand_over(partition, Box::new(job))?;
         match tokio::time::timeout_at(until, told).await {
             Ok(Ok(outcome)) => outcome,
             _ if decision.give_up() => Err(desk::late()),
@@ -195,7 +195,7 @@ impl Table {
         partitioner.partition(key.as_bytes(), u32::try_from(partitions).unwrap_or(1))
     }
 
-    fn hand_over(self: &Arc<Self>, partition: i32, mut job: Job) -> Result<(), GatewayError> {
+    fn hand_over(self: &Arc<Self>, partition: i32, mut job: Box<Job>) -> Result<(), GatewayError> {
         let mut desks = self.desks.lock();
         // One that nobody needed for a while has closed.
         for _ in 0..2 {

@@ -31,7 +31,10 @@ const KEPT: usize = 8 << 20;
 /// What is told of the topics of a route, by the session that reads them: what one principal may read is
 /// told to no other.
 #[derive(Default)]
-pub(crate) struct Feeds(Mutex<HashMap<(u64, Arc<str>), Weak<Feed>>>);
+pub(crate) struct Feeds(Mutex<Known>);
+
+/// By session and topic.
+type Known = HashMap<(u64, Arc<str>), Weak<Feed>>;
 
 impl Feeds {
     /// What is told of a topic, if anything is.

@@ -114,7 +114,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_is_too_long_is_an_error() {
-        let mut down = Downstream::posting("/", b"", 4).await.ok().expect("a side");
+        let Ok(mut down) = Downstream::posting("/", b"", 4).await else {
+            panic!("there is no side");
+        };
         assert!(down.write_head(head(), false).await.is_ok());
         let written = down.write_chunk(Bytes::from_static(b"abcde")).await;
         let code = written.err().map(|error| error.code);
