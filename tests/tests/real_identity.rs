@@ -1,6 +1,5 @@
 //! Who the gateway is to a real Kafka when it acts for a caller: the caller's own principal by each
 //! mechanism, whose ACLs the broker holds; or itself, by the gateway's own.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use weir_telemetry::Code;
 use weir_tests::kafka::secured::{Operation, PASSWORD, Secured};

@@ -43,7 +43,7 @@ async fn each_prompt_has_its_completion_when_the_gateway_is_killed() {
         .map(|it| it.header("weir-prompt"))
         .collect();
     assert_eq!(places.len(), written);
-    eprintln!("{again} of {written} prompts were answered twice");
+    println!("{again} of {written} prompts were answered twice");
 }
 
 #[tokio::test]
