@@ -6,6 +6,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::json;
 use weir_tests::kafka::Kafka;
+use weir_tests::wait;
 
 use super::responder::Responder;
 use super::setup::{accepted, code, gateway, get, location, post, topics};
@@ -57,12 +58,11 @@ async fn a_broker_that_stops_loses_no_reply() {
     }
     kafka.restart().await;
     let _responder = Responder::start(&kafka, "stopped-requests");
-    let answer = loop {
-        let answer = get(&gateway, &format!("{url}?wait=20s")).await;
-        if answer.status != 202 && answer.status != 503 {
-            break answer;
-        }
-    };
+    let answer = wait::until("the reply", || async {
+        let answer = get(&gateway, &format!("{url}?wait=5s")).await;
+        (answer.status != 202 && answer.status != 503).then_some(answer)
+    })
+    .await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.json()["asked"]["n"], 1);
 }
