@@ -11,7 +11,7 @@ use crate::case::Case;
 use crate::contender::{Kind, Programs};
 use crate::failure::Failure;
 use crate::{
-    bare, documents, hostile, idle, llm, protocols, report, rounds, stage, tether, upstream,
+    bare, documents, hostile, idle, kafka, llm, protocols, report, rounds, stage, tether, upstream,
 };
 
 /// What a request through the gateway costs.
@@ -60,6 +60,9 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Measure what the bridge to Kafka costs: to publish, to subscribe, to spool; and what a broker that
+    /// stops answering does to others.
+    Kafka(Kafka),
     /// Be the upstream (a run starts it itself).
     Upstream {
         /// Where to answer HTTP.
@@ -188,6 +191,48 @@ struct Protocols {
     contenders: Vec<Kind>,
 }
 
+/// What to measure of the bridge to Kafka, and how much.
+#[derive(Args)]
+struct Kafka {
+    /// The gateway's binary [default: `weir` beside this program].
+    #[arg(long)]
+    weir: Option<PathBuf>,
+    /// A directory of Kafka's jars [default: what `make deps WHAT=bench` fetches].
+    #[arg(long)]
+    kafka: Option<PathBuf>,
+    /// A Python environment for the stand-in beside which is measured [default: what
+    /// `make deps WHAT=bench` makes].
+    #[arg(long)]
+    proxy: Option<PathBuf>,
+    /// Only these parts.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = kafka::Part::ALL)]
+    only: Vec<kafka::Part>,
+    /// Bursts of each who publishes, per size.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Records in a burst; the stand-in gets a fifth.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    records: u32,
+    /// Connections of those who publish, each with one record at a time.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=512))]
+    connections: u32,
+    /// Subscribers of one topic.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    subscribers: u32,
+    /// Records a second that they are given.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    rate: u32,
+    /// For how many seconds.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
+    /// How often the broker stops answering.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    stalls: u32,
+    /// Put the tables into this file, between its results markers.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
 impl Cli {
     /// Does what was asked for.
     pub fn execute(self) -> Result<(), Failure> {
@@ -216,6 +261,7 @@ impl Cli {
                 connections,
                 out,
             } => idle(weir, connections as usize, out.as_deref()),
+            Command::Kafka(kafka) => kafka.execute(),
             Command::Upstream {
                 address,
                 grpc,
@@ -345,6 +391,35 @@ impl Protocols {
         println!("{text}");
         if let Some(path) = &self.load.out {
             report::publish(path, protocols::RESULTS, &text)?;
+        }
+        Ok(())
+    }
+}
+
+impl Kafka {
+    fn execute(self) -> Result<(), Failure> {
+        let or = |path: Option<PathBuf>, ours| path.map_or_else(|| beside_us(ours), Ok);
+        let options = kafka::Options {
+            weir: or(self.weir, "weir")?,
+            kafka: or(self.kafka, "../servers/kafka/libs")?,
+            proxy: or(self.proxy, "../bench/karapace-like")?,
+            disk: beside_us(".")?,
+            parts: self.only,
+            rounds: self.rounds as usize,
+            records: self.records as usize,
+            connections: self.connections as usize,
+            subscribers: self.subscribers as usize,
+            rate: self.rate,
+            lasting: Duration::from_secs(self.seconds.into()),
+            stalls: self.stalls as usize,
+        };
+        if let Some(path) = &self.out {
+            report::check_markers(path, kafka::RESULTS)?;
+        }
+        let text = stage::block_on(kafka::run(&options))?;
+        println!("{text}");
+        if let Some(path) = &self.out {
+            report::publish(path, kafka::RESULTS, &text)?;
         }
         Ok(())
     }

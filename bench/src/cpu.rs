@@ -24,7 +24,16 @@ pub fn spent(pid: Pid) -> Result<Duration, Failure> {
 
 /// Resident memory of `pid` in bytes.
 pub fn resident(pid: Pid) -> Result<u64, Failure> {
-    let kibibytes = status(pid, "VmRSS").and_then(|value| {
+    memory(pid, "VmRSS")
+}
+
+/// The most memory of `pid` that was ever resident, in bytes.
+pub fn peak(pid: Pid) -> Result<u64, Failure> {
+    memory(pid, "VmHWM")
+}
+
+fn memory(pid: Pid, field: &str) -> Result<u64, Failure> {
+    let kibibytes = status(pid, field).and_then(|value| {
         let digits = value.split_whitespace().next()?;
         digits.parse::<u64>().ok()
     });

@@ -23,25 +23,48 @@ pub struct Gateway {
     pub address: SocketAddr,
     /// Its process.
     pub process: Process,
-    /// Where its files are.
-    _directory: TempDir,
+    /// Where its files are, `data_dir` included.
+    pub directory: TempDir,
+}
+
+/// How a gateway is set up, besides what its configuration says.
+pub struct Setting<'a> {
+    /// The gateway's binary.
+    pub weir: &'a Path,
+    /// Its workers; as many as there are cores, if not said.
+    pub workers: Option<usize>,
+    /// The directory its own is made in.
+    pub parent: &'a Path,
 }
 
 impl Gateway {
     /// Starts the binary `weir` with as many workers as there are cores, a store `ledger` in memory, and
     /// the `sections` of a configuration beside.
     pub fn start(weir: &Path, sections: &str) -> Result<Self, Failure> {
+        let setting = Setting {
+            weir,
+            workers: None,
+            parent: &std::env::temp_dir(),
+        };
+        Self::set_up(&setting, sections)
+    }
+
+    /// The same, set up otherwise.
+    pub fn set_up(setting: &Setting<'_>, sections: &str) -> Result<Self, Failure> {
         let directory = tempfile::Builder::new()
             .prefix("weir-bench-")
-            .tempdir()
+            .tempdir_in(setting.parent)
             .map_err(Failure::during("cannot make a temporary directory"))?;
         let address = free_address()?;
+        let workers = setting.workers.map_or_else(String::new, |workers| {
+            format!("worker_threads: {workers}, ")
+        });
         let text = format!(
             "version: 1
 listeners: [{{ name: bench, address: {address} }}]
 metrics: {{ address: {} }}
 admin: {{ address: {} }}
-server: {{ data_dir: {:?} }}
+server: {{ {workers}data_dir: {:?} }}
 telemetry: {{ access_log: {{ output: none }} }}
 stores: [{{ name: ledger, kind: memory }}]
 {sections}",
@@ -53,7 +76,7 @@ stores: [{{ name: ledger, kind: memory }}]
         let failed = "cannot write the gateway's configuration";
         fs::write(&path, text).map_err(Failure::during(failed))?;
         let command = [
-            weir.as_os_str(),
+            setting.weir.as_os_str(),
             "run".as_ref(),
             "--config".as_ref(),
             path.as_ref(),
@@ -69,7 +92,7 @@ stores: [{{ name: ledger, kind: memory }}]
         Ok(Self {
             address,
             process,
-            _directory: directory,
+            directory,
         })
     }
 }

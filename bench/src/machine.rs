@@ -37,7 +37,7 @@ pub fn facts(options: &Options) -> Vec<(&'static str, String)> {
         (
             options.kinds.contains(&Kind::Litellm),
             "LiteLLM",
-            litellm(options),
+            python_package(&options.programs.litellm, "litellm"),
         ),
     ] {
         if takes_part {
@@ -132,7 +132,8 @@ pub fn place(process: Pid, cpu: Option<usize>) -> Result<(), Failure> {
         )))
 }
 
-fn machine() -> String {
+/// The processors and the kernel.
+pub fn machine() -> String {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name: &str| {
         cpuinfo
@@ -162,7 +163,7 @@ fn pingora() -> Option<&'static str> {
 }
 
 /// What `program` says of its version: the last word of its first line.
-fn version(program: &Path, flag: &str) -> String {
+pub fn version(program: &Path, flag: &str) -> String {
     let unknown = "unknown".to_owned();
     let Ok(output) = Command::new(program).arg(flag).output() else {
         return unknown;
@@ -197,23 +198,24 @@ fn portkey(options: &Options) -> Option<String> {
     Some(format!("{} on Node {node}", manifest["version"].as_str()?))
 }
 
-/// The version of LiteLLM, which Python shows in the name of a directory.
-fn litellm(options: &Options) -> Option<String> {
-    let pythons = fs::read_dir(options.programs.litellm.join("lib")).ok()?;
+/// The version of a package, which Python shows in the name of a directory.
+pub fn python_package(environment: &Path, name: &str) -> Option<String> {
+    let pythons = fs::read_dir(environment.join("lib")).ok()?;
     let packages = pythons
         .flatten()
         .filter_map(|python| fs::read_dir(python.path().join("site-packages")).ok())
         .flat_map(Iterator::flatten);
     packages
         .filter_map(|package| package.file_name().into_string().ok())
-        .find_map(|name| {
-            let version = name.strip_prefix("litellm-")?.strip_suffix(".dist-info")?;
+        .find_map(|found| {
+            let version = found.strip_prefix(name)?.strip_prefix('-')?;
+            let version = version.strip_suffix(".dist-info")?;
             Some(version.to_owned())
         })
 }
 
 /// The profile, which Cargo shows in nothing but the directory it builds into.
-fn build() -> String {
+pub fn build() -> String {
     let profile = std::env::current_exe().ok().and_then(|this| {
         let directory = this.parent()?.file_name()?;
         Some(directory.to_string_lossy().into_owned())

@@ -1,5 +1,6 @@
 //! `weir-bench`: what a request through the gateway costs in CPU time, beside nginx, beside a bare
-//! Pingora proxy, beside Envoy, and beside other gateways of language models.
+//! Pingora proxy, beside Envoy, and beside other gateways of language models; and what the bridge to Kafka
+//! costs.
 //!
 //! One binary plays every part: it conducts the run, generates the load, and, started again as
 //! its own child, is the upstream and the bare proxy. It knows the gateway only as a program with
@@ -24,6 +25,7 @@ mod gateway;
 mod hostile;
 mod idle;
 mod instructions;
+mod kafka;
 mod llm;
 mod load;
 mod machine;

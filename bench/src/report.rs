@@ -111,6 +111,14 @@ pub fn at_most(Bounded { median, upper }: Bounded, asked: Option<f64>, digits: u
     }
 }
 
+/// How many times as much as ours another's is, where ours is `ratio` of it: with what that stays above,
+/// and whether that is at least what is asked.
+pub fn at_least(ratio: Bounded, asked: f64) -> String {
+    let (median, lower) = (ratio.median.recip(), ratio.upper.recip());
+    let verdict = verdict(lower >= asked);
+    format!("{median:.1} (≥ {lower:.1}; asked {asked}: {verdict})")
+}
+
 /// How it is said whether what is asked was reached.
 pub fn verdict(met: bool) -> &'static str {
     if met { "met" } else { "**missed**" }

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::answer;
+use crate::wire::find;
 
 /// How an answer's body is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +15,16 @@ pub enum Right {
     Completion,
     /// As a streamed chat completion: by the sentence, and by its end.
     Stream,
+    /// As a broker's word on one record: by its offset.
+    Written,
+    /// As a word that a record is on disk.
+    Kept,
 }
 
 impl Right {
     /// Whether the body has to be kept for it; else its length is enough.
     pub fn reads(self) -> bool {
-        matches!(self, Self::Completion | Self::Stream)
+        !matches!(self, Self::Length(_))
     }
 
     /// Says what is wrong with a body of `length` bytes, which is `body` if it was kept.
@@ -31,12 +36,25 @@ impl Right {
             )),
             Self::Completion if completed(body) => Ok(()),
             Self::Stream if streamed(body) => Ok(()),
+            Self::Written if placed(body) => Ok(()),
+            Self::Kept if find(body, b"\"spooled\":true").is_some() => Ok(()),
+            Self::Written | Self::Kept => Err(format!(
+                "an answer does not say what became of the record:\n{}",
+                String::from_utf8_lossy(body)
+            )),
             Self::Completion | Self::Stream => Err(format!(
                 "an answer does not say what the model said:\n{}",
                 String::from_utf8_lossy(body)
             )),
         }
     }
+}
+
+/// Whether it names an offset, which no record has that was not written.
+fn placed(body: &[u8]) -> bool {
+    let name = b"\"offset\":";
+    let rest = find(body, name).map(|at| body[at + name.len()..].trim_ascii_start());
+    rest.and_then(<[u8]>::first).is_some_and(u8::is_ascii_digit)
 }
 
 fn completed(body: &[u8]) -> bool {
@@ -93,5 +111,21 @@ mod tests {
             assert!(Right::Stream.judge(less.len(), &less).is_err());
         }
         assert!(Right::Length(3).judge(4, b"").is_err());
+    }
+
+    #[test]
+    fn a_record_is_written_that_has_an_offset() {
+        let judged = |body: &str| Right::Written.judge(body.len(), body.as_bytes());
+        assert_eq!(judged(r#"{"ack":"all","offset":0,"partition":2}"#), Ok(()));
+        assert_eq!(
+            judged(r#"{"offsets":[{"partition":0,"offset": 17}]}"#),
+            Ok(())
+        );
+        assert!(judged(r#"{"offsets":[{"partition":-1,"offset":-1}]}"#).is_err());
+        assert!(judged(r#"{"offsets":[{"error":"late"}]}"#).is_err());
+        assert_eq!(
+            Right::Kept.judge(0, br#"{"id":"1","spooled":true}"#),
+            Ok(())
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::added::{Added, Times};
 use crate::contender::Kind;
 use crate::machine;
-use crate::report::{at_most, of, ratio, verdict};
+use crate::report::{at_least, at_most, of, ratio};
 use crate::rounds::{Options, Round, Series, Table};
 use crate::stats::{self, Bounded};
 
@@ -73,13 +73,8 @@ fn comparison(table: &Table, series: &Series) -> String {
             return ratio.map_or_else(String::new, |ratio| at_most(ratio, Some(TRANSLATED), 2));
         }
     };
-    let Some(Bounded { median, upper }) = weir.and_then(|weir| ratio(table, weir, series.kind))
-    else {
-        return String::new();
-    };
-    let (median, lower) = (median.recip(), upper.recip());
-    let verdict = verdict(lower >= least);
-    format!("{median:.1} (≥ {lower:.1}; asked {least}: {verdict})")
+    weir.and_then(|weir| ratio(table, weir, series.kind))
+        .map_or_else(String::new, |ratio| at_least(ratio, least))
 }
 
 fn latencies(added: &Added) -> String {

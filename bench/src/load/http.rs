@@ -62,7 +62,7 @@ impl Caller {
 }
 
 /// Sends a request and hands over every piece of its answer's body as it comes; fails if the
-/// answer is not 200.
+/// answer is no success.
 pub async fn ask(
     connection: &mut Connection,
     request: &[u8],
@@ -74,7 +74,7 @@ pub async fn ask(
         .await
         .map_err(Failure::during(broken))?;
     let head = connection
-        .head(Refused::unless_ok)
+        .head(Refused::unless_success)
         .await
         .map_err(Failure::during(broken))?;
     let Some((refused, framing)) = head else {
@@ -93,19 +93,21 @@ pub async fn ask(
         .map_err(Failure::during(broken))?;
     if let Some(Refused { head }) = refused {
         let body = String::from_utf8_lossy(&start);
-        return Err(Failure::new(format!("an answer is not 200:\n{head}{body}")));
+        return Err(Failure::new(format!(
+            "an answer is no success:\n{head}{body}"
+        )));
     }
     Ok(())
 }
 
-/// The head of an answer that is not 200.
+/// The head of an answer that is no success.
 struct Refused {
     head: String,
 }
 
 impl Refused {
-    fn unless_ok(head: &[u8]) -> Option<Self> {
-        (head.get(9..12) != Some(b"200")).then(|| Self {
+    fn unless_success(head: &[u8]) -> Option<Self> {
+        (head.get(9) != Some(&b'2')).then(|| Self {
             head: String::from_utf8_lossy(head).into_owned(),
         })
     }
