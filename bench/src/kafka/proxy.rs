@@ -1,4 +1,4 @@
-//! The stand-in for Karapace's REST proxy: `bench/karapace-like` says what it is, this starts it.
+//! The stand-ins for Karapace's REST proxy: `bench/karapace-like` says what they are, this starts them.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -17,6 +17,24 @@ use crate::process::{Plan, Process};
 const PROXY: &str = include_str!("../../karapace-like/proxy.py");
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
+/// How much of Karapace's it does.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    /// What no proxy could leave out.
+    Least,
+    /// The steps that Karapace's source shows.
+    Like,
+}
+
+impl Kind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Least => "least",
+            Self::Like => "like",
+        }
+    }
+}
+
 /// The proxy, running.
 pub struct Proxy {
     /// Where it listens.
@@ -28,7 +46,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// Starts it with the Python environment `python`, and waits until it listens.
-    pub async fn start(python: &Path, broker: SocketAddr) -> Result<Self, Failure> {
+    pub async fn start(kind: Kind, python: &Path, broker: SocketAddr) -> Result<Self, Failure> {
         let program = python.join("bin/python");
         if !program.exists() {
             return Err(Failure::new(format!(
@@ -48,6 +66,7 @@ impl Proxy {
             command: vec![
                 program.into(),
                 path.into(),
+                kind.word().into(),
                 broker.to_string().into(),
                 address.port().to_string().into(),
             ],

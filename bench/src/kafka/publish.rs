@@ -1,4 +1,4 @@
-//! What it costs to have a record acknowledged by the broker: the gateway beside the stand-in for
+//! What it costs to have a record acknowledged by the broker: the gateway beside stand-ins for
 //! Karapace's REST proxy, on the same broker. Who says "written" is held against the topic.
 
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use tokio::time::sleep;
 
 use super::broker::Broker;
-use super::proxy::Proxy;
+use super::proxy::{Kind, Proxy};
 use super::topics::Topics;
 use super::{Options, post, record};
 use crate::cpu;
@@ -24,23 +24,49 @@ use crate::stats;
 
 /// The sizes of records.
 const SIZES: [usize; 2] = [100, 1024];
-/// How many times the gateway's records per CPU second of the proxy's are asked for.
+/// How many times the records per CPU second of Karapace's proxy are asked for.
 const ASKED: f64 = 5.0;
-/// The proxy gets this part of a burst: it takes longer.
+/// Proxies get this part of a burst: they take longer.
 const SHARE: usize = 5;
 /// What is done after the last answer is counted for so long.
 const SETTLE: Duration = Duration::from_millis(300);
 
 /// Who takes records.
-struct Bridge<'a> {
+struct Bridge {
     name: &'static str,
     address: SocketAddr,
     process: Pid,
     /// A topic of its own, so that what it says it wrote can be counted.
     topic: &'static str,
+    /// Which stand-in it is, if it is one.
+    kind: Option<Kind>,
+}
+
+impl Bridge {
+    fn of(proxy: &Proxy, name: &'static str, topic: &'static str, kind: Kind) -> Self {
+        Self {
+            name,
+            address: proxy.address,
+            process: proxy.process.pid(),
+            topic,
+            kind: Some(kind),
+        }
+    }
+
     /// The request that is one record.
-    request: &'a dyn Fn(&str) -> String,
-    share: usize,
+    fn request(&self, record: &str) -> String {
+        if self.kind.is_none() {
+            return post("/events", "application/json", record);
+        }
+        let body = format!(r#"{{"records":[{{"value":{record}}}]}}"#);
+        let path = format!("/topics/{}", self.topic);
+        post(&path, "application/vnd.kafka.json.v2+json", &body)
+    }
+
+    /// The part of a burst that it gets.
+    fn share(&self) -> usize {
+        self.kind.map_or(1, |_| SHARE)
+    }
 }
 
 /// Measures, and says what came of it as Markdown.
@@ -49,7 +75,7 @@ pub async fn run(options: &Options, broker: &Broker, topics: &Topics) -> Result<
     // Everything else stays off the CPU on which is measured: Kafka, and every thread of this process.
     machine::place(Pid::this(), None)?;
     machine::place(broker.pid(), None)?;
-    for topic in ["weir", "proxy"] {
+    for topic in ["weir", "least", "like"] {
         topics.create(topic).await?;
     }
     let setting = Setting {
@@ -57,27 +83,18 @@ pub async fn run(options: &Options, broker: &Broker, topics: &Topics) -> Result<
         ..options.setting()
     };
     let gateway = Gateway::set_up(&setting, &sections(broker.address))?;
-    let proxy = Proxy::start(&options.proxy, broker.address).await?;
+    let least = Proxy::start(Kind::Least, &options.proxy, broker.address).await?;
+    let like = Proxy::start(Kind::Like, &options.proxy, broker.address).await?;
     let bridges = [
         Bridge {
             name: "weir",
             address: gateway.address,
             process: gateway.process.pid(),
             topic: "weir",
-            request: &|record| post("/events", "application/json", record),
-            share: 1,
+            kind: None,
         },
-        Bridge {
-            name: "karapace-like",
-            address: proxy.address,
-            process: proxy.process.pid(),
-            topic: "proxy",
-            request: &|record| {
-                let body = format!(r#"{{"records":[{{"value":{record}}}]}}"#);
-                post("/topics/proxy", "application/vnd.kafka.json.v2+json", &body)
-            },
-            share: SHARE,
-        },
+        Bridge::of(&like, "karapace-like", "like", Kind::Like),
+        Bridge::of(&least, "python-least", "least", Kind::Least),
     ];
     let mut text = String::new();
     for size in SIZES {
@@ -91,11 +108,11 @@ pub async fn run(options: &Options, broker: &Broker, topics: &Topics) -> Result<
 async fn measure(
     options: &Options,
     topics: &Topics,
-    bridges: &[Bridge<'_>; 2],
+    bridges: &[Bridge; 3],
     size: usize,
     cpu: Option<usize>,
-) -> Result<[Vec<Round>; 2], Failure> {
-    let mut rounds = [Vec::new(), Vec::new()];
+) -> Result<[Vec<Round>; 3], Failure> {
+    let mut rounds = [const { Vec::new() }; 3];
     // Round 0 warms everything, and is forgotten.
     for number in 0..=options.rounds {
         for turn in 0..bridges.len() {
@@ -119,19 +136,19 @@ async fn measure(
 async fn burst(
     options: &Options,
     topics: &Topics,
-    bridge: &Bridge<'_>,
+    bridge: &Bridge,
     size: usize,
 ) -> Result<Round, Failure> {
     let written = topics.written(bridge.topic)?;
     let exchange = http::Exchange {
-        request: (bridge.request)(&record(size)).into_bytes(),
+        request: bridge.request(&record(size)).into_bytes(),
         right: Right::Written,
     };
     let callers = options.connections;
     let mut clients = Clients::open(bridge.address, Exchange::Http(exchange), callers).await?;
     let before = cpu::spent(bridge.process)?;
     let burst = clients
-        .burst((options.records / bridge.share).max(1))
+        .burst((options.records / bridge.share()).max(1))
         .await?;
     sleep(SETTLE).await;
     let after = cpu::spent(bridge.process)?;
@@ -164,7 +181,7 @@ routes:
     )
 }
 
-fn table(size: usize, bridges: &[Bridge<'_>; 2], rounds: &[Vec<Round>; 2]) -> String {
+fn table(size: usize, bridges: &[Bridge; 3], rounds: &[Vec<Round>; 3]) -> String {
     let mut text = format!(
         "### A record of {size} bytes, acknowledged by all in-sync replicas\n\n\
          | | CPU µs per record | records per CPU s | × weir | records/s | p50 ms | p99 ms | RSS MiB |\n\
@@ -173,10 +190,13 @@ fn table(size: usize, bridges: &[Bridge<'_>; 2], rounds: &[Vec<Round>; 2]) -> St
     let prices = |rounds: &[Round]| rounds.iter().map(Round::price).collect::<Vec<_>>();
     for (bridge, own) in bridges.iter().zip(rounds) {
         let of = |what: &dyn Fn(&Round) -> f64| stats::median(own.iter().map(what));
-        let compared = match bridge.share {
-            1 => None,
-            _ => stats::paired(&prices(&rounds[0]), &prices(own)),
-        };
+        let compared = bridge
+            .kind
+            .and_then(|kind| Some((kind, stats::paired(&prices(&rounds[0]), &prices(own))?)));
+        let compared = compared.map_or_else(String::new, |(kind, ratio)| match kind {
+            Kind::Like => at_least(ratio, ASKED),
+            Kind::Least => format!("{:.1} (≥ {:.1})", ratio.median.recip(), ratio.upper.recip()),
+        });
         writeln!(
             text,
             "| {} | {:.1} | {:.0} | {} | {:.0} | {:.2} | {:.2} | {:.1} |",
@@ -184,7 +204,7 @@ fn table(size: usize, bridges: &[Bridge<'_>; 2], rounds: &[Vec<Round>; 2]) -> St
             // CPU seconds of a thousand are milliseconds of one.
             of(&Round::price) * 1000.0,
             of(&|round| 1000.0 / round.price()),
-            compared.map_or_else(String::new, |ratio| at_least(ratio, ASKED)),
+            compared,
             of(&|round| round.requests as f64 / round.wall.as_secs_f64()),
             of(&|round| round.p50.as_secs_f64() * 1000.0),
             of(&|round| round.p99.as_secs_f64() * 1000.0),
