@@ -5,7 +5,7 @@
 pub const SIZE: usize = 100;
 
 const DIGITS: usize = 20;
-const BEGIN: &str = r#"{"pad":"............................","n":""#;
+const BEGIN: &str = r#"{"pad":"...................................","n":""#;
 const MIDDLE: &str = r#"","at":""#;
 const END: &str = r#""}"#;
 /// What ends an event's line: the record is the last member.
