@@ -3,7 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use prost::Message as _;
+use prost_types::FileDescriptorProto;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 use weir_protocols::grpc::descriptor::{Limits, Pool};
 use weir_protocols::grpc::transcode::Message;
@@ -141,6 +145,20 @@ fn told(error: &protox::Error) -> String {
     }
 }
 
+/// A file as registries give it out: its text, or as some of Confluent's clients register it and not every
+/// registry rewrites it, its descriptor in base64. No text is both.
+fn file(name: &str, text: &str) -> Result<File, protox::Error> {
+    let bytes = STANDARD.decode(text.trim_ascii()).ok();
+    let descriptor = bytes.and_then(|bytes| FileDescriptorProto::decode(&*bytes).ok());
+    match descriptor {
+        Some(mut descriptor) => {
+            descriptor.name = Some(name.to_owned());
+            Ok(File::from_file_descriptor_proto(descriptor))
+        }
+        None => File::from_source(name, text),
+    }
+}
+
 /// Files that are here already: nothing is looked for on disk.
 struct Given {
     text: String,
@@ -154,11 +172,11 @@ impl FileResolver for Given {
 
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
         if name == FILE {
-            return File::from_source(name, &self.text);
+            return file(name, &self.text);
         }
         let found = self.references.iter().find(|other| other.name == name);
         match found {
-            Some(found) => File::from_source(name, &found.text),
+            Some(found) => file(name, &found.text),
             None => Err(protox::Error::file_not_found(name)),
         }
     }

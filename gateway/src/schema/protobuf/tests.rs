@@ -131,3 +131,19 @@ proptest! {
         let _ = order(None).decode(record.into());
     }
 }
+
+#[test]
+fn a_file_may_be_its_descriptor_in_base64() {
+    let text = "syntax = \"proto3\"; package shop; import \"money.proto\"; message Bill { Money due = 1; }";
+    let encoded = |name: &str, text: &str| {
+        let file = File::from_source(name, text).expect("a file");
+        STANDARD.encode(file.file_descriptor_proto().encode_to_vec())
+    };
+    let mut references = references();
+    references[0].text = encoded("elsewhere.proto", &references[0].text);
+    let schema = Protobuf::of_source(&encoded("bill.proto", text), &references, None);
+    let json = schema
+        .expect("a schema")
+        .decode(Bytes::from_static(b"\x0a\x02\x08\x07"));
+    assert_eq!(json.expect("a bill"), r#"{"due":{"cents":"7"}}"#);
+}
