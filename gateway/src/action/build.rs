@@ -12,6 +12,7 @@ use super::redirect::Redirect;
 use super::request_reply::{Replies, RequestReply};
 use super::respond::Respond;
 use super::subscribe::Subscribe;
+use super::subscribe::decode::Decoder;
 use super::subscribe::feed::Feeds;
 use super::table::Table;
 use super::websocket::{Connections, Websocket};
@@ -61,6 +62,10 @@ pub(crate) fn build(route: &Route, parts: &Parts<'_>) -> Result<Action, String> 
         config::Action::Subscribe(action) => Action::Subscribe(Box::new(Subscribe {
             cluster: parts.cluster(&action.topic.cluster),
             keys: parts.cursor_keys(&action.topic.cluster)?,
+            decoder: action
+                .schema
+                .as_ref()
+                .map(|schema| Decoder::new(parts.values(schema), parts.metrics)),
             connections: Connections {
                 terms: action.terms.clone(),
                 metrics: parts.metrics.websocket(&route.name),

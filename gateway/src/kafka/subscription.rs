@@ -138,6 +138,8 @@ impl Subscription {
 
     /// Goes on from there, where its [follower](Self::joined) has been.
     pub(crate) fn go_on(&mut self, at: Positions) {
+        // What others were given for it is not waited for, nor missed where it is gone.
+        self.follower.go_to(&at);
         self.at = at;
     }
 }

@@ -18,7 +18,7 @@ pub struct Fault {
 
 impl Fault {
     /// Something about all of a value; [`Fault::within`] says where that is.
-    pub(super) fn new(what: impl Into<String>) -> Self {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
         Self {
             place: String::new(),
             what: what.into(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use weir_telemetry::Code;
 
-use super::registry::{Question, Registry};
+use super::registry::{Question, Registered, Registry};
 use super::{Codec, Fault};
 use crate::config::routes::schema::Subject;
 use crate::error::GatewayError;
@@ -17,6 +17,24 @@ pub(crate) enum Values {
     File(Arc<Codec>),
     /// What a registry says, each with the id of its schema before it.
     Registry(Arc<Registry>, Subject),
+}
+
+/// A value of a record, and what it was written by.
+pub(crate) enum Written {
+    /// What a file says.
+    File(Arc<Codec>, Bytes),
+    /// What a registry says; without the id.
+    Registry(Arc<Registered>, Bytes),
+}
+
+impl Written {
+    /// Its JSON.
+    pub(crate) fn json(self) -> Result<Bytes, Fault> {
+        match self {
+            Self::File(codec, value) => codec.decode(value),
+            Self::Registry(schema, rest) => schema.decode(rest),
+        }
+    }
 }
 
 /// Why there is no value.
@@ -57,13 +75,38 @@ impl Values {
         request: &mut Request,
         down: &mut Downstream,
     ) -> Result<Bytes, Trouble> {
+        Ok(self.written(value, request, down).await?.json()?)
+    }
+
+    /// What a record's value was written by.
+    pub(crate) async fn written(
+        &self,
+        value: Bytes,
+        request: &mut Request,
+        down: &mut Downstream,
+    ) -> Result<Written, Trouble> {
         match self {
-            Self::File(codec) => Ok(codec.decode(value)?),
+            Self::File(codec) => Ok(Written::File(codec.clone(), value)),
             Self::Registry(registry, _) => {
                 let (id, rest) = super::wire::read(value)?;
                 let found = registry.schema(&Question::Id(id), request, down).await?;
-                Ok(found.decode(rest)?)
+                Ok(Written::Registry(found, rest))
             }
+        }
+    }
+
+    /// The same, if no registry has to be asked.
+    pub(crate) fn known(&self, value: Bytes) -> Option<Result<Written, Trouble>> {
+        match self {
+            Self::File(codec) => Some(Ok(Written::File(codec.clone(), value))),
+            Self::Registry(registry, _) => match super::wire::read(value) {
+                Ok((id, rest)) => {
+                    let found = registry.known(&Question::Id(id))?;
+                    let written = found.map(|found| Written::Registry(found, rest));
+                    Some(written.map_err(Into::into))
+                }
+                Err(fault) => Some(Err(fault.into())),
+            },
         }
     }
 }

@@ -7,10 +7,11 @@ use tokio::time::{Instant, sleep_until};
 use super::Subscribe;
 use super::feed::{Listener, PACE};
 use super::filter::Filter;
+use super::reader::{Came, Reader};
 use super::say::Speaker;
 use super::tally::{self, Tally};
 use crate::error::GatewayError;
-use crate::kafka::{Next, Positions, Session, Subscription};
+use crate::kafka::{Positions, Session};
 
 /// So many records are told of at once.
 const FEW: usize = 256;
@@ -19,7 +20,7 @@ const FEW: usize = 256;
 pub(super) struct Course<'a> {
     action: &'a Subscribe,
     session: &'a Session,
-    subscription: Subscription,
+    reader: Reader,
     filter: Filter,
     pub(super) speaker: Speaker,
     /// Once it is told what all are.
@@ -30,11 +31,11 @@ pub(super) struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    /// Begins where the subscription is.
+    /// Begins where the reader is.
     pub(super) fn new(
         action: &'a Subscribe,
         session: &'a Session,
-        subscription: Subscription,
+        reader: Reader,
         filter: Filter,
         speaker: Speaker,
         tally: Tally,
@@ -42,7 +43,7 @@ impl<'a> Course<'a> {
         Self {
             action,
             session,
-            subscription,
+            reader,
             filter,
             speaker,
             listener: None,
@@ -60,34 +61,35 @@ impl<'a> Course<'a> {
                     self.tally.told(chunk.records, age, listener.lag);
                     return Ok(chunk.bytes.clone());
                 }
-                self.subscription.go_on(Positions::clone(listener.at()));
+                self.reader.go_on(Positions::clone(listener.at()));
                 self.listener = None;
             }
             let most = match self.until_all_are_told_alike().await? {
                 Some(most) => most,
                 None => continue,
             };
-            if self.subscription.joined().is_some() {
+            if self.reader.joined().is_some() {
                 sleep_until(self.due).await;
             }
-            let told = match self.subscription.next(most).await? {
-                Next::Joined => continue,
-                Next::Gaps(gaps) => {
+            let told = match self.reader.next(most).await? {
+                Came::Joined => continue,
+                Came::Gaps(gaps) => {
                     let mut out = Vec::new();
-                    self.speaker.gaps(&mut out, &gaps, self.subscription.at());
+                    self.speaker.gaps(&mut out, &gaps, self.reader.at());
                     out
                 }
-                Next::Records(records) => {
+                Came::Records(records) => {
                     let (mut out, mut told) = (Vec::new(), 0);
-                    for record in &records {
-                        self.subscription.pass(record);
-                        if self.filter.passes(record) {
-                            self.speaker.event(&mut out, record, self.subscription.at());
+                    for shown in &records {
+                        self.reader.pass(shown);
+                        if self.filter.passes(shown) {
+                            self.speaker.event(&mut out, shown, self.reader.at());
                             told += 1;
                         }
                     }
-                    let age = tally::age(&records).filter(|_| told > 0);
-                    self.tally.told(told, age, self.subscription.lag());
+                    let age =
+                        tally::age(records.iter().map(|shown| &shown.record)).filter(|_| told > 0);
+                    self.tally.told(told, age, self.reader.lag());
                     out
                 }
             };
@@ -100,14 +102,12 @@ impl<'a> Course<'a> {
 
     /// How many records it is told of by itself before it can be told what all are; none, if that is now.
     async fn until_all_are_told_alike(&mut self) -> Result<Option<usize>, GatewayError> {
-        if !self.filter.is_empty() || self.subscription.joined().is_none() {
+        if !self.filter.is_empty() || self.reader.joined().is_none() {
             return Ok(Some(FEW));
         }
-        let feed = self
-            .action
-            .feed(self.session, &self.speaker, &self.subscription);
+        let feed = self.action.feed(self.session, &self.speaker, &self.reader);
         let feed = feed.await?;
-        let place = match self.subscription.joined() {
+        let place = match self.reader.joined() {
             Some(follower) => follower.place(),
             None => return Ok(Some(FEW)),
         };
@@ -118,7 +118,7 @@ impl<'a> Course<'a> {
         if before > 0 {
             return Ok(Some(FEW.min(usize::try_from(before).unwrap_or(FEW))));
         }
-        if !self.subscription.at().are_same(&boundary.at) {
+        if !self.reader.at().are_same(&boundary.at) {
             // It had some of what comes, in some partition.
             return Ok(Some(FEW));
         }
@@ -130,7 +130,7 @@ impl<'a> Course<'a> {
     pub(super) fn at(&self) -> &Positions {
         match &self.listener {
             Some(listener) => listener.at(),
-            None => self.subscription.at(),
+            None => self.reader.at(),
         }
     }
 }

@@ -15,6 +15,8 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 use weir_telemetry::Code;
 
+use super::decode::Decoding;
+use super::reader::show;
 use super::say::Speaker;
 use crate::error::GatewayError;
 use crate::kafka::{Follower, Positions, Record, Session};
@@ -48,17 +50,17 @@ impl Feeds {
     pub(super) fn start(
         &self,
         session: &Session,
-        topic: &Arc<str>,
         follower: Follower,
         speaker: &Speaker,
+        decoding: Option<&Decoding>,
     ) -> Arc<Feed> {
-        let key = (session.id(), topic.clone());
+        let key = (session.id(), speaker.topic.clone());
         let mut feeds = self.0.lock();
         let known = feeds.get(&key).and_then(Weak::upgrade);
         if let Some(feed) = known.filter(|feed| !feed.is_over()) {
             return feed;
         }
-        let feed = Feed::start(follower, speaker.clone());
+        let feed = Feed::start(follower, speaker.clone(), decoding.cloned());
         feeds.retain(|_, feed| feed.strong_count() > 0);
         feeds.insert(key, Arc::downgrade(&feed));
         feed
@@ -109,7 +111,7 @@ pub(super) struct Boundary {
 
 impl Feed {
     /// Tells of all that `follower` is given from now on.
-    fn start(mut follower: Follower, speaker: Speaker) -> Arc<Self> {
+    fn start(mut follower: Follower, speaker: Speaker, decoding: Option<Decoding>) -> Arc<Self> {
         let at = Arc::new(follower.go_to_end());
         let began = Boundary {
             place: follower.place(),
@@ -132,6 +134,7 @@ impl Feed {
             feed: Arc::downgrade(&feed),
             follower,
             speaker,
+            decoding,
             end: began,
         };
         *feed.speaks.lock() = Some(tokio::spawn(teller.run()).abort_handle());
@@ -199,14 +202,15 @@ struct Teller {
     feed: Weak<Feed>,
     follower: Follower,
     speaker: Speaker,
+    decoding: Option<Decoding>,
     end: Boundary,
 }
 
 impl Teller {
     async fn run(mut self) {
         let mut due = Instant::now();
-        // What fails is told to each subscriber by its own follower.
-        while let Ok(mut records) = self.follower.next_few(FEW).await {
+        // What fails is told to each subscriber by its own reader.
+        'told: while let Ok(mut records) = self.follower.next_few(FEW).await {
             // What comes after a while of silence leaves at once.
             sleep_until(due).await;
             due = Instant::now() + PACE;
@@ -216,9 +220,12 @@ impl Teller {
             let mut at = Positions::clone(&self.end.at);
             let (mut bytes, mut count) = (Vec::new(), 0);
             loop {
-                for record in records {
-                    at.pass(&record);
-                    self.speaker.event(&mut bytes, &record, &at);
+                let Ok(shown) = show(self.decoding.as_ref(), &records).await else {
+                    break 'told;
+                };
+                for shown in shown {
+                    at.pass(&shown.record);
+                    self.speaker.event(&mut bytes, &shown, &at);
                     count += 1;
                 }
                 if bytes.len() >= CHUNK {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use weir_protocols::pointer::Pointer;
 
-use crate::kafka::Record;
+use super::shown::Shown;
 
 /// What a record must have: all of this.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,13 +35,15 @@ impl Filter {
     }
 
     /// Whether a record has all that is asked for.
-    pub(super) fn passes(&self, record: &Record) -> bool {
+    pub(super) fn passes(&self, shown: &Shown) -> bool {
+        let record = &shown.record;
         self.conditions.iter().all(|condition| match condition {
             Condition::Key(key) => record.key.as_deref() == Some(key.as_bytes()),
             Condition::Header(name, value) => record.header(name) == Some(value.as_bytes()),
             Condition::Json(pointer, text) => {
-                let value = record.value.as_deref().unwrap_or_default();
-                let found = pointer.find(value);
+                // Of what could not be read nobody knows whether it has that.
+                let value = shown.value().filter(|_| shown.undecodable().is_none());
+                let found = pointer.find(value.unwrap_or_default());
                 found.is_some_and(|found| is(found.get(), text))
             }
         })
@@ -59,7 +61,7 @@ fn is(json: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::Header;
+    use crate::kafka::{Header, Record};
 
     fn passes(conditions: &[Condition]) -> bool {
         let header = |name: &str, value: &str| Header {
@@ -77,7 +79,7 @@ mod tests {
         let filter = Filter {
             conditions: conditions.to_vec(),
         };
-        filter.passes(&record)
+        filter.passes(&Shown::plain(record.into()))
     }
 
     #[test]

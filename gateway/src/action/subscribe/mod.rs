@@ -9,6 +9,9 @@
 //! | `keys` | what cursors are signed with where nobody says it |
 //! | `filter` | which records it is given |
 //! | `event` | CloudEvents that records carry |
+//! | `decode` | values that were written by a schema |
+//! | `shown` | a record as subscribers see it |
+//! | `reader` | what comes next of a subscription, shown so |
 //! | `say` | what it is told of a record |
 //! | `course` | its way through the topic, told as events |
 //! | `feed` | what all are told alike |
@@ -18,12 +21,15 @@
 mod ask;
 mod course;
 pub(crate) mod cursor;
+pub(crate) mod decode;
 mod event;
 pub(super) mod feed;
 mod filter;
 pub(crate) mod keys;
 mod poll;
+mod reader;
 pub(crate) mod say;
+mod shown;
 mod socket;
 pub(in crate::action) mod stream;
 mod tally;
@@ -38,8 +44,10 @@ use weir_telemetry::{Code, Metrics};
 use self::ask::Asked;
 use self::course::Course;
 use self::cursor::Keys;
+use self::decode::Decoder;
 use self::feed::{Feed, Feeds};
 use self::poll::Question;
+use self::reader::Reader;
 use self::say::Speaker;
 use self::socket::Socket;
 use self::tally::Tally;
@@ -48,7 +56,7 @@ use crate::action::template::Values;
 use crate::config::kafka_identity::Operation;
 use crate::config::routes::subscribe as config;
 use crate::error::GatewayError;
-use crate::kafka::{Cluster, Session, Subscription};
+use crate::kafka::{Cluster, Session};
 use crate::policy::quota::{self, Bound};
 use crate::proxy::{Downstream, Request, head};
 
@@ -60,6 +68,8 @@ pub(crate) struct Subscribe {
     pub(crate) cluster: Arc<Cluster>,
     /// What cursors are signed with.
     pub(crate) keys: Keys,
+    /// What reads the values of its records, where a schema says what they are.
+    pub(crate) decoder: Option<Arc<Decoder>>,
     /// Its WebSockets.
     pub(crate) connections: Connections,
     /// What all are told alike.
@@ -96,6 +106,8 @@ impl Subscribe {
         let start = asked.start(&seal)?;
         let subscription = session.subscribe(&topic, follower, start);
         let subscription = while_there(request, down, subscription).await?;
+        let decoder = self.decoder.as_ref();
+        let reader = Reader::new(subscription, decoder.map(|decoder| decoder.of(request)));
         let speaker = Speaker {
             format: self.config.format,
             topic: topic.clone(),
@@ -105,17 +117,17 @@ impl Subscribe {
         if upgrades {
             let most = self.config.max_unacknowledged;
             let window = (asked.limit.unwrap_or(most).min(most), most);
-            let mut socket = Socket::new(subscription, asked.filter, speaker, tally, window);
+            let mut socket = Socket::new(reader, asked.filter, speaker, tally, window);
             return self.connections.serve(request, down, &mut socket).await;
         }
         if asked.wait.is_none() && wants_events(down) {
-            let course = Course::new(self, session, subscription, asked.filter, speaker, tally);
+            let course = Course::new(self, session, reader, asked.filter, speaker, tally);
             return stream::run(request, down, course).await;
         }
         let wait = asked.wait.unwrap_or(Duration::ZERO);
         let most = self.config.max_records;
         let question = Question {
-            subscription,
+            reader,
             filter: asked.filter,
             speaker,
             tally,
@@ -151,14 +163,16 @@ impl Subscribe {
         &self,
         session: &Session,
         speaker: &Speaker,
-        subscription: &Subscription,
+        reader: &Reader,
     ) -> Result<Arc<Feed>, GatewayError> {
-        let topic = subscription.topic();
+        let topic = reader.topic();
         if let Some(feed) = self.feeds.known(session, topic) {
             return Ok(feed);
         }
         let follower = session.follow(topic).await?;
-        Ok(self.feeds.start(session, topic, follower, speaker))
+        Ok(self
+            .feeds
+            .start(session, follower, speaker, reader.decoding()))
     }
 }
 

@@ -8,11 +8,12 @@ use tokio::time::{sleep, sleep_until};
 
 use super::feed::PACE;
 use super::filter::Filter;
+use super::reader::{Came, Reader};
 use super::say;
 use super::say::Speaker;
 use super::tally::{self, Tally};
 use crate::error::GatewayError;
-use crate::kafka::{Gap, Next, Subscription};
+use crate::kafka::Gap;
 use crate::proxy::{Downstream, Reply, Request, reply};
 
 /// How much is answered at most, in bytes, but for the last record.
@@ -23,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// A question for what came.
 pub(super) struct Question {
-    pub(super) subscription: Subscription,
+    pub(super) reader: Reader,
     pub(super) filter: Filter,
     pub(super) speaker: Speaker,
     pub(super) tally: Tally,
@@ -53,7 +54,7 @@ impl Question {
         let mut given = Given::default();
         let began = Instant::now();
         loop {
-            let joined = self.subscription.joined().is_some();
+            let joined = self.reader.joined().is_some();
             let until = self.until + if joined { Duration::ZERO } else { GRACE };
             tokio::select! {
                 biased;
@@ -70,7 +71,7 @@ impl Question {
         }
         request.waits.upstream += began.elapsed();
         self.tally
-            .told(given.count as u64, given.age, self.subscription.lag());
+            .told(given.count as u64, given.age, self.reader.lag());
         self.tally.note(request);
         let no_store = HeaderValue::from_static("no-store");
         let reply = Reply::json(StatusCode::OK, self.body(&given)).header(CACHE_CONTROL, no_store);
@@ -80,7 +81,7 @@ impl Question {
     /// Takes what comes, and says whether that is enough. May be dropped while pending: nothing is lost.
     async fn fill(&mut self, given: &mut Given) -> Result<bool, GatewayError> {
         while given.count < self.limit && given.records.len() < MOST {
-            let next = self.subscription.next(self.limit - given.count);
+            let next = self.reader.next(self.limit - given.count);
             let next = match given.count + given.gaps.len() {
                 0 => next.await?,
                 _ => tokio::select! {
@@ -91,17 +92,17 @@ impl Question {
                 },
             };
             match next {
-                Next::Joined => return Ok(false),
-                Next::Gaps(gaps) => given.gaps.extend(gaps),
-                Next::Records(records) => {
-                    for record in records {
-                        self.subscription.pass(&record);
-                        if self.filter.passes(&record) {
+                Came::Joined => return Ok(false),
+                Came::Gaps(gaps) => given.gaps.extend(gaps),
+                Came::Records(records) => {
+                    for shown in records {
+                        self.reader.pass(&shown);
+                        if self.filter.passes(&shown) {
                             if given.count > 0 {
                                 given.records.push(b',');
                             }
-                            given.age = given.age.or_else(|| tally::age([&record]));
-                            self.speaker.record(&mut given.records, &record);
+                            given.age = given.age.or_else(|| tally::age([&shown.record]));
+                            self.speaker.record(&mut given.records, &shown);
                             given.count += 1;
                         }
                     }
@@ -112,7 +113,7 @@ impl Question {
     }
 
     fn body(&self, given: &Given) -> Vec<u8> {
-        let cursor = self.speaker.seal.write(self.subscription.at());
+        let cursor = self.speaker.seal.write(self.reader.at());
         let mut body = Vec::with_capacity(given.records.len() + 128);
         body.extend_from_slice(format!("{{\"cursor\":\"{cursor}\"").as_bytes());
         if !given.gaps.is_empty() {

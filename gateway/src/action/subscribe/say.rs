@@ -9,6 +9,7 @@ use weir_protocols::sse::{Outgoing, write_event};
 
 use super::cursor::Seal;
 use super::event;
+use super::shown::{Reading, Shown};
 use crate::config::routes::subscribe::Format;
 use crate::kafka::{Gap, Header, Positions, Record};
 
@@ -22,31 +23,37 @@ pub(super) struct Speaker {
 
 impl Speaker {
     /// An event with a record, after which its caller is at `at`.
-    pub(super) fn event(&self, out: &mut Vec<u8>, record: &Record, at: &Positions) {
+    pub(super) fn event(&self, out: &mut Vec<u8>, shown: &Shown, at: &Positions) {
         let mut data = Vec::with_capacity(192);
-        match self.format {
-            Format::Value => write_value(&mut data, record),
-            Format::Record | Format::CloudEvent => self.record(&mut data, record),
+        let mut name = None;
+        match (self.format, shown.undecodable()) {
+            (Format::Value, None) => write_value(&mut data, shown.value()),
+            (Format::Value, Some(_)) => {
+                // So that nobody takes it for a value.
+                name = Some("undecodable");
+                self.record(&mut data, shown);
+            }
+            (Format::Record | Format::CloudEvent, _) => self.record(&mut data, shown),
         }
-        self.write(out, None, &data, Some(at));
+        self.write(out, name, &data, Some(at));
     }
 
     /// A record as an object.
-    pub(super) fn record(&self, out: &mut Vec<u8>, record: &Record) {
+    pub(super) fn record(&self, out: &mut Vec<u8>, shown: &Shown) {
         match self.format {
-            Format::CloudEvent => event::write(out, &self.topic, record),
-            Format::Record | Format::Value => write_record(out, record),
+            Format::CloudEvent => event::write(out, &self.topic, shown),
+            Format::Record | Format::Value => write_record(out, shown),
         }
     }
 
     /// The members of an object that tells of a record.
-    pub(super) fn members(&self, out: &mut Vec<u8>, record: &Record) {
+    pub(super) fn members(&self, out: &mut Vec<u8>, shown: &Shown) {
         match self.format {
             Format::CloudEvent => {
                 out.extend_from_slice(b"\"event\":");
-                event::write(out, &self.topic, record);
+                event::write(out, &self.topic, shown);
             }
-            Format::Record | Format::Value => write_members(out, record),
+            Format::Record | Format::Value => write_shown(out, shown),
         }
     }
 
@@ -82,14 +89,34 @@ impl Speaker {
 }
 
 /// An object with all that a record has.
-fn write_record(out: &mut Vec<u8>, record: &Record) {
+fn write_record(out: &mut Vec<u8>, shown: &Shown) {
     out.push(b'{');
-    write_members(out, record);
+    write_shown(out, shown);
     out.push(b'}');
+}
+
+/// The members of that object, with the value as subscribers see it. Bytes that could not be read are told
+/// as such, and why.
+fn write_shown(out: &mut Vec<u8>, shown: &Shown) {
+    write_head(out, &shown.record);
+    match &shown.reading {
+        Reading::Plain | Reading::Json(_) => write_content(out, shown.value()),
+        Reading::Undecodable(why) => {
+            out.extend_from_slice(b",\"base64\":");
+            write_json(out, &STANDARD.encode(shown.value().unwrap_or_default()));
+            out.extend_from_slice(b",\"undecodable\":");
+            write_json(out, why);
+        }
+    }
 }
 
 /// The members of that object. What is not text is an object with `base64`.
 pub(crate) fn write_members(out: &mut Vec<u8>, record: &Record) {
+    write_head(out, record);
+    write_content(out, record.value.as_deref());
+}
+
+fn write_head(out: &mut Vec<u8>, record: &Record) {
     let numbers = format!(
         "\"partition\":{},\"offset\":{}",
         record.partition, record.offset
@@ -106,7 +133,10 @@ pub(crate) fn write_members(out: &mut Vec<u8>, record: &Record) {
         out.extend_from_slice(b",\"headers\":");
         write_headers(out, &record.headers);
     }
-    match record.value.as_deref() {
+}
+
+fn write_content(out: &mut Vec<u8>, value: Option<&[u8]>) {
+    match value {
         None => out.extend_from_slice(b",\"value\":null"),
         Some(value) if is_json(value) => {
             out.extend_from_slice(b",\"value\":");
@@ -153,8 +183,8 @@ pub(super) fn write_gaps(out: &mut Vec<u8>, gaps: &[Gap]) {
     out.extend_from_slice(gaps.to_string().as_bytes());
 }
 
-fn write_value(out: &mut Vec<u8>, record: &Record) {
-    let value = record.value.as_deref().unwrap_or_default();
+fn write_value(out: &mut Vec<u8>, value: Option<&[u8]>) {
+    let value = value.unwrap_or_default();
     match std::str::from_utf8(value) {
         Ok(_) => out.extend_from_slice(value),
         Err(_) => out.extend_from_slice(STANDARD.encode(value).as_bytes()),
@@ -194,7 +224,7 @@ mod tests {
             value: value.map(Into::into),
         };
         let mut out = Vec::new();
-        write_record(&mut out, &record);
+        write_record(&mut out, &Shown::plain(record.into()));
         let json: serde_json::Value = serde_json::from_slice(&out).expect("it is JSON");
         assert_eq!(json["partition"], 2);
         assert_eq!(json["offset"], 7);

@@ -10,7 +10,6 @@
 //! | `flow` | the subscriber | how many records may be under way from now on; none for a pause |
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::HeaderMap;
@@ -21,13 +20,14 @@ use weir_telemetry::Code;
 
 use super::feed::PACE;
 use super::filter::Filter;
+use super::reader::{Came, Reader};
 use super::say;
 use super::say::Speaker;
+use super::shown::Shown;
 use super::tally::{self, Tally};
 use crate::action::websocket::inspect::Refusal;
 use crate::action::websocket::serve::Serve;
 use crate::error::GatewayError;
-use crate::kafka::{Next, Record, Subscription};
 use crate::proxy::Request;
 
 /// So many records are read ahead.
@@ -35,7 +35,7 @@ const FEW: usize = 64;
 
 /// A subscriber.
 pub(super) struct Socket {
-    subscription: Subscription,
+    reader: Reader,
     filter: Filter,
     speaker: Speaker,
     /// How many records may be under way, and how many at most.
@@ -46,7 +46,7 @@ pub(super) struct Socket {
     /// What is to be said.
     said: VecDeque<Vec<u8>>,
     /// Read, and not said.
-    read: VecDeque<Arc<Record>>,
+    read: VecDeque<Shown>,
     /// When it looks again what came.
     due: Instant,
     tally: Tally,
@@ -63,18 +63,18 @@ enum Heard {
 }
 
 impl Socket {
-    /// Begins where the subscription is.
+    /// Begins where the reader is.
     pub(super) fn new(
-        subscription: Subscription,
+        reader: Reader,
         filter: Filter,
         speaker: Speaker,
         tally: Tally,
         (window, max_window): (usize, usize),
     ) -> Self {
-        let cursor = speaker.seal.write(subscription.at());
+        let cursor = speaker.seal.write(reader.at());
         let open = format!("{{\"type\":\"open\",\"cursor\":\"{cursor}\",\"window\":{window}}}");
         Self {
-            subscription,
+            reader,
             filter,
             speaker,
             window,
@@ -103,19 +103,19 @@ impl Socket {
 
     /// The next record that passes, as it is said.
     fn next_record(&mut self) -> Option<Vec<u8>> {
-        while let Some(record) = self.read.pop_front() {
-            self.subscription.pass(&record);
-            if !self.filter.passes(&record) {
+        while let Some(shown) = self.read.pop_front() {
+            self.reader.pass(&shown);
+            if !self.filter.passes(&shown) {
                 continue;
             }
-            let cursor = self.speaker.seal.write(self.subscription.at());
+            let cursor = self.speaker.seal.write(self.reader.at());
             let head = format!("{{\"type\":\"record\",\"cursor\":\"{cursor}\",");
             let mut text = head.into_bytes();
-            self.speaker.members(&mut text, &record);
+            self.speaker.members(&mut text, &shown);
             text.push(b'}');
             self.under_way.push_back(cursor.into());
-            let lag = self.subscription.lag();
-            self.tally.told(1, tally::age([&record]), lag);
+            let lag = self.reader.lag();
+            self.tally.told(1, tally::age([&shown.record]), lag);
             return Some(text);
         }
         None
@@ -143,14 +143,14 @@ impl Serve for Socket {
             // Until something is acknowledged.
             return std::future::pending().await;
         }
-        if self.subscription.joined().is_some() {
+        if self.reader.joined().is_some() {
             sleep_until(self.due).await;
         }
-        match self.subscription.next(FEW).await {
-            Ok(Next::Joined) => {}
-            Ok(Next::Records(records)) => self.read.extend(records),
-            Ok(Next::Gaps(gaps)) => {
-                let cursor = self.speaker.seal.write(self.subscription.at());
+        match self.reader.next(FEW).await {
+            Ok(Came::Joined) => {}
+            Ok(Came::Records(records)) => self.read.extend(records),
+            Ok(Came::Gaps(gaps)) => {
+                let cursor = self.speaker.seal.write(self.reader.at());
                 let head = format!("{{\"type\":\"gap\",\"cursor\":\"{cursor}\",\"gaps\":");
                 let mut text = head.into_bytes();
                 say::write_gaps(&mut text, &gaps);

@@ -1,11 +1,11 @@
-//! `schema` of a route that publishes, as written.
+//! `schema` of a route whose records have one, as written.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Name;
 
-/// What the values of records are. Callers send JSON.
+/// What the values of records are. Callers send and get JSON.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[schemars(rename = "RecordSchema")]

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Name;
+use super::schema::Schema;
 use crate::config::units::{Duration, Size};
 
 /// Gives out the records of a Kafka topic: as server-sent events, over a WebSocket, or by polling.
@@ -25,6 +26,11 @@ pub struct Subscribe {
     /// What is said of a record.
     #[serde(default)]
     pub format: Format,
+    /// What the values of records were written by. They are told, and looked into by `filter`, as the JSON
+    /// that they are read as; one that cannot be read is told as `undecodable`. They are told as they are,
+    /// if not said.
+    #[serde(default)]
+    pub schema: Option<Schema>,
     /// How long a caller that polls may wait for records.
     #[serde(default = "Subscribe::default_max_wait")]
     pub max_wait: Duration,

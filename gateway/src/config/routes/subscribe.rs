@@ -6,10 +6,12 @@ use std::time::Duration;
 use weir_protocols::pointer::Pointer;
 
 use super::actions::Around;
+use super::schema::{self, Schema};
 use super::topic::{self, Topic};
 use super::websocket::Terms;
 use crate::config::check::{At, Checker};
 use crate::config::policies::cors::check_origins;
+use crate::config::raw::schema as raw_schema;
 use crate::config::raw::subscribe as raw;
 use crate::config::template::Template;
 
@@ -29,6 +31,8 @@ pub struct Subscribe {
     pub filter: Filter,
     /// What is said of one.
     pub format: Format,
+    /// What their values are, if they are not shown as they are.
+    pub schema: Option<Schema>,
     /// How long callers that poll may wait.
     pub max_wait: Duration,
     /// How many records they may be given at once.
@@ -60,6 +64,8 @@ pub(super) fn check(
     let name = around.caller_template(cx, &at.key("topic"), &raw.topic);
     let topic = topic::check(cx, at, &raw.cluster, name, around);
     let filter = check_filter(cx, &at.key("filter"), &raw.filter, around);
+    let schema = raw.schema.as_ref();
+    let schema = schema.map(|schema| check_schema(cx, &at.key("schema"), schema, around));
     let origins = raw.origins.as_ref();
     let origins = origins.map(|origins| check_origins(cx, &at.key("origins"), origins));
     Some(Subscribe {
@@ -67,6 +73,10 @@ pub(super) fn check(
         start: raw.start,
         filter: filter?,
         format: raw.format,
+        schema: match schema {
+            Some(schema) => Some(schema?),
+            None => None,
+        },
         max_wait: raw.max_wait.0,
         max_records: raw.max_records,
         max_unacknowledged: raw.max_unacknowledged,
@@ -75,6 +85,33 @@ pub(super) fn check(
             ..Terms::speaking(SUBPROTOCOL, origins, raw.max_message.0)
         },
     })
+}
+
+/// A record says by which schema of a registry it was written.
+fn check_schema(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw_schema::Schema,
+    around: &Around<'_>,
+) -> Option<Schema> {
+    if let raw_schema::Schema::Registry {
+        subject,
+        version,
+        message,
+        ..
+    } = raw
+    {
+        let said = [
+            ("subject", subject.is_some()),
+            ("version", version.is_some()),
+            ("message", message.is_some()),
+        ];
+        for (name, _) in said.into_iter().filter(|(_, said)| *said) {
+            let message = "each record says itself by which schema of the registry it was written";
+            cx.fault(&at.key(name), message, "leave it out");
+        }
+    }
+    schema::check(cx, at, raw, around)
 }
 
 fn check_filter(

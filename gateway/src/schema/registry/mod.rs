@@ -134,6 +134,15 @@ impl Registry {
         }
     }
 
+    /// The schema that a question asks for, if it was asked and that is still what there is to say.
+    pub(super) fn known(
+        &self,
+        question: &Question,
+    ) -> Option<Result<Arc<Registered>, GatewayError>> {
+        let known = self.shelf.slot(question).known();
+        Some(known.filter(|known| known.is_fresh())?.schema())
+    }
+
     /// The schema that a question asks for.
     pub(crate) async fn schema(
         &self,
