@@ -20,7 +20,7 @@ metrics: {{ address: "127.0.0.1:0" }}
 admin: {{ address: "127.0.0.1:0" }}
 server: {{ worker_threads: 1, data_dir: "${{DATA_DIR}}" }}
 telemetry: {{ access_log: {{ output: "${{ACCESS_LOG}}" }} }}
-stores: [{{ name: ledger, kind: memory }}]
+stores: [{{ name: ledger, kind: memory }}, {{ name: keys, kind: memory }}]
 quotas:
   - {{ name: volume, store: ledger, unit: kafka_bytes, limit: {{ default: 100000000 }}, window: {{ kind: fixed, every: month }}, by: [route] }}
 kafka_clusters:
@@ -30,6 +30,10 @@ routes:
     matches: [{{ path: {{ template: "/later/{{topic}}" }} }}]
     policies: [{{ kind: quota, quotas: [volume] }}]
     publish: {{ cluster: events, topic: "{{path.topic}}", key: "{{header.x-key}}", async: true }}
+  - name: several
+    matches: [{{ path: {{ template: "/several/{{topic}}" }} }}]
+    policies: [{{ kind: quota, quotas: [volume] }}]
+    publish: {{ cluster: events, topic: "{{path.topic}}", async: true, batch: {{}}, max_body: 2MiB, idempotency: {{ store: keys }} }}
   - name: alive
     matches: [{{ path: {{ exact: /alive }} }}]
     respond: {{ body: yes }}
@@ -166,4 +170,121 @@ async fn a_spool_that_cannot_be_written_refuses_until_it_can() {
     let exported = export(&gateway);
     assert_eq!(exported.len(), 1);
     assert_eq!(exported[0]["id"], *taken);
+}
+
+async fn several(gateway: &Gateway, key: Option<&str>, body: &str) -> Response {
+    let key = key.map(|key| format!("Idempotency-Key: {key}"));
+    let mut headers = vec!["Content-Type: application/x-ndjson"];
+    headers.extend(key.as_deref());
+    let public = gateway.addr("public");
+    wire::request(public, "POST", "/several/orders", &headers, body).await
+}
+
+fn values(exported: &[Value]) -> Vec<&str> {
+    let values = exported.iter();
+    values.map(|line| line["value"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_batch_is_kept_at_once_and_each_record_has_its_id() {
+    let nobody = Upstream::refusing();
+    let gateway = builder(nobody.addr()).start().await;
+    let answer = several(&gateway, None, "1\n2\n3").await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    let mixed = several(&gateway, None, "4\nno\n5").await;
+    assert_eq!(mixed.status, 207, "{}", mixed.text());
+    let (said, mixed) = (answer.json(), mixed.json());
+    assert_eq!(
+        mixed["results"][1]["error"]["code"],
+        Code::RequestBodyInvalid.slug()
+    );
+    let kept = said["results"].as_array().unwrap().iter();
+    let kept = kept.chain(mixed["results"].as_array().unwrap());
+    let kept: Vec<_> = kept.filter(|result| result["spooled"] == true).collect();
+    assert_eq!(several(&gateway, None, "").await.status, 202);
+    let line = gateway
+        .wait_for_log(|line| line["messaging"]["message.id"] == said["results"][0]["id"])
+        .await;
+    // Each its value, the header of the trace and that of the spool, names and all.
+    assert_eq!(
+        line["weir.quotas"][0]["used"],
+        3 * (1 + (11 + 55) + (13 + 24))
+    );
+
+    // What does not fit is not kept in part.
+    let large = format!("\"{}\"\n", "x".repeat(100_000));
+    let refusal = several(&gateway, None, &large.repeat(12)).await;
+    refused(&refusal, Code::SpoolFull);
+    assert_eq!(
+        several(&gateway, None, &large.repeat(2)).await.status,
+        202,
+        "as many as fit are kept"
+    );
+    gateway.signal(Kind::SIGKILL);
+    gateway.wait_exit().await;
+    let exported = export(&gateway);
+    assert_eq!(exported.len(), 7);
+    assert_eq!(
+        values(&exported)[..5],
+        ["MQ==", "Mg==", "Mw==", "NA==", "NQ=="]
+    );
+    let ids = exported.iter().map(|line| &line["id"]);
+    assert!(ids.zip(&kept).all(|(id, said)| *id == said["id"]));
+}
+
+#[tokio::test]
+async fn what_is_sent_again_with_its_key_is_kept_once_and_answered_as_before() {
+    let nobody = Upstream::refusing();
+    let gateway = builder(nobody.addr()).start().await;
+    let first = several(&gateway, Some("a"), "1\n2").await;
+    assert_eq!(first.status, 202, "{}", first.text());
+    assert_eq!(first.header("idempotent-replayed"), None);
+    let again = several(&gateway, Some("a"), "1\n2").await;
+    assert_eq!((again.status, again.text()), (202, first.text()));
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    let other = several(&gateway, Some("a"), "1\n3").await;
+    assert_eq!(
+        other.header("weir-error"),
+        Some(Code::IdempotencyKeyReused.slug())
+    );
+    let many = (0..16).map(|_| several(&gateway, Some("many"), "4"));
+    let many = futures_util::future::join_all(many).await;
+    let said = many[0].text();
+    assert!(many.iter().all(|answer| answer.text() == said), "{said}");
+
+    // What was refused was not done: its key is free.
+    let large = format!("\"{}\"\n", "x".repeat(100_000));
+    let full = several(&gateway, Some("full"), &large.repeat(12)).await;
+    refused(&full, Code::SpoolFull);
+    let full = several(&gateway, Some("full"), &large.repeat(12)).await;
+    refused(&full, Code::SpoolFull);
+
+    // Who is gone before the answer finds it when they come again.
+    let body = "5";
+    let request = format!(
+        "POST /several/orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-ndjson\r\n\
+         Idempotency-Key: gone\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = tokio::net::TcpStream::connect(gateway.addr("public"))
+        .await
+        .unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes())
+        .await
+        .unwrap();
+    drop(stream);
+    let came = several(&gateway, Some("gone"), body).await;
+    assert_eq!(came.status, 202, "{}", came.text());
+
+    gateway.signal(Kind::SIGKILL);
+    gateway.wait_exit().await;
+    let exported = export(&gateway);
+    assert_eq!(values(&exported), ["MQ==", "Mg==", "NA==", "NQ=="]);
+    // By which readers know it where the key is forgotten with the process.
+    let mark = |line: &Value| {
+        let headers = line["headers"].as_array().unwrap();
+        let mut headers = headers.iter();
+        headers.any(|header| header["name"] == "idempotency-key-id")
+    };
+    assert!(exported.iter().all(mark), "{exported:?}");
 }

@@ -94,6 +94,18 @@ impl Log {
         Some(known_as)
     }
 
+    /// The same of several, all or none.
+    pub(super) fn add_all(&mut self, drafts: Vec<Draft>, room: u64) -> Option<Vec<Id>> {
+        let before = (self.frames.len(), self.pending);
+        let ids = drafts.into_iter().map(|draft| self.add(draft, room));
+        let ids: Option<Vec<Id>> = ids.collect();
+        if ids.is_none() {
+            self.frames.truncate(before.0);
+            self.pending = before.1;
+        }
+        ids
+    }
+
     /// How many bytes would be written.
     pub(super) fn pending(&self) -> u64 {
         self.frames.len() as u64

@@ -203,17 +203,22 @@ impl Spool {
         })
     }
 
-    /// Puts a record into the spool. Once this returns well, it outlives the machine.
+    /// Puts records into the spool, all or none; their ids, which follow one another. Once this returns well,
+    /// they outlive the machine.
     ///
-    /// Who no longer waits may find it in the spool or not.
-    pub(crate) async fn append(&self, record: Outgoing) -> Result<Id, Refusal> {
+    /// Who no longer waits may find them in the spool or not; after a crash, the first ones of them.
+    pub(crate) async fn append_all(&self, records: Vec<Outgoing>) -> Result<Vec<Id>, Refusal> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
         let (answer, answered) = oneshot::channel();
-        let draft = Draft {
-            time: now(),
+        let time = now();
+        let draft = |record| Draft {
+            time,
             record,
             refused: None,
         };
-        let order = Order::Append(draft, answer);
+        let order = Order::Append(records.into_iter().map(draft).collect(), answer);
         let gone = || Refusal::Failed("the thread that writes has ended".into());
         self.orders.send(order).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?

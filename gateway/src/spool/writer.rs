@@ -12,7 +12,7 @@ use super::log::{Draft, Log};
 use super::position::Place;
 use super::{Id, Refusal, Shared, directory};
 
-/// How many bytes are written at once, one entry more at most.
+/// How many bytes are written at once, and what one caller brought more at most.
 const BATCH: u64 = 4 << 20;
 
 /// How large segments get: a share of the whole, so that what was sent frees room piece by piece.
@@ -25,13 +25,13 @@ const BELIEVED: Duration = Duration::from_millis(100);
 
 /// What the thread is told.
 pub(super) enum Order {
-    /// To add an entry, and tell when it lasts.
-    Append(Draft, Answer),
+    /// To add entries, all or none, and tell when they last.
+    Append(Vec<Draft>, Answer),
     /// To end the segment that is written.
     EndSegment,
 }
 
-type Answer = oneshot::Sender<Result<Id, Refusal>>;
+type Answer = oneshot::Sender<Result<Vec<Id>, Refusal>>;
 
 /// What the thread has.
 pub(super) struct Writer {
@@ -39,7 +39,7 @@ pub(super) struct Writer {
     inbox: mpsc::Receiver<Order>,
     log: Log,
     /// Whom to tell once what was added lasts.
-    waiting: Vec<(Id, Answer)>,
+    waiting: Vec<(Vec<Id>, Answer)>,
     measured: Instant,
     /// Whether the last write failed.
     failing: bool,
@@ -83,7 +83,7 @@ impl Writer {
 
     fn take(&mut self, order: Order) {
         match order {
-            Order::Append(draft, answer) => self.add(draft, answer),
+            Order::Append(drafts, answer) => self.add(drafts, answer),
             Order::EndSegment => {
                 self.write();
                 self.end_segment(false);
@@ -91,7 +91,7 @@ impl Writer {
         }
     }
 
-    fn add(&mut self, draft: Draft, answer: Answer) {
+    fn add(&mut self, drafts: Vec<Draft>, answer: Answer) {
         if self.log.pending() == 0 {
             match self.log.ready() {
                 Ok(Some(begin)) => self.live_at(Some(begin)),
@@ -105,8 +105,8 @@ impl Writer {
         }
         let most = self.shared.settings.max_size;
         let room = most.saturating_sub(self.shared.bytes.load(Ordering::Relaxed));
-        match self.log.add(draft, room) {
-            Some(id) => self.waiting.push((id, answer)),
+        match self.log.add_all(drafts, room) {
+            Some(ids) => self.waiting.push((ids, answer)),
             None => {
                 self.make_room();
                 // Nobody is there to be told if this fails.
@@ -143,18 +143,16 @@ impl Writer {
         let waiting = std::mem::take(&mut self.waiting);
         match written {
             Ok(place) => {
-                self.shared
-                    .figures
-                    .written(begun.elapsed(), waiting.len() as u64);
+                let count = waiting.iter().map(|(ids, _)| ids.len() as u64).sum();
+                self.shared.figures.written(begun.elapsed(), count);
                 self.shared.bytes.fetch_add(size, Ordering::Relaxed);
-                let count = waiting.len() as u64;
                 self.shared.live.send_modify(|live| {
                     live.at = Some(place);
                     live.appended += count;
                 });
                 self.say_how_it_is(None);
-                for (id, answer) in waiting {
-                    let _ = answer.send(Ok(id));
+                for (ids, answer) in waiting {
+                    let _ = answer.send(Ok(ids));
                 }
             }
             Err(error) => {

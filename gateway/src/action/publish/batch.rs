@@ -16,6 +16,7 @@ use crate::kafka::{Access, Acknowledged, Failed, Outgoing};
 use crate::policy::quota::Usage;
 use crate::proxy::{Downstream, Reply, Request, reply};
 use crate::quota::Provenance;
+use crate::spool;
 
 impl Publish {
     /// Publishes records, and answers with what the broker said of each. What cannot be made or is
@@ -55,10 +56,16 @@ impl Publish {
         }
         let said = Arc::new(self.said(&made));
         let records: Vec<&Outgoing> = made.iter().flatten().collect();
-        let size = records.iter().map(|record| record.size()).sum();
+        let own = self.spool.as_ref().map_or(0, |_| spool::HEADER_SIZE);
+        let size = records.iter().map(|record| record.size() + own).sum();
         charge(request, &down.head().headers, size).await?;
 
         self.note_batch(request, span_id, &records);
+        if let Some(spool) = &self.spool {
+            return self
+                .spool_batch(spool, request, down, (made, size), attempt)
+                .await;
+        }
         let begun = Instant::now();
         let delivered = match attempt {
             None => Ok(self.deliver(access, &records).await),

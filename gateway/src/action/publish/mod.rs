@@ -110,7 +110,9 @@ impl Publish {
 
         self.note(request, access, span_id, &outgoing);
         if let Some(spool) = &self.spool {
-            return self.spool(spool, request, down, outgoing, size).await;
+            return self
+                .spool(spool, request, down, (outgoing, size), attempt)
+                .await;
         }
         let acknowledged = self.send(request, access, outgoing, size, attempt).await?;
         request.topic_metrics = Some(self.series(access, &topic));

@@ -69,7 +69,14 @@ pub(super) fn check(
         None => None,
     };
     let idempotency = match &raw.idempotency {
-        Some(raw) => Some(idempotency::check(cx, &at.key("idempotency"), raw, around)?),
+        Some(idempotency) => {
+            let at = at.key("idempotency");
+            let checked = idempotency::check(cx, &at, idempotency, around)?;
+            if raw.r#async {
+                check_async_keys(cx, &at.key("store"), &checked);
+            }
+            Some(checked)
+        }
         None => None,
     };
     Some(Publish {
@@ -116,6 +123,20 @@ fn check_schema(cx: &mut Checker<'_>, at: &At, raw: &raw::Publish) {
     }
 }
 
+/// A key that a fleet knows may come again to any gateway, and a spool is on the disk of one. What a gateway
+/// did that died before it said so, another could find neither in its own spool nor, as long as the disk waits
+/// to be started again, in the topic: it would have to do it again, or nobody ever. So such keys are known by
+/// the process that has the spool, as long as that is there.
+fn check_async_keys(cx: &mut Checker<'_>, at: &At, idempotency: &Idempotency) {
+    if let idempotency::Store::Redis { name, .. } = &idempotency.store {
+        let message = format!(
+            "other gateways know the keys of the store \"{name}\", and none can look into the spool of another"
+        );
+        let hint = "name one of kind memory, and send callers that come again to the same gateway; or leave `async` out";
+        cx.fault(at, message, hint);
+    }
+}
+
 /// Checks what `async` needs.
 fn check_async(cx: &mut Checker<'_>, at: &At, raw: &raw::Publish, topic: &Topic) {
     if raw.ack == Ack::Leader {
@@ -123,14 +144,10 @@ fn check_async(cx: &mut Checker<'_>, at: &At, raw: &raw::Publish, topic: &Topic)
             "what is on disk is sent until all in-sync replicas have it, and `ack` is leader";
         cx.fault(&at.key("ack"), message, "leave it out");
     }
-    if raw.batch.is_some() {
-        let message = "`async` takes one record a request";
-        cx.fault(&at.key("batch"), message, "leave it out, or `async`");
-    }
-    if raw.idempotency.is_some() {
-        let message = "what is spooled is not looked for when a key is sent again";
-        let hint = "leave it out, or `async`; records of a spool carry an id of their own";
-        cx.fault(&at.key("idempotency"), message, hint);
+    if raw.batch.as_ref().is_some_and(|batch| batch.transaction) {
+        let message = "what is on disk is sent record by record, in no transaction";
+        let at = at.key("batch").key("transaction");
+        cx.fault(&at, message, "leave it out, or `async`");
     }
     if cx.has_principals(&topic.cluster) {
         let message = "what is on disk is sent by the gateway, and this cluster knows callers by their own principals";

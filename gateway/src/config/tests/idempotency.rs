@@ -50,7 +50,7 @@ fn keys_that_cannot_be_kept_are_refused() {
         ),
         (
             route("idempotency: { store: far }, async: true"),
-            "routes[0].publish.idempotency: what is spooled is not looked for when a key is sent again; leave it out, or `async`; records of a spool carry an id of their own",
+            "routes[0].publish.idempotency.store: other gateways know the keys of the store \"far\", and none can look into the spool of another; name one of kind memory, and send callers that come again to the same gateway; or leave `async` out",
         ),
     ];
     let table = table.each_ref().map(|(route, fault)| (&**route, *fault));

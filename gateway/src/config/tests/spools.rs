@@ -41,6 +41,12 @@ fn what_cannot_be_spooled_is_refused() {
              write `spool: { max_size: 1GiB }` under it in `kafka_clusters`",
         ),
         (
+            ", spool: { max_size: 1MiB }",
+            ", async: true, batch: { transaction: true }",
+            "routes[0].publish.batch.transaction: what is on disk is sent record by record, in no transaction; \
+             leave it out, or `async`",
+        ),
+        (
             ", spool: { max_size: 1023KiB }",
             ", async: true",
             "kafka_clusters[0].spool.max_size: this is too small for a spool; give at least 1MiB",

@@ -85,7 +85,10 @@ async fn what_is_refused_for_good_is_kept_and_holds_up_nobody() {
     let settings = settings(home.path(), ROOMY);
     let spool = Spool::open(settings, cluster.clone(), &metrics).unwrap();
     append(&spool, "before").await.unwrap();
-    spool.append(record("nowhere", "refused")).await.unwrap();
+    spool
+        .append_all(vec![record("nowhere", "refused")])
+        .await
+        .unwrap();
     append(&spool, "after").await.unwrap();
     cluster
         .has(&["before".to_owned(), "after".to_owned()])

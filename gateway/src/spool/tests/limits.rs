@@ -67,6 +67,32 @@ async fn many_at_once_that_do_not_all_fit_are_told_apart() {
 }
 
 #[tokio::test]
+async fn of_several_at_once_all_are_kept_or_none() {
+    let home = Directory::new();
+    let cluster = Cluster::down();
+    let spool = open_sized(home.path(), &cluster, SMALL);
+    let batch = |size: usize, count: usize| {
+        let value = "x".repeat(size);
+        (0..count)
+            .map(move |_| record("orders", value.clone()))
+            .collect()
+    };
+    let ids = spool.append_all(batch(10_000, 60)).await.unwrap();
+    assert_eq!(ids.len(), 60);
+    let mut later = ids.clone();
+    later.sort_unstable();
+    later.dedup();
+    assert_eq!(later, ids, "in the order of the batch, each its own");
+    // Forty of them would fit.
+    let refused = spool.append_all(batch(10_000, 60)).await;
+    assert_eq!(refused, Err(Refusal::Full(SMALL)));
+    assert_eq!(spool.append_all(Vec::new()).await, Ok(Vec::new()));
+    let next = spool.append_all(batch(1, 2)).await.unwrap();
+    assert!(next[0] > ids[59] || next[0].to_string()[..16] != ids[59].to_string()[..16]);
+    assert_eq!(left(home.path()).0.len(), 62);
+}
+
+#[tokio::test]
 async fn a_full_spool_of_one_segment_that_was_sent_is_not_full_for_ever() {
     let home = Directory::new();
     let cluster = Cluster::default();
@@ -120,7 +146,7 @@ async fn what_brokers_refuse_is_bounded_and_the_oldest_of_it_goes_first() {
     let count = 120;
     for n in 0..count {
         let record = record("nowhere", format!("{n:010000}"));
-        while spool.append(record.clone()).await.is_err() {
+        while spool.append_all(vec![record.clone()]).await.is_err() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

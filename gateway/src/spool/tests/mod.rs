@@ -190,8 +190,10 @@ fn record(topic: &str, value: impl Into<Bytes>) -> Outgoing {
 }
 
 async fn append(spool: &Spool, value: &str) -> Result<String, Refusal> {
-    let id = spool.append(record("orders", value.to_owned())).await?;
-    Ok(id.to_string())
+    let ids = spool
+        .append_all(vec![record("orders", value.to_owned())])
+        .await?;
+    Ok(ids[0].to_string())
 }
 
 fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
