@@ -34,6 +34,9 @@ routes:
   - name: ingest
     matches: [{{ path: {{ template: "/events/{{topic}}" }} }}]
     publish: {{ cluster: events, topic: "{{path.topic}}", key: "{{header.x-key}}", headers: {{ kind: "{{header.x-kind}}" }}, max_body: 1KiB, timeout: 40s }}
+  - name: several
+    matches: [{{ path: {{ template: "/several/{{topic}}" }} }}]
+    publish: {{ cluster: events, topic: "{{path.topic}}", key: "{{header.x-key}}", headers: {{ kind: "{{header.x-kind}}" }}, batch: {{}}, timeout: 40s }}
   - name: brief
     matches: [{{ path: {{ exact: /brief }} }}]
     publish: {{ cluster: events, topic: brief, timeout: 50ms }}
@@ -189,4 +192,42 @@ async fn a_written_record_costs_its_bytes() {
         refused_by(&post(&gateway, "/events/metered", "1234567890").await),
         "volume"
     );
+}
+
+async fn several(gateway: &Gateway, topic: &str, body: &str) -> Response {
+    let headers = [
+        "X-Key: four",
+        "X-Kind: note",
+        "Content-Type: application/x-ndjson",
+    ];
+    let (public, path) = (gateway.addr("public"), format!("/several/{topic}"));
+    wire::request(public, "POST", &path, &headers, body).await
+}
+
+#[tokio::test]
+async fn a_batch_costs_the_bytes_of_the_records_that_are_written_and_fits_whole_or_not() {
+    let upstream = Upstream::start(Behaviour::echo()).await;
+    let kafka = Kafka::shared().await;
+    kafka.create_topic("metered-batches", 1).await;
+    let gateway = gateway(&kafka.bootstrap(), upstream.addr(), 3 * RECORD, "30s").await;
+    // One more than there is room for: none of it is written.
+    let refused = several(&gateway, "metered-batches", &"1234567890\n".repeat(4)).await;
+    assert_eq!(refused_by(&refused), "volume");
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    let needs = format!("needs {} bytes", 4 * RECORD);
+    assert!(detail.contains(&needs), "{detail}");
+    assert_eq!(kafka.count("metered-batches").await, 0);
+
+    // What is no record is not charged.
+    let mixed = several(&gateway, "metered-batches", "1234567890\nno\n1234567890").await;
+    assert_eq!(mixed.status, 207, "{}", mixed.text());
+    let written = |line: &Value| line["http.response.status_code"] == 207;
+    let volume = charged(&gateway, "volume", written).await;
+    assert_eq!(
+        (&volume["used"], &volume["provenance"]),
+        (&json!(2 * RECORD), &json!("counted"))
+    );
+    let whole = several(&gateway, "metered-batches", "1234567890").await;
+    assert_eq!(whole.status, 200, "{}", whole.text());
+    assert_eq!(kafka.count("metered-batches").await, 3);
 }

@@ -281,3 +281,90 @@ async fn without_its_store_nothing_is_sent() {
     replayed(&post(public, "/other/storeless", "k", "x").await, &said);
     assert_eq!(kafka.count("storeless").await, 3);
 }
+
+/// Sends a batch that is written all or none until it is known what came of it.
+async fn insist_whole(public: SocketAddr, path: &str, key: &str, body: &str) -> Response {
+    wait::until(format!("an answer to {key}"), || async {
+        let answer = post(public, path, key, body).await;
+        let came = answer.status == 200;
+        assert!(
+            came || matches!(answer.status, 409 | 503 | 504),
+            "{} {}",
+            answer.status,
+            answer.text()
+        );
+        came.then_some(answer)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_whose_gateway_is_killed_amid_is_there_once_and_whole() {
+    const BATCHES: usize = 12;
+    let (kafka, redis) = (Kafka::start().await, Redis::start().await);
+    kafka.create_topic("amid", 1).await;
+    let builder = || builder(&kafka, &in_redis(&redis));
+    let gateway = builder().start().await;
+    let public = gateway.addr("public");
+    insist_ready(public, "/whole/amid").await;
+    let body = |n: usize| format!("\"{n} a\"\n\"{n} b\"\n\"{n} c\"");
+    // Some of them are over when the gateway dies, some are under way, and some have not begun.
+    let sent = (0..BATCHES).map(|n| {
+        let body = body(n);
+        tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_millis(20 * n as u64)).await;
+            let head = format!(
+                "POST /whole/amid HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-ndjson\r\n\
+                 Idempotency-Key: {n}\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            // Whatever is answered, the caller does not get it.
+            if let Ok(mut stream) = tokio::net::TcpStream::connect(public).await {
+                let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await;
+                tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+            }
+        })
+    });
+    let sent: Vec<_> = sent.collect();
+    tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+    gateway.signal(Kind::SIGKILL);
+    gateway.wait_exit().await;
+    join_all(sent).await;
+
+    let gateway = builder().start().await;
+    let public = gateway.addr("public");
+    insist_ready(public, "/other/amid").await;
+    let again = (0..BATCHES).map(|n| {
+        let body = body(n);
+        async move { insist_whole(public, "/whole/amid", &n.to_string(), &body).await }
+    });
+    let answers = join_all(again).await;
+    for (n, answer) in answers.iter().enumerate() {
+        let key = n.to_string();
+        replayed(
+            &post(public, "/whole/amid", &key, &body(n)).await,
+            &answer.text(),
+        );
+        assert_eq!(answer.json()["transaction"], "committed");
+    }
+    let end = post(public, "/other/amid", "end", "end").await;
+    assert_eq!(end.status, 200, "{}", end.text());
+    // Those of the batches, and the three others: nothing stands twice before the last.
+    let records = kafka.consume("amid", 3 * BATCHES + 3).await;
+    assert_eq!(
+        records.last().map(weir_tests::kafka::Record::text),
+        Some("end".to_owned())
+    );
+    for (n, answer) in answers.iter().enumerate() {
+        let said = answer.json();
+        for (at, letter) in ["a", "b", "c"].into_iter().enumerate() {
+            let text = format!("\"{n} {letter}\"");
+            let found: Vec<_> = records.iter().filter(|r| r.text() == text).collect();
+            assert_eq!(found.len(), 1, "{text}");
+            assert_eq!(said["results"][at]["offset"], found[0].offset, "{text}");
+        }
+    }
+    let labels = [("weir_route", "whole"), ("result", "resumed")];
+    let resumed = gateway.metric("weir_idempotency_requests_total", &labels);
+    println!("resumed: {}", resumed.await);
+}

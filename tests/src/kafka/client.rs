@@ -84,9 +84,26 @@ impl Client {
     /// If the broker refuses.
     pub async fn create_topic(&self, name: &str, partitions: i32) {
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(self.replicas));
+        self.create(&topic).await;
+    }
+
+    /// Creates a topic of which each partition is on one of these nodes only, numbered from 1: none leads it
+    /// while that one is away.
+    ///
+    /// # Panics
+    /// If the broker refuses.
+    pub async fn create_topic_on(&self, name: &str, nodes: &[i32]) {
+        let places: Vec<_> = nodes.iter().map(std::slice::from_ref).collect();
+        let partitions = i32::try_from(nodes.len()).expect("a test has few partitions");
+        let topic = NewTopic::new(name, partitions, TopicReplication::Variable(&places));
+        self.create(&topic.set("min.insync.replicas", "1")).await;
+    }
+
+    async fn create(&self, topic: &NewTopic<'_>) {
+        let (name, partitions) = (topic.name, topic.num_partitions);
         let admin = self.admin();
         let results = admin
-            .create_topics([&topic], &AdminOptions::new())
+            .create_topics([topic], &AdminOptions::new())
             .await
             .unwrap_or_else(|error| panic!("the topic {name} cannot be created: {error}"));
         for result in results {

@@ -4,6 +4,7 @@
 
 mod cursor;
 mod events;
+mod leaders;
 mod page;
 mod poll;
 mod resume;
