@@ -66,6 +66,30 @@ fn a_route_names_a_registry_that_is_there() {
 }
 
 #[test]
+fn records_that_are_given_out_say_their_schema_themselves() {
+    let registries = format!("{CLUSTER}schema_registries: [{{ name: main, url: \"http://a\" }}]\n");
+    let route = |more: &str| {
+        format!(
+            "routes: [{{ name: a, subscribe: {{ cluster: events, topic: t, schema: {{ kind: registry, registry: main{more} }} }} }}]"
+        )
+    };
+    let faults = ["subject: a", "version: 3", "message: a.B"].map(|said| {
+        let (name, _) = said.split_once(':').expect("a name");
+        let fault = format!(
+            "routes[0].subscribe.schema.{name}: each record says itself by which schema of the registry it was written; leave it out"
+        );
+        (route(&format!(", {said}")), fault)
+    });
+    let faults = faults.each_ref().map(|(route, fault)| (&**route, &**fault));
+    expect_after(&registries, &faults);
+    let config = good(&format!("{registries}{}", route("")));
+    let Action::Subscribe(subscribe) = &config.config.routes[0].action else {
+        panic!("it subscribes");
+    };
+    assert!(matches!(subscribe.schema, Some(Schema::Registry(_))));
+}
+
+#[test]
 fn files_that_cannot_be_used_say_why() {
     let directory = Directory::new("record-schemas", &[]);
     let yaml = |schema: &str| {
