@@ -14,6 +14,7 @@ use crate::llm_worker::LlmWorker;
 use crate::quota::Ledger;
 use crate::runtime::Snapshot;
 use crate::server::{Certificates, Drain};
+use crate::usage;
 use crate::webhook::Webhook;
 use crate::workers::Crew;
 
@@ -33,6 +34,8 @@ pub(crate) struct Gateway {
     pub(crate) webhooks: Crew<Webhook>,
     /// Who has models answer the prompts of topics.
     pub(crate) llm_workers: Crew<LlmWorker>,
+    /// Records of usage on their way to the disk.
+    pub(crate) usage: usage::Queue,
     /// Told when a reload is asked for.
     pub(crate) reload: Notify,
     snapshot: ArcSwap<Snapshot>,
@@ -54,6 +57,7 @@ impl Gateway {
             certificates,
             webhooks: Crew::default(),
             llm_workers: Crew::default(),
+            usage: usage::Queue::default(),
             reload: Notify::new(),
             snapshot: ArcSwap::new(snapshot),
             reload_failure: Mutex::new(None),

@@ -29,6 +29,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod upstream;
+mod usage;
 mod webhook;
 mod wire;
 mod workers;

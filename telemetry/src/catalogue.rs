@@ -391,6 +391,13 @@ metrics! {
     SPOOL_DAMAGED "weir_spool_damaged_bytes_total" Counter "By"
         ["weir_kafka_cluster"] &[],
         "Bytes of a spool that were stepped over because they cannot be read any more.";
+    // Usage as events.
+    USAGE_EVENTS "weir_usage_events_total" Counter "{record}"
+        [] &[],
+        "Records of usage that are on disk, on their way to their topic.";
+    USAGE_EVENTS_LOST "weir_usage_events_lost_total" Counter "{record}"
+        ["reason"] &[],
+        "Records of usage that never will be in their topic: the disk was slower than requests ended (queue_full), the spool or its disk was full (spool_full), or the spool could not be written (spool_failed).";
     // Webhooks.
     MESSAGING_PROCESS_DURATION "messaging_process_duration_seconds" Histogram "s"
         ["weir_webhook" "messaging_destination_name"] LATENCY,

@@ -73,7 +73,7 @@ pub(super) fn index(admin: bool) -> &'static str {
         "there are /metrics /healthz /readyz /config /routes /upstreams /upstreams/{name}/methods \
          /targets /webhooks /llm_workers /requests /requests/{id} /quotas /quotas/{name} /quotas/{name}/{key}, and for POST \
          /quotas/{name}/{key}/grant \
-         /quotas/{name}/{key}/reset /stores/{name}/rebuild /webhooks/{name}/pause /webhooks/{name}/resume \
+         /quotas/{name}/{key}/reset /stores/{name}/rebuild /usage/replay /webhooks/{name}/pause /webhooks/{name}/resume \
          /llm_workers/{name}/pause /llm_workers/{name}/resume\n"
     } else {
         "there are /metrics /healthz /readyz\n"

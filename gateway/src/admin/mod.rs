@@ -14,6 +14,7 @@ mod problem;
 mod quotas;
 mod ready;
 mod routes;
+mod usage;
 mod workers;
 
 use std::net::SocketAddr;

@@ -59,15 +59,31 @@ pub(super) struct Address {
 impl Address {
     /// What stands under a path of the admin address.
     pub(super) fn get(&self, path: &str) -> Result<Value, Failure> {
-        self.ask(Method::GET, path, None)
+        self.ask(Method::GET, path, None, PATIENCE)
     }
 
     /// What came of a change.
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.ask(Method::POST, path, Some(body))
+        self.ask(Method::POST, path, Some(body), PATIENCE)
     }
 
-    fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+    /// What came of a change that takes so long at most.
+    pub(super) fn post_within(
+        &self,
+        path: &str,
+        body: &Value,
+        patience: Duration,
+    ) -> Result<Value, Failure> {
+        self.ask(Method::POST, path, Some(body), patience)
+    }
+
+    fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        patience: Duration,
+    ) -> Result<Value, Failure> {
         let told = |why: String| Failure::Told(format!("{}: {why}", self.admin));
         let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
         let request = self.request(method, path, body, token.as_deref());
@@ -76,10 +92,10 @@ impl Address {
             .enable_all()
             .build()?;
         let answer = runtime.block_on(async {
-            let exchange = tokio::time::timeout(PATIENCE, self.exchange(request));
+            let exchange = tokio::time::timeout(patience, self.exchange(request));
             exchange
                 .await
-                .unwrap_or_else(|_| Err(format!("no answer in {PATIENCE:?}")))
+                .unwrap_or_else(|_| Err(format!("no answer in {patience:?}")))
         });
         let (status, body) = answer.map_err(told)?;
         read(status, &body, token.is_some()).map_err(told)

@@ -23,6 +23,7 @@ mod route;
 mod run;
 mod schema;
 mod spool;
+mod usage;
 
 /// An AI- and event-aware API gateway.
 #[derive(Debug, Parser)]
@@ -59,6 +60,9 @@ enum Command {
     /// Shows and exports records that are on disk and still have to go to Kafka
     #[command(subcommand)]
     Spool(spool::Command),
+    /// Counts quotas anew from the records of usage
+    #[command(subcommand)]
+    Usage(usage::Command),
     /// Prints the JSON Schema of the configuration
     Schema,
     /// Serves a demonstration, with everything it calls inside
@@ -123,6 +127,7 @@ fn dispatch(command: Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
         Command::Quota(command) => quota::run(&command, terminal),
         Command::Grpc(command) => grpc::run(&command, terminal),
         Command::Spool(command) => spool::run(&command, terminal),
+        Command::Usage(command) => usage::run(&command, terminal),
         Command::Schema => schema::run(terminal),
         Command::Demo(arguments) => demo::run(&arguments),
     }

@@ -26,6 +26,7 @@ const PLATFORM: &[&str] = &[
     "teams",
     "policies",
     "prices",
+    "usage_events",
 ];
 
 /// Loads `path`, a file or a directory.

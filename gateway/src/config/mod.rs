@@ -46,6 +46,7 @@ pub mod template;
 mod tls;
 pub mod units;
 pub mod upstreams;
+pub mod usage_events;
 pub mod vertex;
 pub mod watched;
 pub mod webhooks;
@@ -73,6 +74,8 @@ pub struct Config {
     pub stores: Vec<stores::Store>,
     /// Teams, and what each owns.
     pub teams: Vec<Arc<platform::Team>>,
+    /// The topic that tells what every request used.
+    pub usage_events: Option<usage_events::UsageEvents>,
     /// Groups of endpoints; providers' own are not among them.
     pub upstreams: Vec<Arc<upstreams::Upstream>>,
     /// Services that answer LLM calls.

@@ -8,7 +8,7 @@ use super::policies::{self, Everywhere};
 use super::{Config, raw};
 use super::{
     consumers, kafka_clusters, listeners, llm_workers, models, platform, prices, providers, quotas,
-    routes, schema_registries, stores, telemetry, upstreams, webhooks,
+    routes, schema_registries, stores, telemetry, upstreams, usage_events, webhooks,
 };
 
 /// Checks `files`; `None` if a section cannot be made at all, for which there
@@ -38,6 +38,8 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
     let kafka_clusters = each(cx, files, "kafka_clusters", |cx, item| {
         kafka_clusters::check(cx, item, &groups)
     });
+    let usage_events = single(cx, files, "usage_events");
+    let usage_events = usage_events.and_then(|item| usage_events::check(cx, &item));
     let models = each(cx, files, "models", |cx, item| {
         models::check(cx, item, &groups)
     });
@@ -88,6 +90,7 @@ pub(super) fn check(cx: &mut Checker<'_>, files: &[Shaped]) -> Option<Config> {
         providers,
         models,
         prices,
+        usage_events,
         kafka_clusters,
         schema_registries,
         consumers,

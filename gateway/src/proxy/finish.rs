@@ -50,6 +50,7 @@ pub(super) fn finish(mut request: Box<Request>, down: Option<&Downstream>) {
     {
         metrics.attempt(attempt);
     }
+    crate::usage::tell(&request);
     tell(request);
 }
 

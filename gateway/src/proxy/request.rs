@@ -16,6 +16,7 @@ use crate::policy::quota::{Held, Quotas, Usage};
 use crate::price::Price;
 use crate::routing::Captures;
 use crate::runtime::{Consumer, Dialect, Route, Snapshot};
+use crate::usage::Tally;
 use crate::wire::Handle;
 
 /// Where time went that was not ours.
@@ -91,6 +92,8 @@ pub(crate) struct Request {
     pub(crate) deferred_quotas: Option<Arc<Quotas>>,
     /// What was set aside for it.
     pub(crate) held: Option<Held>,
+    /// What it settled of its quotas, where that is told.
+    pub(crate) tally: Tally,
     /// What the model it asks costs, where that is known.
     pub(crate) price: Option<Price>,
     /// What it used, once that is known.
@@ -150,6 +153,7 @@ impl Request {
             max_body: MAX_BODY,
             deferred_quotas: None,
             held: None,
+            tally: Tally::default(),
             price: None,
             usage: None,
             answer_headers: Vec::new(),

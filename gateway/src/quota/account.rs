@@ -10,6 +10,7 @@ use super::lease::Lease;
 use super::leases::Leases;
 use super::purse::{Purse, State, Ticket};
 use super::receipts::Batch;
+use super::replay::Part;
 use super::spenders::{Caller, Spender, Spenders};
 use super::window::{Micros, Window};
 
@@ -61,19 +62,24 @@ impl Account {
         }
     }
 
-    /// Replaces a reservation by what was used, and charges whoever spent it; returns by how much
-    /// that was over.
+    /// Replaces a reservation by what was used, and charges whoever spent it; says where it counts.
     pub(super) fn settle(
         cell: &Arc<Cell>,
         ticket: Ticket,
         used: u64,
         spender: Option<&Spender>,
         batch: &mut Batch,
-    ) -> u64 {
+    ) -> Part {
         let mut account = cell.lock();
         let step = account.purse.step_of(ticket);
         let before = account.purse.receipt(step);
         let overrun = account.close(ticket, used);
+        let part = Part {
+            holder: account.purse.holder(),
+            since: account.purse.terms().window.start(step),
+            settled: used - overrun,
+            debt: overrun,
+        };
         if account.purse.receipt(step) != before {
             account.write(step, batch);
         }
@@ -84,7 +90,7 @@ impl Account {
         }
         let at_once = overrun > 0 || account.hoards();
         account.note(cell, at_once);
-        overrun
+        part
     }
 
     fn hoards(&self) -> bool {
@@ -170,6 +176,15 @@ impl Account {
         let answer = book.enter(terms, now, &entry);
         self.purse.take(&answer);
         Some(answer.standing)
+    }
+
+    /// A copy of its own book, brought up to date, if it has one.
+    pub(super) fn own_book(&mut self, terms: Terms, now: Micros) -> Option<Book> {
+        self.standing(terms, now)?;
+        match &self.keeper {
+            Keeper::Own(book) => Some(book.clone()),
+            Keeper::Shared(_) => None,
+        }
     }
 
     /// Whether forgetting it would change nothing.

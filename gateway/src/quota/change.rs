@@ -69,22 +69,22 @@ impl Ledger {
         let claim = claim(quota, subject);
         match quota.store.leases() {
             Some(leases) => {
-                let changed = self.change_book(leases, &claim, change).await;
+                let changed = self.amend_book(leases, &claim, change.into()).await;
                 changed.map_err(Unchanged::Store)
             }
             None => {
                 let cell = self.open(&claim, SystemTime::now);
                 let now = quota.store.clock(SystemTime::now());
-                Ok(change_here(&cell, &claim, now, change))
+                Ok(amend_here(&cell, &claim, now, &change.into()))
             }
         }
     }
 
-    async fn change_book(
+    pub(super) async fn amend_book(
         &self,
         leases: &Arc<Leases>,
         claim: &Claim<'_>,
-        change: Change,
+        amendment: Amendment,
     ) -> Result<Changed, Arc<str>> {
         if let Some(cell) = self.find(claim) {
             tell(leases, &cell).await;
@@ -95,7 +95,7 @@ impl Ledger {
             key,
             root,
             terms: claim.terms(),
-            amendment: change.into(),
+            amendment,
         };
         let after = leases.books().amend(&amend).await?;
         Ok(Changed { before, after })
@@ -123,13 +123,18 @@ impl Ledger {
     }
 }
 
-fn change_here(cell: &Arc<Cell>, claim: &Claim<'_>, now: Micros, change: Change) -> Changed {
+pub(super) fn amend_here(
+    cell: &Arc<Cell>,
+    claim: &Claim<'_>,
+    now: Micros,
+    amendment: &Amendment,
+) -> Changed {
     let mut account = cell.lock();
     let terms = claim.terms();
     // The purse goes back into the book first, so that the two agree.
     let before = account.standing(terms, now).unwrap_or_default();
     if let Keeper::Own(book) = &mut account.keeper {
-        book.amend(terms, now, &change.into());
+        book.amend(terms, now, amendment);
     }
     let after = account.standing(terms, now).unwrap_or_default();
     Changed { before, after }

@@ -451,6 +451,11 @@ impl Purse {
         self.open.get(ticket).map_or(self.step, |open| open.step)
     }
 
+    /// Tells it from every other that ever counted on the key.
+    pub(super) const fn holder(&self) -> u64 {
+        self.holder
+    }
+
     /// The last entry was not answered: it has to be made again.
     pub(super) const fn unheard(&mut self) {
         self.changed = true;

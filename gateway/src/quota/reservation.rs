@@ -14,6 +14,7 @@ use super::book::Terms;
 use super::definition::Quota;
 use super::purse::{Holder, State, Ticket};
 use super::receipts::Batch;
+use super::replay::Part;
 use super::spenders::Spender;
 
 /// Where a figure of use comes from.
@@ -47,6 +48,8 @@ pub struct Settled {
     pub used: Used,
     /// By how much the use was over the bound: the debt this settlement made.
     pub overrun: u64,
+    /// Where it counts: one, and one more for each window in which it was added to.
+    pub parts: SmallVec<[Part; 1]>,
 }
 
 /// Amounts taken from every quota a request falls under.
@@ -114,11 +117,14 @@ impl Reservation {
         let settle = |hold: Hold| {
             let bound = hold.bound();
             let used = used(&hold.quota, bound);
+            let quota = Arc::clone(&hold.quota);
+            let parts = hold.close(used.amount, &mut batch);
             Settled {
-                quota: Arc::clone(&hold.quota),
+                quota,
                 bound,
                 used,
-                overrun: hold.close(used.amount, &mut batch),
+                overrun: parts.iter().map(|part| part.debt).sum(),
+                parts,
             }
         };
         self.holds.into_iter().map(settle).collect()
@@ -165,19 +171,18 @@ impl Hold {
         self.state = account.state();
     }
 
-    /// Settles what was used, the oldest place first, and returns the overrun.
-    fn close(mut self, used: u64, batch: &mut Batch) -> u64 {
-        let (mut left, mut overrun) = (used, 0);
+    /// Settles what was used, the oldest place first.
+    fn close(mut self, used: u64, batch: &mut Batch) -> SmallVec<[Part; 1]> {
+        let mut left = used;
+        let mut parts = SmallVec::new();
         let last = self.places.pop();
         for place in self.places.drain(..) {
             let share = left.min(place.bound);
             left -= share;
-            place.close(share, batch);
+            parts.push(place.close(share, batch));
         }
-        if let Some(last) = last {
-            overrun = last.close(left, batch);
-        }
-        overrun
+        parts.extend(last.map(|last| last.close(left, batch)));
+        parts
     }
 }
 
@@ -221,13 +226,13 @@ impl Place {
         grown
     }
 
-    /// Settles and returns the overrun.
-    fn close(mut self, used: u64, batch: &mut Batch) -> u64 {
+    /// Settles, and says where that counts.
+    fn close(mut self, used: u64, batch: &mut Batch) -> Part {
         self.open = false;
         self.settle(used, batch)
     }
 
-    fn settle(&self, used: u64, batch: &mut Batch) -> u64 {
+    fn settle(&self, used: u64, batch: &mut Batch) -> Part {
         let spender = self.spender.as_ref();
         Account::settle(&self.cell, self.ticket, used, spender, batch)
     }

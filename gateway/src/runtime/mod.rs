@@ -34,7 +34,7 @@ use crate::spool::{Spool, Spools};
 use crate::table::Table;
 use crate::upstream::{self, Upstream};
 use crate::webhook::Webhook;
-use crate::{idempotency, kafka};
+use crate::{idempotency, kafka, usage};
 
 pub(crate) use crate::config::consumers::Consumer;
 
@@ -85,6 +85,8 @@ pub(crate) struct Snapshot {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// What it was compiled from.
     pub(crate) loaded: Loaded,
+    /// Where records of usage go, if they do.
+    pub(crate) usage: Option<usage::Topic>,
     upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     clusters: HashMap<Arc<str>, Arc<kafka::Cluster>>,
     spools: Spools,
@@ -353,6 +355,7 @@ pub(crate) fn compile(
             .iter()
             .map(|l| (l.name.clone(), l.clone()))
             .collect(),
+        usage: usage_topic(config, &clusters, &spools, metrics)?,
         webhooks,
         llm_workers,
         upstreams,
@@ -372,6 +375,25 @@ pub(crate) fn compile(
         stores,
         loaded,
     })
+}
+
+/// Where records of usage go; `check` found that the cluster is there and has a spool.
+fn usage_topic(
+    config: &Config,
+    clusters: &HashMap<Arc<str>, Arc<kafka::Cluster>>,
+    spools: &Spools,
+    metrics: &Metrics,
+) -> Result<Option<usage::Topic>, String> {
+    let Some(events) = &config.usage_events else {
+        return Ok(None);
+    };
+    let session = clusters[&events.cluster].own();
+    Ok(Some(usage::Topic {
+        name: events.topic.clone(),
+        session: session.map_err(|error| error.to_string())?,
+        spool: spools[&events.cluster].clone(),
+        figures: metrics.usage(),
+    }))
 }
 
 /// A store that a reload leaves as it is goes on counting.

@@ -188,6 +188,12 @@ async fn end(
     {
         log::warn!("a quota store does not answer: what is held of it comes back later");
     }
+    if tokio::time::timeout(CLOSING, gateway.usage.flush())
+        .await
+        .is_err()
+    {
+        log::error!("the disk is too slow: records of usage are lost");
+    }
     let snapshot = gateway.snapshot();
     let spools = futures_util::future::join_all(snapshot.spools().map(|spool| spool.rest()));
     if tokio::time::timeout(CLOSING, spools).await.is_err() {

@@ -31,6 +31,7 @@ mod subscription;
 mod target;
 mod topic;
 mod upstream;
+pub mod usage;
 mod websocket;
 pub mod worker;
 
@@ -50,6 +51,7 @@ pub use subscription::Subscription;
 pub use target::Target;
 pub use topic::Topic;
 pub use upstream::Upstream;
+pub use usage::Usage;
 pub use websocket::WebSocket;
 pub use worker::Worker;
 
@@ -250,6 +252,11 @@ impl Metrics {
     /// Counts a caller's principal as connected to a Kafka cluster, for as long as this is kept.
     pub fn kafka_principal(&self, cluster: &str) -> InFlight {
         InFlight::enter(&self.families.kafka_principals.with(&[cluster]))
+    }
+
+    /// Records of usage.
+    pub fn usage(&self) -> Arc<Usage> {
+        Arc::new(Usage::resolve(&self.families))
     }
 
     /// The spool of a Kafka cluster.

@@ -58,6 +58,7 @@ fn exercise(metrics: &Metrics) -> (Standing, Target, [worker::Standing; 2]) {
     replies.took(Duration::ZERO);
     drop(metrics.kafka_principal("events"));
     metrics.spool("events").rejected(Code::KafkaTopicUnknown);
+    metrics.usage().lost(metrics::usage::Lost::QueueFull);
     let topics: [Arc<str>; 1] = ["orders".into()];
     let working = [worker::Kind::Webhook, worker::Kind::LlmWorker].map(|kind| {
         let worker = metrics.worker(kind, "partner", &topics);

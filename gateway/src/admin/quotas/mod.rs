@@ -93,7 +93,7 @@ fn decoded(segment: &str) -> String {
 }
 
 /// The quota of that name.
-fn find(snapshot: &Snapshot, name: &str) -> Result<Arc<Quota>, Problem> {
+pub(super) fn find(snapshot: &Snapshot, name: &str) -> Result<Arc<Quota>, Problem> {
     let quotas = snapshot.quotas();
     let found = quotas.iter().find(|quota| *quota.name == *name);
     found.cloned().ok_or_else(|| {

@@ -36,6 +36,7 @@ pub mod subscribe;
 pub mod table;
 pub mod telemetry;
 pub mod upstreams;
+pub mod usage_events;
 pub mod webhooks;
 pub mod websocket;
 
@@ -81,6 +82,9 @@ pub struct Document {
     /// What models cost, for quotas of money. Platform section.
     #[serde(default)]
     pub prices: Option<prices::Prices>,
+    /// The topic that tells what every request used. Platform section.
+    #[serde(default)]
+    pub usage_events: Option<usage_events::UsageEvents>,
     /// Groups of endpoints that requests are forwarded to.
     #[serde(default)]
     pub upstreams: Vec<upstreams::Upstream>,

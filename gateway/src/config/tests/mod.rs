@@ -27,6 +27,7 @@ mod shape;
 mod spools;
 mod stores;
 mod telemetry;
+mod usage_events;
 mod webhooks;
 
 /// The least that is accepted.

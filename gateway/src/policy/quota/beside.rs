@@ -5,7 +5,7 @@
 use http::HeaderMap;
 
 use super::settle::close;
-use super::{Bound, Metered, Quotas, Series, Usage, note};
+use super::{Bound, Counting, Quotas, Series, Usage, note};
 use crate::proxy::Request;
 use crate::quota::{Few, Quota, Refused, Reservation, Unit};
 
@@ -35,7 +35,9 @@ impl Quotas {
         let (counting, mut reservation) = self.take(request, headers, bound, |_| true).await?;
         reservation.split(counts_requests).release();
         let counting = counting.into_iter();
-        let counting: Few<&Metered> = counting.filter(|m| !counts_requests(&m.quota)).collect();
+        let counting: Few<Counting<'_>> = counting
+            .filter(|counting| !counts_requests(&counting.metered.quota))
+            .collect();
         let at = request.record.quotas.len();
         let series = note(request, &counting, &reservation);
         Ok(Beside {
@@ -50,6 +52,12 @@ impl Beside {
     /// Replaces what was reserved by what was used; `None` if nobody knows.
     pub(crate) fn settle(self, request: &mut Request, usage: Option<Usage>) {
         let uses = &mut request.record.quotas[self.at..];
-        close(self.reservation, &self.series, uses, usage);
+        close(
+            self.reservation,
+            &self.series,
+            uses,
+            &mut request.tally,
+            usage,
+        );
     }
 }

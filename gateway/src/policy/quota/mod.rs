@@ -27,13 +27,13 @@ use weir_telemetry::record::QuotaUse;
 pub(crate) use beside::Beside;
 pub(crate) use build::{build, count_tokens, definitions, named};
 pub(crate) use flow::{Outlook, cut, left, top_up};
-pub(crate) use settle::{Usage, declare, settle};
+pub(crate) use settle::{Usage, declare, provenance, settle};
 pub(crate) use shift::{add, leave};
 
 use super::{Policy, RequestCx, Verdict};
 use crate::error::GatewayError;
 use crate::proxy::Request;
-use crate::quota::{Amounts, By, Claim, Few, Quota, Refused, Reservation, Subject, Unit};
+use crate::quota::{Amounts, By, Claim, Few, Quota, Refused, Reservation, Subject, Unit, Values};
 
 /// One quota of a route, with what is written of it.
 pub(crate) struct Metered {
@@ -55,8 +55,17 @@ pub(crate) struct Held {
     closed: usize,
 }
 
+/// A quota that counts a request.
+struct Counting<'a> {
+    metered: &'a Metered,
+    /// By which key, where that is told.
+    key: Option<Arc<str>>,
+}
+
 /// Where the figures of one quota go.
 struct Series {
+    /// The key, where it is told who used what.
+    key: Option<Arc<str>>,
     quota: Arc<metrics::Quota>,
     /// Those of the caller's team.
     units: Arc<metrics::Units>,
@@ -109,14 +118,15 @@ impl Quotas {
         let (counting, reservation) = self.take(request, headers, bound, at_once).await?;
         let closed = request.record.quotas.len();
         let series = note(request, &counting, &reservation);
-        tell::tell(request, &counting, &reservation);
+        let metered: Few<&Metered> = counting.iter().map(|counting| counting.metered).collect();
+        tell::tell(request, &metered, &reservation);
         request.held = Some(Held {
             reservation,
             series,
             closed,
         });
         // A request that is let in counts, whatever becomes of it.
-        if counting.iter().any(|m| m.quota.unit == Unit::Requests) {
+        if metered.iter().any(|m| m.quota.unit == Unit::Requests) {
             declare(request, Usage::nothing());
         }
         Ok(())
@@ -129,20 +139,27 @@ impl Quotas {
         headers: &HeaderMap,
         bound: Bound<'_>,
         these: impl Fn(&Quota) -> bool,
-    ) -> Result<(Few<&Metered>, Reservation), Refused> {
+    ) -> Result<(Few<Counting<'_>>, Reservation), Refused> {
         let subject = Subject {
             headers: Some(headers),
             client: Some(request.client()),
             ..subject(request, bound)
         };
         let counting = self.covering(&subject);
-        let counting: Few<&Metered> = counting.filter(|m| these(&m.quota)).collect();
+        let told = request.snapshot.usage.is_some();
+        let counting: Few<Counting<'_>> = counting
+            .filter(|m| these(&m.quota))
+            .map(|metered| Counting {
+                metered,
+                key: told.then(|| key(&metered.quota, &subject)).flatten(),
+            })
+            .collect();
         let claims: Few<_> = counting
             .iter()
-            .map(|m| Claim {
-                quota: &m.quota,
+            .map(|Counting { metered, .. }| Claim {
+                quota: &metered.quota,
                 subject,
-                bound: amount(m.quota.unit, &bound.amounts),
+                bound: amount(metered.quota.unit, &bound.amounts),
             })
             .collect();
         let holder = Arc::from(request.record.request_id.as_str());
@@ -158,13 +175,24 @@ impl Quotas {
     }
 }
 
+/// The key of a subject, as it is told.
+fn key(quota: &Quota, subject: &Subject<'_>) -> Option<Arc<str>> {
+    let values = Values::of_subject(quota, subject)?;
+    Some(values.to_string().into())
+}
+
 /// Writes down what was reserved; returns where to write what comes of it.
-fn note(request: &mut Request, counting: &[&Metered], reservation: &Reservation) -> Vec<Series> {
+fn note(
+    request: &mut Request,
+    counting: &[Counting<'_>],
+    reservation: &Reservation,
+) -> Vec<Series> {
     let record = &mut request.record;
     let team = record.team.as_deref().unwrap_or_default();
     let each = counting.iter().zip(reservation.states());
-    each.map(|(metered, hold)| {
+    each.map(|(Counting { metered, key }, hold)| {
         let series = Series {
+            key: key.clone(),
             quota: metered.metrics.clone(),
             units: metered.metrics.units(team),
         };

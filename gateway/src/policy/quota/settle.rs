@@ -5,6 +5,7 @@ use weir_telemetry::record::QuotaUse;
 use super::{Held, Series};
 use crate::proxy::Request;
 use crate::quota::{Amounts, Provenance, Quota, Reservation, Unit, Used};
+use crate::usage::Tally;
 
 /// What a request used, as its action found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,7 @@ pub(crate) fn settle(request: &mut Request) {
         reservation,
         &series,
         &mut request.record.quotas[closed..],
+        &mut request.tally,
         usage,
     );
 }
@@ -66,6 +68,7 @@ pub(super) fn close(
     reservation: Reservation,
     series: &[Series],
     uses: &mut [QuotaUse],
+    tally: &mut Tally,
     usage: Option<Usage>,
 ) {
     let settled = reservation.settle(|quota, bound| used(quota.unit, usage, bound));
@@ -77,6 +80,9 @@ pub(super) fn close(
             used: settled.used.amount,
             provenance: provenance(settled.used.provenance),
         };
+        if let Some(key) = &series.key {
+            tally.add(settled, key);
+        }
         // What is beyond the bound is counted as debt there, as the ledger keeps it.
         series.units.settled(settled.bound, settled.used.amount);
         if settled.overrun > 0 {
@@ -129,7 +135,7 @@ pub(super) fn used(unit: Unit, usage: Option<Usage>, bound: u64) -> Used {
 }
 
 /// The provenance as telemetry writes it.
-pub(super) const fn provenance(provenance: Provenance) -> &'static str {
+pub(crate) const fn provenance(provenance: Provenance) -> &'static str {
     match provenance {
         Provenance::Provider => "provider",
         Provenance::Counted => "counted",

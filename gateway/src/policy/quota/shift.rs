@@ -46,7 +46,8 @@ impl Quotas {
             held.reservation.join(anew);
             held.series.extend(series);
         }
-        if counting.iter().any(|m| m.quota.unit == Unit::Requests) {
+        let mut counting = counting.iter().map(|counting| counting.metered);
+        if counting.any(|m| m.quota.unit == Unit::Requests) {
             declare(request, Usage::nothing());
         }
         Ok(())
@@ -106,7 +107,8 @@ fn put_back(request: &mut Request, part: Option<Part>) {
 
 fn settle(request: &mut Request, part: Option<Part>, cost: Option<Usage>) {
     if let (Some(held), Some(mut part)) = (&mut request.held, part) {
-        close(part.reservation, &part.series, &mut part.uses, cost);
+        let (reservation, uses) = (part.reservation, &mut part.uses);
+        close(reservation, &part.series, uses, &mut request.tally, cost);
         let at = held.closed;
         held.closed += part.uses.len();
         request.record.quotas.splice(at..at, part.uses);

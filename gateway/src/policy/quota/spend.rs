@@ -4,7 +4,7 @@
 use http::HeaderMap;
 use weir_telemetry::record::QuotaUse;
 
-use super::{Bound, Metered, Quotas, settle};
+use super::{Bound, Counting, Quotas, settle};
 use crate::error::GatewayError;
 use crate::proxy::Request;
 use crate::quota::{Amounts, Provenance, Reservation, Unit, Used};
@@ -37,14 +37,17 @@ impl Quotas {
 }
 
 /// Settles a reservation in full, and adds it to what the record says of its quotas.
-fn note(request: &mut Request, counting: &[&Metered], reservation: Reservation) {
+fn note(request: &mut Request, counting: &[Counting<'_>], reservation: Reservation) {
     let settled = reservation.settle(|_, bound| Used {
         amount: bound,
         provenance: Provenance::Counted,
     });
     let record = &mut request.record;
     let team = record.team.as_deref().unwrap_or_default();
-    for (metered, settled) in counting.iter().zip(&settled) {
+    for (Counting { metered, key }, settled) in counting.iter().zip(&settled) {
+        if let Some(key) = key {
+            request.tally.add(settled, key);
+        }
         let units = metered.metrics.units(team);
         units.reserved(settled.bound);
         units.settled(settled.bound, settled.used.amount);

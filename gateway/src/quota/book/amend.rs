@@ -22,6 +22,8 @@ pub(in crate::quota) enum Amendment {
     Reset,
     /// A holder is dead.
     Bequest(Bequest),
+    /// Records of use tell of at least so much: a book made of them alone.
+    Recount(Box<Book>),
 }
 
 /// What a dead holder left: all it settled that the book may not have heard of.
@@ -41,8 +43,13 @@ impl Book {
     pub(in crate::quota) fn amend(&mut self, terms: Terms, now: Micros, amendment: &Amendment) {
         self.advance(terms, now);
         let held = terms.window == Window::Held;
+        if let Amendment::Recount(told) = amendment {
+            // It is no change by hand: doing it twice changes nothing.
+            return self.take_in(terms, now, told);
+        }
         self.version = self.version.saturating_add(1);
         match amendment {
+            Amendment::Recount(_) => {}
             Amendment::Bequest(bequest) => self.inherit(terms, now, bequest),
             Amendment::Grant(_) | Amendment::Reset if held => {}
             Amendment::Grant(amount) => {

@@ -33,6 +33,7 @@ mod amend;
 mod bucket;
 mod marks;
 mod merge;
+mod recount;
 mod wait;
 
 use serde::{Deserialize, Serialize};

@@ -51,6 +51,12 @@ impl Values {
         })
     }
 
+    /// Those of a subject; `None` only where a header is none.
+    pub fn of_subject(quota: &Quota, subject: &Subject<'_>) -> Option<Self> {
+        let values = quota.by.iter().map(|by| Owned::of(subject.value(by)));
+        Self::of(quota, values.collect())
+    }
+
     fn split(quota: &Quota, text: &str, separator: char) -> Option<Self> {
         if quota.by.is_empty() {
             return (text == ONLY).then(|| Self::of(quota, Box::default()))?;

@@ -3,6 +3,7 @@
 mod fleet;
 mod model;
 mod purse;
+mod recount;
 mod reserve;
 mod threads;
 
