@@ -37,18 +37,7 @@ impl Queue {
     pub(super) fn put(&self, topic: &Topic, record: Outgoing) {
         let orders = self.orders.get_or_init(|| start(Arc::clone(&self.failing)));
         let order = Order::Keep(topic.clone(), record);
-        if let Err(refused) = orders.try_send(order) {
-            let reason = match refused {
-                mpsc::error::TrySendError::Full(_) => Lost::QueueFull,
-                mpsc::error::TrySendError::Closed(_) => Lost::SpoolFailed,
-            };
-            lose(
-                &self.failing,
-                &topic.figures,
-                reason,
-                &"the disk is too slow",
-            );
-        }
+        offer(orders, order, &self.failing, &topic.figures);
     }
 
     /// Waits until all that was put in so far is on disk, or lost.
@@ -61,6 +50,15 @@ impl Queue {
             // An error says that the thread has ended, with nothing left.
             let _ = flushed.await;
         }
+    }
+}
+
+fn offer(orders: &mpsc::Sender<Order>, order: Order, failing: &AtomicBool, figures: &Usage) {
+    use mpsc::error::TrySendError as E;
+    match orders.try_send(order) {
+        Ok(()) => {}
+        Err(E::Full(_)) => lose(failing, figures, Lost::QueueFull, &"the disk is too slow"),
+        Err(E::Closed(_)) => lose(failing, figures, Lost::SpoolFailed, &"nobody writes them"),
     }
 }
 
@@ -141,10 +139,15 @@ mod tests {
     fn what_finds_no_room_is_counted_and_said_once() {
         let (metrics, failing) = (Metrics::new(), AtomicBool::default());
         let figures = metrics.usage();
-        for _ in 0..3 {
-            lose(&failing, &figures, Lost::QueueFull, &"it is full");
-        }
+        let (orders, inbox) = mpsc::channel(2);
+        let offer = || {
+            let order = Order::Flush(oneshot::channel().0);
+            offer(&orders, order, &failing, &figures);
+        };
+        (0..5).for_each(|_| offer());
         assert!(failing.load(Ordering::Relaxed), "so it is said once");
+        drop(inbox);
+        offer();
         told(&failing, &figures, Err(Refusal::Full(9)));
         told(&failing, &figures, Ok(()));
         assert!(!failing.load(Ordering::Relaxed), "it is said anew");
@@ -152,7 +155,7 @@ mod tests {
         for line in [
             "weir_usage_events_lost_total{reason=\"queue_full\"} 3\n",
             "weir_usage_events_lost_total{reason=\"spool_full\"} 1\n",
-            "weir_usage_events_lost_total{reason=\"spool_failed\"} 0\n",
+            "weir_usage_events_lost_total{reason=\"spool_failed\"} 1\n",
             "weir_usage_events_total 1\n",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");
