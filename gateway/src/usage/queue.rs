@@ -86,7 +86,7 @@ async fn keep(mut inbox: mpsc::Receiver<Order>, failing: &AtomicBool) {
             match order {
                 // They are handed over in their order, and the disk takes them at once.
                 Order::Keep(topic, record) => kept.push(async move {
-                    let appended = topic.spool.append(record).await;
+                    let appended = topic.spool.append_all(vec![record]).await;
                     told(failing, &topic.figures, appended.map(drop));
                 }),
                 Order::Flush(done) => flushed.push(done),
