@@ -9,15 +9,25 @@ use super::{Book, Marks, Share, Terms, UNSURE};
 use crate::quota::replay::Part;
 use crate::quota::window::{Micros, Window};
 
+/// For so many steps of a bucket its records are waited for: it is filled in about sixty.
+const KEPT: u64 = 1_024;
+
 impl Book {
     /// Counts what a record says of a settlement at a moment. Records come in the order in which
     /// they were settled, more or less.
     pub(in crate::quota) fn recount(&mut self, terms: Terms, at: Micros, part: &Part) {
         let window = terms.window;
-        if window == Window::Held {
-            return;
+        let at = at.max(part.since);
+        match window {
+            Window::Held => return,
+            // What drained by all that is known so far may not have: who took something before may
+            // settle it later.
+            Window::TokenBucket { .. } => {
+                self.step = self.step.max(window.step(at));
+                self.forget_before(self.step.saturating_sub(KEPT));
+            }
+            Window::Fixed { .. } | Window::Sliding { .. } => self.advance(terms, at),
         }
-        self.advance(terms, at.max(part.since));
         let (of, step) = (window.step(part.since), self.step);
         let share = match self.shares.iter().position(|s| s.holder == part.holder) {
             Some(at) => &mut self.shares[at],
