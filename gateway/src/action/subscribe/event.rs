@@ -192,7 +192,7 @@ mod tests {
             ("ce_type", "paid"),
             ("content-type", "application/avro"),
         ];
-        let bytes = Some(&b"\x02"[..]);
+        let bytes = Some(&b"\xfe"[..]);
         let read = Reading::Json(Bytes::from_static(b"{\"n\":1}"));
         let event = shown_event(&headers, bytes, read.clone());
         assert_eq!(event["type"], "paid");
@@ -204,6 +204,6 @@ mod tests {
         assert_eq!(event["type"], "weir.kafka.record.undecodable");
         assert_eq!(event["id"], "orders/2/7");
         assert_eq!(event["undecodable"], "it is odd");
-        assert_eq!(event["data_base64"], "Ag==");
+        assert_eq!(event["data_base64"], "/g==");
     }
 }
