@@ -36,11 +36,11 @@ fn a_route_has_exactly_one_action() {
         &[
             (
                 "routes: [{ name: a }]",
-                "routes[0]: the route has no action; give exactly one of forward, graphql, grpc, llm, prompt, websocket, publish, subscribe, request_reply, respond and redirect",
+                "routes[0]: the route has no action; give exactly one of forward, graphql, grpc, llm, prompt, websocket, publish, subscribe, request_reply, table, respond and redirect",
             ),
             (
                 "routes: [{ name: a, respond: {}, forward: { backends: [{ upstream: orders }] } }]",
-                "routes[0]: the route has 2 actions: forward, respond; give exactly one of forward, graphql, grpc, llm, prompt, websocket, publish, subscribe, request_reply, respond and redirect",
+                "routes[0]: the route has 2 actions: forward, respond; give exactly one of forward, graphql, grpc, llm, prompt, websocket, publish, subscribe, request_reply, table, respond and redirect",
             ),
             (
                 "routes: [{ name: a, forward: { backends: [{ upstream: orders, weight: 0 }] } }]",
