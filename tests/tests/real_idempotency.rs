@@ -364,7 +364,4 @@ async fn a_transaction_whose_gateway_is_killed_amid_is_there_once_and_whole() {
             assert_eq!(said["results"][at]["offset"], found[0].offset, "{text}");
         }
     }
-    let labels = [("weir_route", "whole"), ("result", "resumed")];
-    let resumed = gateway.metric("weir_idempotency_requests_total", &labels);
-    println!("resumed: {}", resumed.await);
 }

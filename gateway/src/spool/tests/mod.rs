@@ -223,7 +223,7 @@ fn left(directory: &Path) -> (Vec<String>, Vec<String>) {
 }
 
 async fn until(what: impl Fn() -> bool) {
-    for _ in 0..2_000 {
+    for _ in 0..6_000 {
         if what() {
             return;
         }
