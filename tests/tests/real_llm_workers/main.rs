@@ -5,4 +5,5 @@
 mod answers;
 mod failures;
 mod fleet;
+mod jobs;
 mod setup;
