@@ -6,6 +6,10 @@
 //! where one exists; ours begin with `weir_`. Every label's values are bounded
 //! by the configuration or by an enum, never by what callers send.
 
+mod buckets;
+
+use self::buckets::{COST, LAG, LATENCY, LIFETIME, MODEL, OWN, SIZE, TOKENS};
+
 /// How a metric behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -43,68 +47,6 @@ pub const PROCESS: &[&str] = &[
     "process_start_time_seconds",
     "process_threads",
     "process_virtual_memory_bytes",
-];
-
-/// From half a millisecond to a minute.
-const LATENCY: &[f64] = &[
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0,
-];
-
-/// The gateway's own time: from ten microseconds.
-const OWN: &[f64] = &[
-    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05,
-    0.25, 1.0,
-];
-
-/// Connections that last: from a second to a day.
-const LIFETIME: &[f64] = &[
-    1.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 43_200.0, 86_400.0,
-];
-
-/// Messages: from 64 bytes to 16 MiB.
-const SIZE: &[f64] = &[
-    64.0,
-    256.0,
-    1_024.0,
-    4_096.0,
-    16_384.0,
-    65_536.0,
-    262_144.0,
-    1_048_576.0,
-    4_194_304.0,
-    16_777_216.0,
-];
-
-/// Language models: from ten milliseconds to minutes (the buckets the GenAI
-/// conventions advise).
-const MODEL: &[f64] = &[
-    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
-];
-
-/// Tokens of a call (the buckets the GenAI conventions advise).
-const TOKENS: &[f64] = &[
-    1.0,
-    4.0,
-    16.0,
-    64.0,
-    256.0,
-    1_024.0,
-    4_096.0,
-    16_384.0,
-    65_536.0,
-    262_144.0,
-    1_048_576.0,
-    4_194_304.0,
-    16_777_216.0,
-    67_108_864.0,
-];
-
-/// How far behind a subscriber is, in records.
-const LAG: &[f64] = &[0.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0, 1_000_000.0];
-
-/// What an operation costs: from one field to what no limit should allow.
-const COST: &[f64] = &[
-    1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 10_000.0,
 ];
 
 macro_rules! metrics {
@@ -362,7 +304,6 @@ metrics! {
     KAFKA_PRINCIPALS "weir_kafka_principals" Gauge "{principal}"
         ["weir_kafka_cluster"] &[],
         "Principals of callers that are connected to a Kafka cluster.";
-
     // Spools.
     SPOOL_RECORDS "weir_spool_records" Gauge "{record}"
         ["weir_kafka_cluster"] &[],
