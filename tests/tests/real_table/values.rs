@@ -1,64 +1,11 @@
-//! `table` on a real Kafka: a compacted topic as a resource, of which no update is lost whatever becomes of
-//! gateways.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stdout, reason = "the counts are wanted in the output")]
-
-use std::net::SocketAddr;
+//! What is said of values: of one, of all, of what is too large, and of what may be old.
 
 use serde_json::json;
 use weir_telemetry::Code;
-use weir_tests::child::Kind;
 use weir_tests::kafka::{Kafka, Written};
-use weir_tests::wire::{self, Response};
 use weir_tests::{Gateway, wait};
 
-fn yaml(kafka: &Kafka, topic: &str, further: &str) -> String {
-    format!(
-        r#"
-version: 1
-listeners: [{{ name: public, address: "127.0.0.1:0" }}]
-metrics: {{ address: "127.0.0.1:0" }}
-server: {{ worker_threads: 2, data_dir: "${{DATA_DIR}}", drain_timeout: 1s }}
-telemetry: {{ access_log: {{ output: "${{ACCESS_LOG}}" }} }}
-kafka_clusters:
-  - {{ name: events, bootstrap_servers: ["{}"], properties: {{ partitioner: murmur2_random }} }}
-routes:
-  - name: users
-    matches: [{{ path: {{ exact: /users }} }}, {{ path: {{ template: "/users/{{id}}" }} }}]
-    table: {{ cluster: events, topic: {topic}, key: "{{path.id}}", write: true, timeout: 15s{further} }}
-  - name: careful
-    matches: [{{ path: {{ template: "/careful/{{id}}" }} }}]
-    table: {{ cluster: events, topic: {topic}, key: "{{path.id}}", write: true, require_if_match: true }}
-  - name: shown
-    matches: [{{ path: {{ template: "/shown/{{id}}" }} }}]
-    table: {{ cluster: events, topic: {topic}, key: "{{path.id}}" }}
-"#,
-        kafka.bootstrap()
-    )
-}
-
-async fn gateway(kafka: &Kafka, topic: &str) -> Gateway {
-    Gateway::start(&yaml(kafka, topic, "")).await
-}
-
-async fn ask(at: SocketAddr, method: &str, path: &str, fields: &[&str], body: &str) -> Response {
-    // On the heap: a test that asks often would hold all of them on its stack.
-    Box::pin(wire::request(at, method, path, fields, body.as_bytes())).await
-}
-
-fn refused(response: &Response, code: Code) {
-    let slug = response.header("weir-error");
-    assert_eq!(
-        (response.status, slug),
-        (code.status(), Some(code.slug())),
-        "{}",
-        response.text()
-    );
-}
-
-fn etag(response: &Response) -> String {
-    response.header("etag").unwrap().to_owned()
-}
+use super::scene::{ask, etag, gateway, refused, yaml};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn values_are_created_read_changed_and_taken_away() {
@@ -188,103 +135,6 @@ async fn who_wrote_reads_what_was_written() {
         assert!(written.status < 300, "{}", written.text());
         let read = ask(at, "GET", &path, &[], "").await;
         assert_eq!((read.json(), etag(&read)), (json!(number), etag(&written)));
-    }
-}
-
-/// Adds one to a value so many times, and counts how often it was refused because somebody else had.
-async fn count(gateways: Vec<SocketAddr>, times: usize) -> usize {
-    let mut refusals = 0;
-    for at in gateways.iter().cycle().take(times) {
-        loop {
-            let read = ask(*at, "GET", "/users/counter", &[], "").await;
-            assert_eq!(read.status, 200, "{}", read.text());
-            let next = read.json().as_u64().unwrap() + 1;
-            let same = format!("If-Match: {}", etag(&read));
-            let written = ask(*at, "PUT", "/users/counter", &[&same], &next.to_string()).await;
-            match written.status {
-                204 => break,
-                412 => refusals += 1,
-                _ => panic!("{}", written.text()),
-            }
-        }
-    }
-    refusals
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn no_update_is_lost_between_two_gateways() {
-    let kafka = Kafka::shared().await;
-    let topic = "table-counter";
-    kafka.create_topic(topic, 1).await;
-    let (one, two) = (gateway(kafka, topic).await, gateway(kafka, topic).await);
-    let first = ask(one.addr("public"), "PUT", "/users/counter", &[], "0").await;
-    assert_eq!(first.status, 201, "{}", first.text());
-    let path = format!("/users/counter?at_least={}", etag(&first).trim_matches('"'));
-    assert_eq!(
-        ask(two.addr("public"), "GET", &path, &[], "").await.status,
-        200
-    );
-    let (clients, times) = (6, 4);
-    let tasks: Vec<_> = (0..clients)
-        .map(|client| {
-            let mut gateways = vec![one.addr("public"), two.addr("public")];
-            gateways.rotate_left(client % 2);
-            tokio::spawn(count(gateways, times))
-        })
-        .collect();
-    let mut refusals = 0;
-    for task in tasks {
-        refusals += task.await.unwrap();
-    }
-    println!(
-        "{} increments by two gateways, {refusals} refused with 412",
-        clients * times
-    );
-    assert_ne!(refusals, 0, "nobody was in anybody's way");
-    let path = "/users/counter";
-    wait::until("the sum at both gateways".to_owned(), || async {
-        let read = [
-            ask(one.addr("public"), "GET", path, &[], "").await,
-            ask(two.addr("public"), "GET", path, &[], "").await,
-        ];
-        let sum = json!(clients * times);
-        (read[0].json() == sum && read[1].json() == sum).then_some(())
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_gateway_loses_nothing_it_promised() {
-    let kafka = Kafka::shared().await;
-    let topic = "table-killed";
-    kafka.create_topic(topic, 1).await;
-    let (one, two) = (gateway(kafka, topic).await, gateway(kafka, topic).await);
-    let mut promised = Vec::new();
-    for number in 0..10 {
-        let path = format!("/users/{number}");
-        assert_eq!(
-            ask(one.addr("public"), "PUT", &path, &[], "1").await.status,
-            201
-        );
-        promised.push(path);
-    }
-    one.signal(Kind::SIGKILL);
-    // It takes the partition over, whatever the other one had open.
-    assert_eq!(
-        ask(two.addr("public"), "PUT", "/users/after", &[], "2")
-            .await
-            .status,
-        201
-    );
-    let anew = gateway(kafka, topic).await;
-    for path in &promised {
-        for at in [two.addr("public"), anew.addr("public")] {
-            assert_eq!(
-                ask(at, "GET", path, &[], "").await.json(),
-                json!(1),
-                "{path}"
-            );
-        }
     }
 }
 
