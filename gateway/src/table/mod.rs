@@ -6,9 +6,11 @@
 //! | `view` | what the latest values are |
 //! | `course` | how a view is filled and kept up |
 //! | `desk` | how a partition is written, and why no update is lost |
+//! | `turns` | who changes a value after whom |
 
 mod course;
 mod desk;
+mod turns;
 pub(crate) mod view;
 
 use std::collections::HashMap;
@@ -23,6 +25,8 @@ use weir_telemetry::Code;
 
 pub(crate) use self::desk::{Condition, Outcome};
 use self::desk::{Desk, Job};
+pub(crate) use self::turns::Turn;
+use self::turns::Turns;
 use self::view::View;
 pub(crate) use self::view::{Bounds, Entry, Tag};
 use crate::error::GatewayError;
@@ -41,6 +45,7 @@ pub(crate) struct Table {
     changes: watch::Sender<u64>,
     /// Who writes, by partition.
     desks: Mutex<HashMap<i32, Desk>>,
+    turns: Arc<Turns>,
     begun: AtomicBool,
 }
 
@@ -88,6 +93,7 @@ impl Table {
             }),
             changes: watch::Sender::default(),
             desks: Mutex::default(),
+            turns: Arc::default(),
             begun: AtomicBool::new(false),
         })
     }
@@ -187,6 +193,12 @@ impl Table {
         }
     }
 
+    /// Waits for one's turn to make a value anew of what it is.
+    pub(crate) async fn turn(&self, key: &str, within: Duration) -> Result<Turn, GatewayError> {
+        let turn = tokio::time::timeout(within, self.turns.take(key)).await;
+        turn.map_err(|_| contended())
+    }
+
     /// Which partition a key belongs to.
     fn partition(&self, key: &str) -> i32 {
         let partitions = self.kept.lock().view.at().offsets().len();
@@ -237,4 +249,12 @@ impl Table {
         self.changes
             .send_modify(|changes| *changes = changes.wrapping_add(1));
     }
+}
+
+/// Others changed a value all the time, and this change is not made.
+pub(crate) fn contended() -> GatewayError {
+    let public = "Others changed the value all the time, and it is not changed by this.";
+    GatewayError::public(Code::KafkaQueueFull, public)
+        .source("many change one value at once")
+        .retry_after(RETRY_AFTER)
 }

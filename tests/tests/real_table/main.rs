@@ -4,5 +4,6 @@
 #![expect(clippy::print_stdout, reason = "the counts are wanted in the output")]
 
 mod counters;
+mod patches;
 mod scene;
 mod values;

@@ -1,6 +1,6 @@
 //! How a value is written, and what is said of that: that it is, that it is not, or that nobody knows.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, ETAG};
@@ -18,10 +18,8 @@ use crate::policy::quota::{Bound, Usage, charge};
 use crate::proxy::{Downstream, Reply, Request, reply};
 use crate::quota::{Amounts, Provenance, Unit};
 use crate::schema;
-use crate::table::{Condition, Outcome};
+use crate::table::{self, Condition, Outcome};
 
-/// How often a patch is made anew of what others wrote meanwhile.
-const TRIES: usize = 16;
 /// Says that this gateway's own view does not have what was written yet.
 const BEHIND: HeaderName = HeaderName::from_static("weir-view-behind");
 
@@ -37,15 +35,18 @@ impl Table {
         let mut condition = expect::condition(&down.head().headers, self.config.require_if_match)?;
         down.limit(self.config.max_body)?;
         let body = down.read_whole().await?;
+        let within = self.config.timeout;
         let outcome = if *method == Method::PATCH {
             self.patch(request, down, key, condition, &body).await?
         } else if *method == Method::DELETE {
             condition.needs_one = true;
-            self.put(request, down, key, condition, None).await?
+            self.put(request, down, key, condition, None, within)
+                .await?
         } else {
             self.check_body(&body)?;
             let value = self.encode(request, down, body).await?;
-            self.put(request, down, key, condition, Some(value)).await?
+            self.put(request, down, key, condition, Some(value), within)
+                .await?
         };
         match outcome {
             Outcome::Mismatch(now) => Err(expect::failed(now)),
@@ -107,17 +108,28 @@ impl Table {
             Err(error) if expected.is_none() => return Err(error),
             _ => {}
         }
-        let mut outcome = Outcome::Absent;
-        for _ in 0..TRIES {
+        let begun = Instant::now();
+        let until = begun + self.config.timeout;
+        let is = condition.is.as_ref();
+        // Who names the value is refused if another was faster; who does not waits for those before it.
+        let _turn = match is {
+            None => Some(self.view.turn(key, self.config.timeout).await?),
+            Some(_) => None,
+        };
+        request.waits.upstream += begun.elapsed();
+        loop {
             let Some(entry) = self.view.get(key) else {
-                return Ok(match condition.exists || condition.is.is_some() {
+                return Ok(match condition.exists || is.is_some() {
                     true => Outcome::Mismatch(None),
                     false => Outcome::Absent,
                 });
             };
-            let is = condition.is.as_ref();
             if condition.is_absent || is.is_some_and(|tags| !tags.contains(&entry.tag)) {
                 return Ok(Outcome::Mismatch(Some(entry.tag)));
+            }
+            let within = until.saturating_duration_since(Instant::now());
+            if within.is_zero() {
+                return Err(table::contended());
             }
             let shown = self.shown(request, down, &entry).await?;
             let mut value: Value = serde_json::from_slice(&shown).map_err(|error| {
@@ -130,15 +142,15 @@ impl Table {
                 is: Some(vec![entry.tag]),
                 ..Condition::default()
             };
-            outcome = self.put(request, down, key, same, Some(value)).await?;
+            let outcome = self.put(request, down, key, same, Some(value), within);
+            let outcome = outcome.await?;
             if !matches!(outcome, Outcome::Mismatch(_)) || is.is_some() {
                 return Ok(outcome);
             }
         }
-        Ok(outcome)
     }
 
-    /// Writes a record, and writes down what came of it.
+    /// Writes a record within that time, and writes down what came of it.
     async fn put(
         &self,
         request: &mut Request,
@@ -146,6 +158,7 @@ impl Table {
         key: &str,
         condition: Condition,
         value: Option<Bytes>,
+        within: Duration,
     ) -> Result<Outcome, GatewayError> {
         let span_id = trace::span_id();
         let record = self.record(request, span_id, key, value);
@@ -162,7 +175,6 @@ impl Table {
         request.usage = Some(written(Provenance::Estimated));
         self.note(request, span_id, &record);
         let begun = Instant::now();
-        let within = self.config.timeout;
         let outcome = self.view.write(key, condition, record, within).await;
         request.waits.upstream += begun.elapsed();
         request.usage = Some(match &outcome {
