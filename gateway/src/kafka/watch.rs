@@ -213,7 +213,9 @@ impl ClientContext for Watch {
         use RDKafkaErrorCode as E;
         // The client looks for the coordinator of a group that nobody joins.
         let is_group = error.rdkafka_error_code() == Some(E::GroupAuthorizationFailed);
-        if !is_group && self.is_news(reason, Instant::now()) {
+        // Who asks to be told of the end of a partition is told with the records, too.
+        let is_end = error.rdkafka_error_code() == Some(E::PartitionEOF);
+        if !is_group && !is_end && self.is_news(reason, Instant::now()) {
             log::warn!("kafka: {error}: {reason}");
         }
         match error.rdkafka_error_code() {

@@ -136,6 +136,13 @@ async fn who_wrote_reads_what_was_written() {
         let read = ask(at, "GET", &path, &[], "").await;
         assert_eq!((read.json(), etag(&read)), (json!(number), etag(&written)));
     }
+    // Nothing of this is worth a word in the log.
+    let log = gateway.log();
+    let ends: Vec<_> = log
+        .iter()
+        .filter(|line| line.contains("PartitionEOF"))
+        .collect();
+    assert_eq!(ends, Vec::<&String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
