@@ -304,6 +304,26 @@ metrics! {
     KAFKA_PRINCIPALS "weir_kafka_principals" Gauge "{principal}"
         ["weir_kafka_cluster"] &[],
         "Principals of callers that are connected to a Kafka cluster.";
+    // Tables.
+    TABLE_KEYS "weir_table_keys" Gauge "{key}"
+        ["weir_kafka_cluster" "messaging_destination_name"] &[],
+        "Keys that this gateway's view of a compacted topic holds.";
+    TABLE_BYTES "weir_table_bytes" Gauge "By"
+        ["weir_kafka_cluster" "messaging_destination_name"] &[],
+        "Memory that this gateway's view of a compacted topic takes up, as max_bytes counts it.";
+    TABLE_READY "weir_table_ready" Gauge "1"
+        ["weir_kafka_cluster" "messaging_destination_name"] &[],
+        "Whether the view is served: it has all that was written before it was begun, and holds no more than it may.";
+    TABLE_LAG "weir_table_lag_records" Gauge "{record}"
+        ["weir_kafka_cluster" "messaging_destination_name"] &[],
+        "Records that the view is behind what is known of the topic's end, at most; what compaction left out is counted while it is filled.";
+    TABLE_AGE "weir_table_age_seconds" Gauge "s"
+        ["weir_kafka_cluster" "messaging_destination_name"] &[],
+        "How old the view may be because no broker is to be reached; 0 while one is.";
+    TABLE_WRITES "weir_table_writes_total" Counter "{write}"
+        ["weir_kafka_cluster" "messaging_destination_name" "outcome"] &[],
+        "Writes to a table, by what came of each: written, conflict (the value was not what it was to be; a patch that is merged again counts each time), absent (there was none to change), failed (not written) or unknown (perhaps written).";
+
     // Spools.
     SPOOL_RECORDS "weir_spool_records" Gauge "{record}"
         ["weir_kafka_cluster"] &[],

@@ -1,4 +1,5 @@
-//! Where quotas stand and which targets are set aside, for `/metrics`: looked at when somebody scrapes, and at most once a second.
+//! Where quotas stand, which targets are set aside and how views of tables do, for `/metrics`: looked at when
+//! somebody scrapes, and at most once a second.
 //!
 //! A look goes through every key this process knows, on a thread that may be kept busy. Nobody
 //! pays for it but who asks.
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use weir_telemetry::Metrics;
 use weir_telemetry::metrics::standing::Figures;
-use weir_telemetry::metrics::{Standing, Target};
+use weir_telemetry::metrics::{Standing, Target, table};
 
 use super::workers;
 use crate::gateway::Gateway;
@@ -33,8 +34,13 @@ struct Look {
     webhooks: workers::Standings,
     llm_workers: workers::Standings,
     /// By the names of provider and model.
-    targets: HashMap<(Arc<str>, Arc<str>), Target>,
+    targets: Named<Target>,
+    /// By the names of cluster and topic.
+    tables: Named<table::Standing>,
 }
+
+/// What has a name in two parts.
+type Named<T> = HashMap<(Arc<str>, Arc<str>), T>;
 
 impl Looks {
     /// Brings the figures up to date. Who comes while another looks waits for the same look.
@@ -52,10 +58,11 @@ impl Looks {
 }
 
 fn look(gateway: &Gateway, before: Option<Look>) -> Look {
-    let (mut before, shown, webhooks, llm_workers) = match before {
+    let (mut before, shown, views, webhooks, llm_workers) = match before {
         Some(look) => (
             look.standings,
             look.targets,
+            look.tables,
             look.webhooks,
             look.llm_workers,
         ),
@@ -85,20 +92,31 @@ fn look(gateway: &Gateway, before: Option<Look>) -> Look {
         webhooks: workers::look(&gateway.webhooks, gateway, webhooks),
         llm_workers: workers::look(&gateway.llm_workers, gateway, llm_workers),
         targets: targets(&snapshot, metrics, shown),
+        tables: tables(&snapshot, metrics, views),
     }
 }
 
-fn targets(
-    snapshot: &Snapshot,
-    metrics: &Metrics,
-    mut shown: HashMap<(Arc<str>, Arc<str>), Target>,
-) -> HashMap<(Arc<str>, Arc<str>), Target> {
+fn targets(snapshot: &Snapshot, metrics: &Metrics, mut shown: Named<Target>) -> Named<Target> {
     let each = snapshot.targets().into_iter().map(|standing| {
         let names = (standing.provider.clone(), standing.model.clone());
         let known = shown.remove(&names);
         let target = known.unwrap_or_else(|| metrics.target(&names.0, &names.1));
         target.set_aside(standing.is_aside());
         (names, target)
+    });
+    each.collect()
+}
+
+fn tables(
+    snapshot: &Snapshot,
+    metrics: &Metrics,
+    mut shown: Named<table::Standing>,
+) -> Named<table::Standing> {
+    let each = snapshot.tables().iter().map(|(names, view)| {
+        let known = shown.remove(names);
+        let standing = known.unwrap_or_else(|| metrics.table_standing(&names.0, &names.1));
+        standing.is(&view.figures());
+        (names.clone(), standing)
     });
     each.collect()
 }

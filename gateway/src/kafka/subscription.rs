@@ -126,9 +126,14 @@ impl Subscription {
         &self.topic
     }
 
+    /// What comes after all that is known to be written.
+    pub(crate) fn end(&self) -> Positions {
+        self.follower.end()
+    }
+
     /// How many records it has not passed, at most.
     pub(crate) fn lag(&self) -> u64 {
-        self.at.behind(&self.follower.end())
+        self.at.behind(&self.end())
     }
 
     /// Whether all that comes is what is written from now on; the follower that it comes by.

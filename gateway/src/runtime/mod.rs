@@ -158,6 +158,11 @@ impl Snapshot {
         self.tables.values().for_each(Table::begin);
     }
 
+    /// What is served of compacted topics, by cluster and topic.
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
     /// The targets of models, for those who watch them.
     pub(crate) fn targets(&self) -> Vec<&Arc<Standing>> {
         self.standings.all()
@@ -298,7 +303,7 @@ pub(crate) fn compile(
         .map(|(name, (_, store))| (name.clone(), store.clone()))
         .collect();
     let clusters = clusters(config, previous, metrics)?;
-    let tables = tables::open(config, &clusters, previous)?;
+    let tables = tables::open(config, &clusters, previous, metrics)?;
     let parts = Parts {
         config,
         tables,

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use weir_telemetry::Metrics;
+
 use super::Snapshot;
 use crate::config::Config;
 use crate::config::routes::action::Action;
@@ -25,6 +27,7 @@ pub(super) fn open(
     config: &Config,
     clusters: &HashMap<Arc<str>, Arc<kafka::Cluster>>,
     previous: Option<&Snapshot>,
+    metrics: &Metrics,
 ) -> Result<Tables, String> {
     let mut wanted: HashMap<_, Bounds> = HashMap::new();
     for route in &config.routes {
@@ -43,7 +46,10 @@ pub(super) fn open(
         let before = previous.and_then(|previous| previous.tables.get(&name));
         let table = match before.filter(|before| before.fits(&session, bounds)) {
             Some(same) => same.clone(),
-            None => Table::new(session, name.1.clone(), bounds),
+            None => {
+                let metrics = metrics.table(&name.0, &name.1);
+                Table::new(session, name.1.clone(), bounds, metrics)
+            }
         };
         tables.insert(name, table);
     }

@@ -57,9 +57,7 @@ async fn read(table: &Weak<Table>) -> Result<Duration, GatewayError> {
         let Some(this) = table.upgrade() else {
             return Ok(Duration::ZERO);
         };
-        if !session.is_down() {
-            this.kept.lock().contact = Instant::now();
-        }
+        this.know(&subscription);
         match next {
             Err(_) => {}
             Ok(next) => {
@@ -72,6 +70,16 @@ async fn read(table: &Weak<Table>) -> Result<Duration, GatewayError> {
 }
 
 impl Table {
+    /// What it learns of the topic besides records.
+    fn know(&self, subscription: &Subscription) {
+        let end = subscription.end();
+        let mut kept = self.kept.lock();
+        kept.end = end;
+        if !self.session.is_down() {
+            kept.contact = Instant::now();
+        }
+    }
+
     /// Where reading goes on, and what for.
     fn resume(&self) -> (Start, u64) {
         let mut kept = self.kept.lock();

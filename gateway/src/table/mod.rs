@@ -21,7 +21,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
-use weir_telemetry::Code;
+use weir_telemetry::metrics::table::{Figures, Outcome as Came};
+use weir_telemetry::{Code, metrics};
 
 pub(crate) use self::desk::{Condition, Outcome};
 use self::desk::{Desk, Job};
@@ -40,6 +41,7 @@ pub(crate) struct Table {
     topic: Arc<str>,
     session: Arc<Session>,
     bounds: Bounds,
+    metrics: Arc<metrics::Table>,
     kept: Mutex<Kept>,
     /// Changes with whatever is kept.
     changes: watch::Sender<u64>,
@@ -54,6 +56,8 @@ struct Kept {
     state: State,
     /// How often it was begun anew.
     generation: u64,
+    /// What comes after all that was written, as far as is known.
+    end: Positions,
     /// When brokers were last to be reached.
     contact: Instant,
 }
@@ -80,15 +84,22 @@ pub(crate) struct Page {
 
 impl Table {
     /// A table that nobody fills yet.
-    pub(crate) fn new(session: Arc<Session>, topic: Arc<str>, bounds: Bounds) -> Arc<Self> {
+    pub(crate) fn new(
+        session: Arc<Session>,
+        topic: Arc<str>,
+        bounds: Bounds,
+        metrics: Arc<metrics::Table>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             topic,
             session,
             bounds,
+            metrics,
             kept: Mutex::new(Kept {
                 view: View::default(),
                 state: State::Filling,
                 generation: 0,
+                end: Positions::default(),
                 contact: Instant::now(),
             }),
             changes: watch::Sender::default(),
@@ -164,6 +175,19 @@ impl Table {
         }
     }
 
+    /// How its view stands.
+    pub(crate) fn figures(&self) -> Figures {
+        let age = self.age().unwrap_or_default();
+        let kept = self.kept.lock();
+        Figures {
+            keys: kept.view.keys(),
+            bytes: kept.view.bytes(),
+            is_ready: kept.state == State::Ready,
+            lag: kept.view.at().behind(&kept.end),
+            age,
+        }
+    }
+
     /// How old what it says may be, if brokers are out of reach.
     pub(crate) fn age(&self) -> Option<Duration> {
         let contact = self.kept.lock().contact;
@@ -172,6 +196,34 @@ impl Table {
 
     /// Writes a record of a key, if the condition holds when it is written; waits that long at most.
     pub(crate) async fn write(
+        self: &Arc<Self>,
+        key: &str,
+        condition: Condition,
+        record: Outgoing,
+        within: Duration,
+    ) -> Result<Outcome, GatewayError> {
+        let outcome = self.try_write(key, condition, record, within).await;
+        self.metrics.came(match &outcome {
+            Ok(outcome) => came(outcome),
+            Err(error) if error.code == Code::KafkaOutcomeUnknown => Came::Unknown,
+            Err(_) => Came::Failed,
+        });
+        outcome
+    }
+
+    /// Waits for one's turn to make a value anew of what it is.
+    pub(crate) async fn turn(&self, key: &str, within: Duration) -> Result<Turn, GatewayError> {
+        let turn = tokio::time::timeout(within, self.turns.take(key)).await;
+        turn.map_err(|_| contended())
+    }
+
+    /// What the view says already keeps a write from being tried.
+    pub(crate) fn refuse(&self, outcome: Outcome) -> Outcome {
+        self.metrics.came(came(&outcome));
+        outcome
+    }
+
+    async fn try_write(
         self: &Arc<Self>,
         key: &str,
         condition: Condition,
@@ -191,12 +243,6 @@ impl Table {
             _ if decision.give_up() => Err(desk::late()),
             _ => Err(desk::unknown()),
         }
-    }
-
-    /// Waits for one's turn to make a value anew of what it is.
-    pub(crate) async fn turn(&self, key: &str, within: Duration) -> Result<Turn, GatewayError> {
-        let turn = tokio::time::timeout(within, self.turns.take(key)).await;
-        turn.map_err(|_| contended())
     }
 
     /// Which partition a key belongs to.
@@ -257,4 +303,13 @@ pub(crate) fn contended() -> GatewayError {
     GatewayError::public(Code::KafkaQueueFull, public)
         .source("many change one value at once")
         .retry_after(RETRY_AFTER)
+}
+
+/// As the figures have it.
+const fn came(outcome: &Outcome) -> Came {
+    match outcome {
+        Outcome::Written { .. } => Came::Written,
+        Outcome::Mismatch(_) => Came::Conflict,
+        Outcome::Absent => Came::Absent,
+    }
 }

@@ -133,12 +133,12 @@ impl View {
         }
     }
 
-    #[cfg(test)]
+    /// How many keys have a value.
     pub(super) fn keys(&self) -> usize {
         self.entries.len()
     }
 
-    #[cfg(test)]
+    /// What its keys and values take up.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }

@@ -28,6 +28,7 @@ pub mod spool;
 pub mod standing;
 pub mod store;
 mod subscription;
+pub mod table;
 mod target;
 mod topic;
 mod upstream;
@@ -48,6 +49,7 @@ pub use spool::Spool;
 pub use standing::Standing;
 pub use store::Store;
 pub use subscription::Subscription;
+pub use table::Table;
 pub use target::Target;
 pub use topic::Topic;
 pub use upstream::Upstream;
@@ -279,6 +281,16 @@ impl Metrics {
     /// The replies that a route waits for in a topic of a Kafka cluster.
     pub fn replies(&self, route: &str, cluster: &str, topic: &str) -> Arc<Replies> {
         Arc::new(Replies::resolve(&self.families, &[route, cluster, topic]))
+    }
+
+    /// Writes to a compacted topic that is served as a table.
+    pub fn table(&self, cluster: &str, topic: &str) -> Arc<Table> {
+        Arc::new(Table::resolve(&self.families, cluster, topic))
+    }
+
+    /// How this gateway's view of one stands, for as long as the result is kept.
+    pub fn table_standing(&self, cluster: &str, topic: &str) -> table::Standing {
+        table::Standing::resolve(&self.families, cluster, topic)
     }
 
     /// A webhook or a worker that takes records of these topics.

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "the counts are wanted in the output")]
 
 mod counters;
+mod figures;
 mod patches;
 mod scene;
 mod values;

@@ -195,6 +195,9 @@ async fn without_brokers_the_view_is_read_and_said_to_be_old() {
         read.header("age").map(drop)
     })
     .await;
+    let of = [("messaging_destination_name", topic)];
+    let age = "weir_table_age_seconds";
+    gateway.wait_for_metric(age, &of, |age| age > 0.0).await;
     refused(
         &ask(at, "PUT", "/users/a", &[], "2").await,
         Code::KafkaUnavailable,
@@ -207,4 +210,5 @@ async fn without_brokers_the_view_is_read_and_said_to_be_old() {
     })
     .await;
     assert_eq!(ask(at, "GET", "/users/a", &[], "").await.json(), json!(3));
+    gateway.wait_for_metric(age, &of, |age| age <= 0.0).await;
 }

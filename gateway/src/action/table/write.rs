@@ -119,13 +119,13 @@ impl Table {
         request.waits.upstream += begun.elapsed();
         loop {
             let Some(entry) = self.view.get(key) else {
-                return Ok(match condition.exists || is.is_some() {
+                return Ok(self.view.refuse(match condition.exists || is.is_some() {
                     true => Outcome::Mismatch(None),
                     false => Outcome::Absent,
-                });
+                }));
             };
             if condition.is_absent || is.is_some_and(|tags| !tags.contains(&entry.tag)) {
-                return Ok(Outcome::Mismatch(Some(entry.tag)));
+                return Ok(self.view.refuse(Outcome::Mismatch(Some(entry.tag))));
             }
             let within = until.saturating_duration_since(Instant::now());
             if within.is_zero() {
