@@ -21,7 +21,7 @@ const GROUPING: [&str; 6] = [
 
 const OPERATORS: [&str; 5] = ["and", "or", "unless", "bool", "offset"];
 
-const FUNCTIONS: [&str; 16] = [
+const FUNCTIONS: [&str; 17] = [
     "absent",
     "changes",
     "count",
@@ -31,6 +31,7 @@ const FUNCTIONS: [&str; 16] = [
     "max",
     "max_over_time",
     "min",
+    "min_over_time",
     "rate",
     "sum",
     "time",
@@ -59,6 +60,8 @@ pub struct Used {
 
 /// What may come of a record that is worked on.
 const OF_WORKERS: [&str; 5] = ["delivered", "refused", "failed", "held", "dead_letter"];
+/// What becomes of writes to tables.
+const OF_TABLES: [&str; 5] = ["written", "conflict", "absent", "failed", "unknown"];
 /// What becomes of requests that are replied to in a topic.
 const OF_REPLIES: [&str; 6] = [
     "answered",
@@ -145,7 +148,7 @@ fn value_complaint(label: &str, operator: &str, value: &str) -> Option<String> {
     let exists = |word: &str| match label {
         "error_type" => word.parse::<Code>().is_ok(),
         "outcome" => {
-            let said = [&OF_WORKERS[..], &OF_REPLIES];
+            let said = [&OF_WORKERS[..], &OF_REPLIES, &OF_TABLES];
             word.parse::<Code>().is_ok() || said.concat().contains(&word)
         }
         "fault" => {
