@@ -6,6 +6,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{Consumer, StreamConsumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -87,6 +88,18 @@ impl Client {
         self.create(&topic).await;
     }
 
+    /// The same, with settings of its own.
+    ///
+    /// # Panics
+    /// If the broker refuses.
+    pub async fn create_topic_with(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(self.replicas));
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
+        self.create(&topic).await;
+    }
+
     /// Creates a topic of which each partition is on one of these nodes only, numbered from 1: none leads it
     /// while that one is away.
     ///
@@ -141,6 +154,39 @@ impl Client {
                 .await
                 .unwrap_or_else(|error| panic!("{topic} cannot be read: {error}"));
             records.push(record(&message));
+        }
+        records
+    }
+
+    /// Reads what is committed of a topic, whatever was compacted away.
+    ///
+    /// # Panics
+    /// If the brokers do not answer.
+    pub async fn read_to_end(&self, topic: &str) -> Vec<Record> {
+        let mut config = self.config();
+        config.set("enable.partition.eof", "true");
+        config.set("isolation.level", "read_committed");
+        let consumer: StreamConsumer = config
+            .set("group.id", "weir-tests")
+            .set("enable.auto.commit", "false")
+            .create()
+            .expect("the consumer's properties are valid");
+        let mut open = self.partitions(topic).await;
+        let mut list = TopicPartitionList::new();
+        for partition in &open {
+            list.add_partition_offset(topic, *partition, Offset::Beginning)
+                .expect("the beginning is an offset");
+        }
+        consumer.assign(&list).expect("a list can be assigned");
+        let mut records = Vec::new();
+        while !open.is_empty() {
+            match wait::for_end(format!("the end of {topic}"), consumer.recv()).await {
+                Ok(message) => records.push(record(&message)),
+                Err(KafkaError::PartitionEOF(ended)) => {
+                    open.retain(|partition| *partition != ended)
+                }
+                Err(error) => panic!("{topic} cannot be read: {error}"),
+            }
         }
         records
     }

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "the counts are wanted in the output")]
 
+mod compaction;
 mod counters;
 mod figures;
+mod killed;
 mod patches;
 mod scene;
 mod values;

@@ -60,3 +60,17 @@ pub(super) fn refused(response: &Response, code: Code) {
 pub(super) fn etag(response: &Response) -> String {
     response.header("etag").unwrap().to_owned()
 }
+
+/// Asks one who may be gone, or go before it has answered.
+pub(super) async fn try_ask(
+    at: SocketAddr,
+    method: &str,
+    path: &str,
+    fields: &[&str],
+    body: &str,
+) -> std::io::Result<Response> {
+    let mut connection = wire::Connection::try_open(at).await?;
+    let request = wire::message(at, method, path, fields, body.as_bytes());
+    connection.send(request).await?;
+    Box::pin(connection.try_response_to(method)).await
+}
