@@ -9,4 +9,5 @@ mod figures;
 mod killed;
 mod patches;
 mod scene;
+mod schema;
 mod values;

@@ -16,6 +16,7 @@ use super::{Table, expect};
 use crate::action::template::query_pairs;
 use crate::error::GatewayError;
 use crate::proxy::{Downstream, Reply, Request, reply};
+use crate::schema::values::Trouble;
 use crate::table::{Entry, Page, Tag};
 
 /// How many values are listed where nobody says it.
@@ -104,11 +105,11 @@ impl Table {
         }
         let mut body = vec![b'['];
         for (key, entry) in &page.entries {
-            let value = self.shown(request, down, entry).await?;
+            let value = self.decoded(request, down, entry).await?;
             if body.len() > 1 {
                 body.push(b',');
             }
-            write_entry(&mut body, key, entry.tag, &value)?;
+            write_entry(&mut body, key, entry, value)?;
         }
         body.push(b']');
         let mut answer = Reply::json(StatusCode::OK, body).header(ETAG, etag);
@@ -125,10 +126,33 @@ impl Table {
         down: &mut Downstream,
         entry: &Entry,
     ) -> Result<Bytes, GatewayError> {
+        // Not the caller's fault, who only asked for it.
+        let decoded = self.decoded(request, down, entry).await?;
+        decoded.map_err(|why| {
+            let public = format!("The value in the topic is not what its schema says: {why}.");
+            GatewayError::public(Code::SchemaUnusable, public)
+        })
+    }
+
+    /// The same, or why the value itself cannot be read.
+    async fn decoded(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+        entry: &Entry,
+    ) -> Result<Result<Bytes, String>, GatewayError> {
         let value = entry.value.clone();
-        match &self.values {
-            Some(values) => Ok(values.decode(value, request, down).await?),
-            None => Ok(value),
+        let Some(values) = &self.values else {
+            return Ok(Ok(value));
+        };
+        match values.decode(value, request, down).await {
+            Ok(json) => Ok(Ok(json)),
+            Err(Trouble::Fault(fault)) => Ok(Err(fault.to_string())),
+            Err(Trouble::NoSchema(error)) if error.code == Code::SchemaUnusable => {
+                let why = "its registry has no schema of its id, or none that can be used";
+                Ok(Err(why.to_owned()))
+            }
+            Err(Trouble::NoSchema(error)) => Err(error),
         }
     }
 }
@@ -156,7 +180,13 @@ fn next(last: &str, limit: usize) -> Result<HeaderValue, GatewayError> {
         .map_err(|error| GatewayError::new(Code::InternalError).source(error))
 }
 
-fn write_entry(body: &mut Vec<u8>, key: &str, tag: Tag, value: &[u8]) -> Result<(), GatewayError> {
+/// Writes one value of a list; one that cannot be read is told as it is, and why.
+fn write_entry(
+    body: &mut Vec<u8>,
+    key: &str,
+    entry: &Entry,
+    value: Result<Bytes, String>,
+) -> Result<(), GatewayError> {
     #[derive(serde::Serialize)]
     struct Listed<'a> {
         key: &'a str,
@@ -166,17 +196,27 @@ fn write_entry(body: &mut Vec<u8>, key: &str, tag: Tag, value: &[u8]) -> Result<
         text: Option<Cow<'a, str>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         base64: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        undecodable: Option<String>,
         etag: String,
     }
-    let json = serde_json::from_slice(value).ok();
-    let text = std::str::from_utf8(value).ok().filter(|_| json.is_none());
+    let (value, undecodable) = match value {
+        Ok(value) => (value, None),
+        Err(why) => (entry.value.clone(), Some(why)),
+    };
+    let is_decoded = undecodable.is_none();
+    let json = is_decoded.then(|| serde_json::from_slice(&value).ok());
+    let json = json.flatten();
+    let text = std::str::from_utf8(&value).ok();
+    let text = text.filter(|_| is_decoded && json.is_none());
     let is_neither = json.is_none() && text.is_none();
     let listed = Listed {
         key,
         value: json,
         text: text.map(Into::into),
-        base64: is_neither.then(|| BASE64.encode(value)),
-        etag: format!("\"{tag}\""),
+        base64: is_neither.then(|| BASE64.encode(&value)),
+        undecodable,
+        etag: format!("\"{}\"", entry.tag),
     };
     serde_json::to_writer(body, &listed)
         .map_err(|error| GatewayError::new(Code::InternalError).source(error))
