@@ -80,23 +80,24 @@ pub(super) fn check(
         );
     }
     let schema = match &raw.schema {
-        Some(schema) => Some(schema::check(cx, &at.key("schema"), schema, around)?),
-        None => None,
+        Some(schema) => schema::check(cx, &at.key("schema"), schema, around).map(Some),
+        None => Some(None),
     };
-    let (topic, key) = (topic?, key?);
-    check_matches(cx, &at.key("key"), &key, around);
-    if cx.has_principals(&topic.cluster) {
-        let message = "a table is read and written by the gateway, and this cluster knows callers by their own principals";
-        let hint = "use rules for topics (`identity.kind: acls`), or another cluster";
-        cx.fault(&at.key("cluster"), message, hint);
-    }
-    if let Some(name) = cx.foreign_partitioner(&topic.cluster) {
-        let message = format!(
-            "a table finds the partition of a key before it writes, and does not know the partitioner \"{name}\""
+    if raw.require_if_match && !raw.write {
+        let message = "nothing is written by this route, with or without a condition";
+        cx.fault(
+            &at.key("require_if_match"),
+            message,
+            "leave it out, or say `write: true`",
         );
-        let hint = "set it to murmur2_random (as Java's producers) or consistent_random";
-        cx.fault(&at.key("cluster"), message, hint);
     }
+    if let Some(key) = &key {
+        check_matches(cx, &at.key("key"), key, around);
+    }
+    if let Some(topic) = &topic {
+        check_cluster(cx, &at.key("cluster"), topic);
+    }
+    let (topic, key) = (topic?, key?);
     let Some(name) = topic.name.literal().map(Into::into) else {
         let message = "the topic of a table is one, whoever calls";
         cx.fault(&at.key("topic"), message, "write its name");
@@ -109,7 +110,7 @@ pub(super) fn check(
         max_keys: raw.max_keys,
         max_bytes: usize::try_from(raw.max_bytes.0).unwrap_or(usize::MAX),
         content_type: content_type.ok()?,
-        schema,
+        schema: schema?,
         write: raw.write,
         require_if_match: raw.require_if_match,
         max_body: raw.max_body.0,
@@ -120,6 +121,22 @@ pub(super) fn check(
         cx.fault(&at.key("content_type"), message, "leave it out");
     }
     Some(table)
+}
+
+/// A table is read and written by the gateway, which has to find the partition of a key by itself.
+fn check_cluster(cx: &mut Checker<'_>, at: &At, topic: &Topic) {
+    if cx.has_principals(&topic.cluster) {
+        let message = "a table is read and written by the gateway, and this cluster knows callers by their own principals";
+        let hint = "use rules for topics (`identity.kind: acls`), or another cluster";
+        cx.fault(at, message, hint);
+    }
+    if let Some(name) = cx.foreign_partitioner(&topic.cluster) {
+        let message = format!(
+            "a table finds the partition of a key before it writes, and does not know the partitioner \"{name}\""
+        );
+        let hint = "set it to murmur2_random (as Java's producers) or consistent_random";
+        cx.fault(at, message, hint);
+    }
 }
 
 /// A match names a value, by all that the key is made of, or lists them, by nothing of it.
@@ -156,10 +173,17 @@ fn check_matches(cx: &mut Checker<'_>, at: &At, key: &Template, around: &Around<
         }
     }
     if !has_item {
-        let message = format!("no match of the route captures {{path.{}}}", wanted[0]);
+        let named = |before: &str, between: &str| {
+            let each = wanted.iter().map(|name| format!("{before}{name}}}"));
+            each.collect::<Vec<_>>().join(between)
+        };
+        let message = format!(
+            "no match of the route captures {}",
+            named("{path.", " and ")
+        );
         let hint = format!(
-            "add a match such as {{ path: {{ template: \"/users/{{{}}}\" }} }}; one without it lists all values",
-            wanted[0]
+            "add a match such as {{ path: {{ template: \"/users/{}\" }} }}; one without it lists all values",
+            named("{", "/")
         );
         cx.fault(at, message, hint);
     }

@@ -26,6 +26,7 @@ mod secrets;
 mod shape;
 mod spools;
 mod stores;
+mod table;
 mod telemetry;
 mod usage_events;
 mod webhooks;
