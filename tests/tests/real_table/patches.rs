@@ -1,13 +1,14 @@
 //! Many patch one value at once and name no version of it: all of them are in it at last, or are told that
 //! they are not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use weir_telemetry::Code;
 use weir_tests::kafka::Kafka;
+use weir_tests::{Gateway, wait};
 
-use super::scene::{ask, etag, gateway, refused};
+use super::scene::{ask, etag, gateway, refused, yaml};
 
 const PATH: &str = "/users/shared";
 
@@ -81,4 +82,54 @@ async fn nor_where_two_gateways_take_the_partition_from_each_other() {
     kafka.create_topic(topic, 1).await;
     let (one, two) = (gateway(kafka, topic).await, gateway(kafka, topic).await);
     contend(&[one.addr("public"), two.addr("public")], 8, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_while_brokers_do_not_answer_is_not_written_later() {
+    let kafka = Kafka::start().await;
+    let topic = "table-patches-paused";
+    kafka.create_topic(topic, 1).await;
+    let hasty = yaml(&kafka, topic, "").replace("timeout: 15s", "timeout: 1s");
+    let gateway = Gateway::start(&hasty).await;
+    let at = gateway.addr("public");
+    wait::until("a value to patch".to_owned(), || async {
+        (ask(at, "PUT", PATH, &[], "{}").await.status < 300).then_some(())
+    })
+    .await;
+    kafka.pause();
+    let tasks = (0..8).map(|client| {
+        tokio::spawn(async move {
+            let merge = ["Content-Type: application/merge-patch+json"];
+            let body = format!("{{\"{client}\": 1}}");
+            (client, ask(at, "PATCH", PATH, &merge, &body).await)
+        })
+    });
+    let tasks: Vec<_> = tasks.collect();
+    let mut refusals = BTreeMap::new();
+    for task in tasks {
+        let (client, answer) = task.await.unwrap();
+        let code = answer.header("weir-error").unwrap_or("none").to_owned();
+        let code = code.parse::<Code>().unwrap();
+        match code {
+            Code::KafkaOutcomeUnknown => {}
+            Code::KafkaQueueFull | Code::KafkaUnavailable => {
+                refusals.insert(client.to_string(), code);
+            }
+            _ => panic!("{}", answer.text()),
+        }
+    }
+    assert!(!refusals.is_empty(), "the brokers answered nobody");
+    kafka.resume();
+    wait::until("a write after the brokers are back".to_owned(), || async {
+        (ask(at, "PUT", "/users/last", &[], "1").await.status < 300).then_some(())
+    })
+    .await;
+    let value = ask(at, "GET", PATH, &[], "").await.json();
+    for (client, code) in &refusals {
+        assert!(
+            value.get(client).is_none(),
+            "{client} was told {code}: {value}"
+        );
+    }
+    println!("refused, and not there: {refusals:?}");
 }
