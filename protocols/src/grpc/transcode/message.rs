@@ -46,6 +46,32 @@ impl Message {
             .collect()
     }
 
+    /// The number of its field of this name, if that holds one text.
+    pub fn text_field(&self, name: &str) -> Option<u32> {
+        let field = self.descriptor.get_field_by_name(name)?;
+        let one = field.cardinality() != Cardinality::Repeated;
+        (one && matches!(field.kind(), Kind::String)).then(|| field.number())
+    }
+
+    /// The bytes of one with these fields, as far as it has fields of these names.
+    ///
+    /// # Errors
+    /// If one of them holds nothing of the kind, or a field is required that is not among them.
+    pub fn fill(&self, fields: &[(&str, serde_json::Value)]) -> Result<Vec<u8>, request::Fault> {
+        let known = fields
+            .iter()
+            .filter(|(name, _)| self.descriptor.get_field_by_name(name).is_some());
+        let known: serde_json::Map<_, _> = known
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
+        self.read(serde_json::Value::from(known).to_string().as_bytes())
+    }
+
+    /// Whether these are the bytes of such a message. Fields that it does not know are no fault.
+    pub fn is(&self, bytes: Bytes) -> bool {
+        write::decode(&self.descriptor, bytes).is_ok()
+    }
+
     /// The bytes of the message that `text` is in JSON.
     ///
     /// # Errors
