@@ -9,6 +9,7 @@ pub mod config;
 mod demo;
 mod error;
 mod gateway;
+mod grpc_events;
 mod idempotency;
 mod kafka;
 mod large;

@@ -254,6 +254,10 @@ codes! {
         "The reply to the request cannot be given as an answer.";
     KafkaReplyGone "kafka_reply_gone" 410 Policy false "http_request_denied"
         "The reply to the request can no longer be had.";
+    KafkaRecordsExpired "kafka_records_expired" 410 Policy false "http_request_denied"
+        "Records that the subscriber was to get are no longer in the topic.";
+    KafkaRecordUndecodable "kafka_record_undecodable" 502 Upstream false "http_protocol_error"
+        "A record of the topic is not what the route gives out.";
     StatusUrlInvalid "status_url_invalid" 404 Client false "http_request_error"
         "This is no status URL of this caller's.";
     CursorInvalid "cursor_invalid" 400 Client false "http_request_error"

@@ -36,6 +36,7 @@ pub mod scratch;
 pub mod stream;
 pub mod tiktoken;
 pub mod tls;
+pub mod topics;
 pub mod upstream;
 pub mod wait;
 pub mod wire;

@@ -222,6 +222,14 @@ fn the_schema_is_the_committed_one() {
     );
 }
 
+#[test]
+fn the_service_that_callers_compile_is_printed() {
+    let printed = weir(&["grpc", "proto"]);
+    assert_eq!(printed.code, Some(0));
+    let file = repository().join("gateway/proto/weir/events/v1/events.proto");
+    assert_eq!(printed.stdout, std::fs::read_to_string(file).unwrap());
+}
+
 /// Each of `examples/`, with what its first lines ask for, on ports of its own.
 #[tokio::test]
 async fn every_example_is_good_and_boots() {

@@ -113,6 +113,8 @@ impl Action {
     pub(crate) fn told(&self, head: &RequestHeader, path: &str) -> Told {
         match self {
             Action::Grpc(action) => action.told(head, path),
+            Action::Publish(action) if action.config.call.is_some() => grpc::called::told(head),
+            Action::Subscribe(action) if action.config.call.is_some() => grpc::called::told(head),
             _ => Told::of(self.dialect(head)),
         }
     }

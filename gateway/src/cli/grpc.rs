@@ -1,4 +1,4 @@
-//! `weir grpc`: what can be called at the upstreams of a running gateway.
+//! `weir grpc`: what can be called at the upstreams of a running gateway, and at Weir itself.
 
 use std::fmt::Write as _;
 
@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::admin::Address;
 use super::{Failure, Terminal};
+use crate::grpc_events;
 
 /// What can be asked about gRPC.
 #[derive(Debug, clap::Subcommand)]
@@ -18,11 +19,16 @@ pub(super) enum Command {
         #[command(flatten)]
         address: Address,
     },
+    /// Prints the `.proto` of weir.events.v1, by which callers subscribe and publish
+    Proto,
 }
 
-/// Asks the gateway and prints what it says.
+/// Prints what the gateway says, or the file.
 pub(super) fn run(command: &Command, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    let Command::Methods { upstream, address } = command;
+    let (upstream, address) = match command {
+        Command::Methods { upstream, address } => (upstream, address),
+        Command::Proto => return Ok(write!(terminal.out, "{}", grpc_events::SOURCE)?),
+    };
     let answer = address.get(&format!("/upstreams/{upstream}/methods"))?;
     if address.json {
         writeln!(terminal.out, "{answer:#}")?;

@@ -172,6 +172,7 @@ fn code(error: &GatewayError) -> Code {
 /// | `UNIMPLEMENTED` | nothing of the kind is served here |
 /// | `INTERNAL` | somebody broke a protocol's rules, or the gateway failed |
 /// | `UNAVAILABLE` | what stands behind cannot be reached now |
+/// | `DATA_LOSS` | what a subscriber was to get is gone, or is no message |
 /// | `UNKNOWN` | nobody said how the call ended |
 /// | `UNAUTHENTICATED` | the caller did not prove who it is |
 pub(crate) const fn of(slug: Slug) -> Code {
@@ -272,6 +273,7 @@ pub(crate) const fn of(slug: Slug) -> Code {
         | Slug::TableTooLarge
         | Slug::SpoolUnavailable
         | Slug::SchemaRegistryUnavailable => Code::Unavailable,
+        Slug::KafkaRecordsExpired | Slug::KafkaRecordUndecodable => Code::DataLoss,
         Slug::GrpcStatusMissing => Code::Unknown,
         Slug::CredentialMissing | Slug::CredentialInvalid | Slug::CredentialExpired => {
             Code::Unauthenticated

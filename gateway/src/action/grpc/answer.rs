@@ -138,7 +138,7 @@ pub(super) async fn pass(
         Err(error) => deadline::name(error, call),
     };
     exchange.abandon(request, &ended);
-    fail(request, down, outflow, ended).await
+    fail(request, down, outflow, ended, HeaderMap::new()).await
 }
 
 /// Passes messages on, and gives the trailers that say how it ended.
@@ -183,7 +183,7 @@ fn to_web(head: &mut ResponseHeader, wire: Wire) {
     head.remove_header(&CONTENT_LENGTH);
 }
 
-async fn end(
+pub(super) async fn end(
     down: &mut Downstream,
     outflow: Outflow,
     trailers: HeaderMap,
@@ -198,17 +198,19 @@ async fn end(
 }
 
 /// Ends an answer that was begun and cannot go on: its caller is told why in trailers, where it
-/// would not take them for the rest of a message.
-async fn fail(
+/// would not take them for the rest of a message; `said` is among them.
+pub(super) async fn fail(
     request: &mut Request,
     down: &mut Downstream,
     outflow: Outflow,
     error: GatewayError,
+    said: HeaderMap,
 ) -> Result<(), GatewayError> {
     if error.code == Code::ClientDisconnected {
         return Err(error);
     }
-    let trailers: HeaderMap = grpc::fields(request, &error).into_iter().collect();
+    let mut trailers = said;
+    trailers.extend(grpc::fields(request, &error));
     let Ok(ending) = outflow.end(trailers) else {
         return Err(error);
     };

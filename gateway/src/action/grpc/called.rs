@@ -36,7 +36,7 @@ impl Told {
 }
 
 /// What is told of a request that is a call, if it is one, in words of gRPC.
-pub(super) fn told(head: &RequestHeader) -> Told {
+pub(in crate::action) fn told(head: &RequestHeader) -> Told {
     let dialect = grpc::dialect(head);
     let is_named = path::parse(head.uri.path()).is_ok();
     let is_call = is_named && matches!(dialect, Dialect::Grpc(_));

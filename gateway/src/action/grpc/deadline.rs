@@ -37,7 +37,9 @@ pub(super) fn of(
     let Some((time, callers)) = shortest(asked, route, total) else {
         return Ok(None);
     };
-    let at = request.began + time;
+    let Some(at) = request.began.checked_add(time) else {
+        return Ok(None);
+    };
     if Instant::now() >= at {
         return Err(GatewayError::new(Code::RequestDeadlineExceeded)
             .source("the call's deadline had passed before it went upstream"));

@@ -4,10 +4,11 @@
 //! Messages pass untouched and are only counted; what is in them is known to [`transcode`] alone.
 
 pub(super) mod answer;
-mod called;
+pub(super) mod called;
 mod deadline;
 mod inflow;
 mod outflow;
+pub(in crate::action) mod served;
 pub(super) mod transcode;
 
 use std::sync::Arc;

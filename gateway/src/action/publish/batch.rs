@@ -148,7 +148,12 @@ impl Publish {
     }
 
     /// What is known of the batch before it is sent.
-    fn note_batch(&self, request: &mut Request, span_id: [u8; 8], records: &[&Outgoing]) {
+    pub(super) fn note_batch(
+        &self,
+        request: &mut Request,
+        span_id: [u8; 8],
+        records: &[&Outgoing],
+    ) {
         let first = records.first().map(|record| record.topic.clone());
         let one = |topic: &Arc<str>| records.iter().all(|record| record.topic == *topic);
         let bytes: usize = records.iter().map(|record| record.content()).sum();
@@ -171,7 +176,13 @@ impl Publish {
     }
 
     /// Counts what became of records, by topic.
-    fn count(&self, access: &Access, took: Duration, records: &[&Outgoing], sent: &Outcomes) {
+    pub(super) fn count(
+        &self,
+        access: &Access,
+        took: Duration,
+        records: &[&Outgoing],
+        sent: &Outcomes,
+    ) {
         let mut counts: HashMap<(&str, Option<Code>), u64> = HashMap::new();
         let mut topics: HashMap<&str, Arc<metrics::Topic>> = HashMap::new();
         for (record, outcome) in records.iter().zip(sent) {

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `content` | what a body is: a record, or several |
 //! | `events` | CloudEvents among them |
+//! | `call` | messages of gRPC that are records |
 //! | `batch` | several records, each answered for itself |
 //! | `transaction` | what is said of several that were to be written all or none |
 //! | `spooled` | those that callers do not wait for |
@@ -12,6 +13,7 @@
 //! | `delivery` | what becomes of their records |
 
 mod batch;
+mod call;
 mod content;
 mod delivery;
 mod events;
@@ -65,6 +67,9 @@ impl Publish {
         down: &mut Downstream,
     ) -> Result<(), GatewayError> {
         let access = self.cluster.of(request.consumer.as_ref())?;
+        if let Some(call) = &self.config.call {
+            return call::run(self, call, &access, (request, down)).await;
+        }
         down.limit(self.config.max_body)?;
         let body = down.read_whole().await?;
         match &self.once {

@@ -73,8 +73,18 @@ impl<'a> Maker<'a> {
 
     /// The record that is made of this part of the body.
     pub(in crate::action) fn record(&self, part: Part) -> Result<Outgoing, GatewayError> {
+        let body = part.value.clone().unwrap_or_default();
+        self.record_of(part, &body)
+    }
+
+    /// The same, of a part that the route's templates see as this JSON.
+    pub(in crate::action) fn record_of(
+        &self,
+        part: Part,
+        body: &[u8],
+    ) -> Result<Outgoing, GatewayError> {
         let values = Values {
-            body: part.value.as_deref().unwrap_or_default(),
+            body,
             ..Values::of(self.request, self.down.head())
         };
         let key = given(&values, self.config.key.as_ref());

@@ -15,8 +15,8 @@ use crate::config::routes::subscribe as config;
 use crate::config::template::Template;
 use crate::config::units::{self, Format as _};
 use crate::error::GatewayError;
+use crate::grpc_events::SubscribeRequest;
 use crate::kafka::Start;
-use crate::proxy::Request;
 
 /// What pages send when they come again.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -40,21 +40,50 @@ enum Begin {
 }
 
 impl Asked {
-    /// Reads a request.
-    pub(super) fn read(
-        route: &config::Subscribe,
-        request: &Request,
-        head: &RequestHeader,
-    ) -> Result<Self, GatewayError> {
-        let mut asked = Self {
+    /// What all are given who ask for nothing else.
+    fn new(route: &config::Subscribe, values: &Values<'_>) -> Result<Self, GatewayError> {
+        Ok(Self {
             begin: Begin::Start(match route.start {
                 config::Start::Earliest => Start::Earliest,
                 config::Start::Latest => Start::Latest,
             }),
-            filter: filter(&route.filter, request, head)?,
+            filter: filter(&route.filter, values)?,
             wait: None,
             limit: None,
-        };
+        })
+    }
+
+    /// What a message asks for.
+    pub(super) fn said(
+        route: &config::Subscribe,
+        values: &Values<'_>,
+        head: &RequestHeader,
+        said: SubscribeRequest,
+    ) -> Result<Self, GatewayError> {
+        let mut asked = Self::new(route, values)?;
+        if !said.start.is_empty() {
+            asked.begin = Begin::Start(start(&said.start)?);
+        }
+        if let Some(key) = said.key {
+            asked.filter.add(Condition::Key(key));
+        }
+        for (name, value) in said.headers {
+            asked.filter.add(Condition::Header(name, value));
+        }
+        for (pointer, value) in said.json {
+            asked.filter_by(&format!("json.{pointer}"), &value)?;
+        }
+        asked.resume(Some(said.cursor), head);
+        Ok(asked)
+    }
+
+    /// Reads a request.
+    pub(super) fn read(
+        route: &config::Subscribe,
+        values: &Values<'_>,
+        head: &RequestHeader,
+    ) -> Result<Self, GatewayError> {
+        let mut asked = Self::new(route, values)?;
         let mut cursor = None;
         for (name, value) in template::query_pairs(head.uri.query().unwrap_or_default()) {
             match &*name {
@@ -66,14 +95,19 @@ impl Asked {
                 _ => asked.filter_by(&name, &value)?,
             }
         }
+        asked.resume(cursor, head);
+        Ok(asked)
+    }
+
+    /// Goes on where a cursor says, if there is one.
+    fn resume(&mut self, mut cursor: Option<String>, head: &RequestHeader) {
         if let Some(last) = head.headers.get(LAST_EVENT_ID) {
             // It is newer than what the page was opened with.
             cursor = last.to_str().ok().map(ToOwned::to_owned).or(cursor);
         }
         if let Some(cursor) = cursor.filter(|cursor| !cursor.is_empty()) {
-            asked.begin = Begin::Cursor(cursor);
+            self.begin = Begin::Cursor(cursor);
         }
-        Ok(asked)
     }
 
     fn filter_by(&mut self, name: &str, value: &str) -> Result<(), GatewayError> {
@@ -107,20 +141,14 @@ impl Asked {
 }
 
 /// What the route gives out to whoever makes this request.
-fn filter(
-    route: &config::Filter,
-    request: &Request,
-    head: &RequestHeader,
-) -> Result<Filter, GatewayError> {
+fn filter(route: &config::Filter, values: &Values<'_>) -> Result<Filter, GatewayError> {
     let mut filter = Filter::default();
     let value = |template: &Template| {
-        Values::of(request, head)
-            .render(template)
-            .map_err(|missing| {
-                invalid(format!(
-                    "This route gives out records by {missing}, and the request has none."
-                ))
-            })
+        values.render(template).map_err(|missing| {
+            invalid(format!(
+                "This route gives out records by {missing}, and the request has none."
+            ))
+        })
     };
     if let Some(key) = &route.key {
         filter.add(Condition::Key(value(key)?));

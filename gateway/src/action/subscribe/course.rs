@@ -1,4 +1,4 @@
-//! The way of one subscriber through a topic, told as events: by itself while it is behind, or asks for some
+//! The way of one subscriber through a topic, told piece by piece: by itself while it is behind, or asks for some
 //! records only; and else by what all are told alike.
 
 use bytes::Bytes;
@@ -8,8 +8,9 @@ use super::Subscribe;
 use super::feed::{Listener, PACE};
 use super::filter::Filter;
 use super::reader::{Came, Reader};
-use super::say::Speaker;
+use super::shown::Shown;
 use super::tally::{self, Tally};
+use super::voice::Voice;
 use crate::error::GatewayError;
 use crate::kafka::{Positions, Session};
 
@@ -22,11 +23,13 @@ pub(super) struct Course<'a> {
     session: &'a Session,
     reader: Reader,
     filter: Filter,
-    pub(super) speaker: Speaker,
+    pub(super) voice: Voice,
     /// Once it is told what all are.
     listener: Option<Listener>,
     /// When it is told next what was written meanwhile.
     due: Instant,
+    /// Why there is nothing after what it was told.
+    failed: Option<GatewayError>,
     pub(super) tally: Tally,
 }
 
@@ -35,9 +38,8 @@ impl<'a> Course<'a> {
     pub(super) fn new(
         action: &'a Subscribe,
         session: &'a Session,
-        reader: Reader,
-        filter: Filter,
-        speaker: Speaker,
+        (reader, filter): (Reader, Filter),
+        voice: Voice,
         tally: Tally,
     ) -> Self {
         Self {
@@ -45,15 +47,19 @@ impl<'a> Course<'a> {
             session,
             reader,
             filter,
-            speaker,
+            voice,
             listener: None,
             due: Instant::now(),
+            failed: None,
             tally,
         }
     }
 
     /// What it is told next. May be dropped while pending: nothing is lost.
     pub(super) async fn next(&mut self) -> Result<Bytes, GatewayError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         loop {
             if let Some(listener) = &mut self.listener {
                 if let Some(chunk) = listener.next().await? {
@@ -75,29 +81,39 @@ impl<'a> Course<'a> {
                 Came::Joined => continue,
                 Came::Gaps(gaps) => {
                     let mut out = Vec::new();
-                    self.speaker.gaps(&mut out, &gaps, self.reader.at());
+                    self.voice.gaps(&mut out, &gaps, self.reader.at())?;
                     out
                 }
-                Came::Records(records) => {
-                    let (mut out, mut told) = (Vec::new(), 0);
-                    for shown in &records {
-                        self.reader.pass(shown);
-                        if self.filter.passes(shown) {
-                            self.speaker.event(&mut out, shown, self.reader.at());
-                            told += 1;
-                        }
-                    }
-                    let age =
-                        tally::age(records.iter().map(|shown| &shown.record)).filter(|_| told > 0);
-                    self.tally.told(told, age, self.reader.lag());
-                    out
-                }
+                Came::Records(records) => self.tell(&records),
             };
             self.due = Instant::now() + PACE;
             if !told.is_empty() {
                 return Ok(told.into());
             }
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
         }
+    }
+
+    /// Tells of those that pass, up to the first that cannot be told.
+    fn tell(&mut self, records: &[Shown]) -> Vec<u8> {
+        let (mut out, mut told) = (Vec::new(), 0);
+        for shown in records {
+            self.reader.pass(shown);
+            if !self.filter.passes(shown) {
+                continue;
+            }
+            let said = self.voice.record(&mut out, shown, self.reader.at());
+            self.failed = said.err();
+            if self.failed.is_some() {
+                break;
+            }
+            told += 1;
+        }
+        let age = tally::age(records.iter().map(|shown| &shown.record)).filter(|_| told > 0);
+        self.tally.told(told, age, self.reader.lag());
+        out
     }
 
     /// How many records it is told of by itself before it can be told what all are; none, if that is now.
@@ -105,7 +121,7 @@ impl<'a> Course<'a> {
         if !self.filter.is_empty() || self.reader.joined().is_none() {
             return Ok(Some(FEW));
         }
-        let feed = self.action.feed(self.session, &self.speaker, &self.reader);
+        let feed = self.action.feed(self.session, &self.voice, &self.reader);
         let feed = feed.await?;
         let place = match self.reader.joined() {
             Some(follower) => follower.place(),
@@ -124,6 +140,11 @@ impl<'a> Course<'a> {
         }
         self.listener = Some(feed.listen(boundary));
         Ok(None)
+    }
+
+    /// Where it is, as it may come again with it.
+    pub(super) fn cursor(&self) -> String {
+        self.voice.cursor(self.at())
     }
 
     /// Where it is.

@@ -17,7 +17,7 @@ use weir_telemetry::Code;
 
 use super::decode::Decoding;
 use super::reader::show;
-use super::say::Speaker;
+use super::voice::Voice;
 use crate::error::GatewayError;
 use crate::kafka::{Follower, Positions, Record, Session};
 
@@ -51,16 +51,16 @@ impl Feeds {
         &self,
         session: &Session,
         follower: Follower,
-        speaker: &Speaker,
-        decoding: Option<&Decoding>,
+        topic: &Arc<str>,
+        (voice, decoding): (&Voice, Option<&Decoding>),
     ) -> Arc<Feed> {
-        let key = (session.id(), speaker.topic.clone());
+        let key = (session.id(), topic.clone());
         let mut feeds = self.0.lock();
         let known = feeds.get(&key).and_then(Weak::upgrade);
         if let Some(feed) = known.filter(|feed| !feed.is_over()) {
             return feed;
         }
-        let feed = Feed::start(follower, speaker.clone(), decoding.cloned());
+        let feed = Feed::start(follower, voice.clone(), decoding.cloned());
         feeds.retain(|_, feed| feed.strong_count() > 0);
         feeds.insert(key, Arc::downgrade(&feed));
         feed
@@ -111,7 +111,7 @@ pub(super) struct Boundary {
 
 impl Feed {
     /// Tells of all that `follower` is given from now on.
-    fn start(mut follower: Follower, speaker: Speaker, decoding: Option<Decoding>) -> Arc<Self> {
+    fn start(mut follower: Follower, voice: Voice, decoding: Option<Decoding>) -> Arc<Self> {
         let at = Arc::new(follower.go_to_end());
         let began = Boundary {
             place: follower.place(),
@@ -133,7 +133,7 @@ impl Feed {
         let teller = Teller {
             feed: Arc::downgrade(&feed),
             follower,
-            speaker,
+            voice,
             decoding,
             end: began,
         };
@@ -201,7 +201,7 @@ impl Drop for Feed {
 struct Teller {
     feed: Weak<Feed>,
     follower: Follower,
-    speaker: Speaker,
+    voice: Voice,
     decoding: Option<Decoding>,
     end: Boundary,
 }
@@ -225,7 +225,9 @@ impl Teller {
                 };
                 for shown in shown {
                     at.pass(&shown.record);
-                    self.speaker.event(&mut bytes, &shown, &at);
+                    if self.voice.record(&mut bytes, &shown, &at).is_err() {
+                        break 'told;
+                    }
                     count += 1;
                 }
                 if bytes.len() >= CHUNK {

@@ -1,4 +1,5 @@
-//! `subscribe`: gives out the records of a topic, as server-sent events, over a WebSocket, or by polling.
+//! `subscribe`: gives out the records of a topic, as server-sent events, over a WebSocket, by polling, or as
+//! a stream of gRPC.
 //!
 //! Nothing is kept of a subscriber: where it is, it is told as a cursor, by which any gateway goes on.
 //!
@@ -13,12 +14,15 @@
 //! | `shown` | a record as subscribers see it |
 //! | `reader` | what comes next of a subscription, shown so |
 //! | `say` | what it is told of a record |
-//! | `course` | its way through the topic, told as events |
+//! | `message` | the same over gRPC |
+//! | `voice` | which of the two |
+//! | `course` | its way through the topic, told so |
 //! | `feed` | what all are told alike |
 //! | `tally` | what operators learn of it |
-//! | `stream`, `socket`, `poll` | how it is told |
+//! | `stream`, `socket`, `poll`, `call` | how it is told |
 
 mod ask;
+mod call;
 mod course;
 pub(crate) mod cursor;
 pub(crate) mod decode;
@@ -26,6 +30,7 @@ mod event;
 pub(super) mod feed;
 mod filter;
 pub(crate) mod keys;
+mod message;
 mod poll;
 mod reader;
 pub(crate) mod say;
@@ -33,6 +38,7 @@ mod shown;
 mod socket;
 pub(in crate::action) mod stream;
 mod tally;
+mod voice;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,7 +49,7 @@ use weir_telemetry::{Code, Metrics};
 
 use self::ask::Asked;
 use self::course::Course;
-use self::cursor::Keys;
+use self::cursor::{Keys, Seal};
 use self::decode::Decoder;
 use self::feed::{Feed, Feeds};
 use self::poll::Question;
@@ -51,6 +57,7 @@ use self::reader::Reader;
 use self::say::Speaker;
 use self::socket::Socket;
 use self::tally::Tally;
+use self::voice::Voice;
 use super::websocket::Connections;
 use crate::action::template::Values;
 use crate::config::kafka_identity::Operation;
@@ -87,6 +94,10 @@ impl Subscribe {
         request: &mut Request,
         down: &mut Downstream,
     ) -> Result<(), GatewayError> {
+        if let Some(call) = &self.config.call {
+            quota::charge(request, &down.head().headers, Bound::default()).await?;
+            return call::run(self, call, request, down).await;
+        }
         let upgrades = request.extended_connect || head::wants_upgrade(down.head());
         if !upgrades {
             quota::charge(request, &down.head().headers, Bound::default()).await?;
@@ -95,25 +106,21 @@ impl Subscribe {
             let message = "Records are read by GET: as events, over a WebSocket, or by polling.";
             return Err(GatewayError::public(Code::MethodRefused, message));
         }
-        let topic = self.topic(request, down)?;
-        let asked = Asked::read(&self.config, request, down.head())?;
-        let access = self.cluster.of(request.consumer.as_ref())?;
-        access.may(Operation::Read, &topic)?;
-        let session = access.session();
-        let follower = session.follow(&topic);
-        let follower = while_there(request, down, follower).await?;
-        let seal = self.keys.of(follower.cluster_id(), &topic);
-        let start = asked.start(&seal)?;
-        let subscription = session.subscribe(&topic, follower, start);
-        let subscription = while_there(request, down, subscription).await?;
-        let decoder = self.decoder.as_ref();
-        let reader = Reader::new(subscription, decoder.map(|decoder| decoder.of(request)));
+        let values = Values::of(request, down.head());
+        let topic = self.topic(&values)?;
+        let asked = Asked::read(&self.config, &values, down.head())?;
+        let Opened {
+            topic,
+            session,
+            reader,
+            seal,
+            tally,
+        } = self.open(request, down, topic, &asked).await?;
         let speaker = Speaker {
             format: self.config.format,
-            topic: topic.clone(),
+            topic,
             seal,
         };
-        let tally = self.tally(request, &topic);
         if upgrades {
             let most = self.config.max_unacknowledged;
             let window = (asked.limit.unwrap_or(most).min(most), most);
@@ -121,7 +128,8 @@ impl Subscribe {
             return self.connections.serve(request, down, &mut socket).await;
         }
         if asked.wait.is_none() && wants_events(down) {
-            let course = Course::new(self, session, reader, asked.filter, speaker, tally);
+            let voice = Voice::Events(speaker);
+            let course = Course::new(self, &session, (reader, asked.filter), voice, tally);
             return stream::run(request, down, course).await;
         }
         let wait = asked.wait.unwrap_or(Duration::ZERO);
@@ -137,15 +145,42 @@ impl Subscribe {
         question.answer(request, down).await
     }
 
+    /// Begins to read a topic as it is asked for.
+    async fn open(
+        &self,
+        request: &mut Request,
+        down: &mut Downstream,
+        topic: Arc<str>,
+        asked: &Asked,
+    ) -> Result<Opened, GatewayError> {
+        let access = self.cluster.of(request.consumer.as_ref())?;
+        access.may(Operation::Read, &topic)?;
+        let session = access.session();
+        let follower = session.follow(&topic);
+        let follower = while_there(request, down, follower).await?;
+        let seal = self.keys.of(follower.cluster_id(), &topic);
+        let start = asked.start(&seal)?;
+        let subscription = session.subscribe(&topic, follower, start);
+        let subscription = while_there(request, down, subscription).await?;
+        let decoder = self.decoder.as_ref();
+        Ok(Opened {
+            session: session.clone(),
+            reader: Reader::new(subscription, decoder.map(|decoder| decoder.of(request))),
+            seal,
+            tally: self.tally(request, &topic),
+            topic,
+        })
+    }
+
     fn tally(&self, request: &mut Request, topic: &Arc<str>) -> Tally {
         let cluster = &self.config.topic.cluster;
         let metrics = self.metrics.subscription(&self.route, cluster, topic);
         Tally::begin(request, metrics, (cluster, topic))
     }
 
-    fn topic(&self, request: &Request, down: &Downstream) -> Result<Arc<str>, GatewayError> {
+    fn topic(&self, values: &Values<'_>) -> Result<Arc<str>, GatewayError> {
         let topic = &self.config.topic;
-        let name = Values::of(request, down.head()).render(&topic.name);
+        let name = values.render(&topic.name);
         let name = name.map_err(|missing| {
             let message =
                 format!("This route makes the topic of {missing}, and the request has none.");
@@ -162,7 +197,7 @@ impl Subscribe {
     async fn feed(
         &self,
         session: &Session,
-        speaker: &Speaker,
+        voice: &Voice,
         reader: &Reader,
     ) -> Result<Arc<Feed>, GatewayError> {
         let topic = reader.topic();
@@ -172,8 +207,17 @@ impl Subscribe {
         let follower = session.follow(topic).await?;
         Ok(self
             .feeds
-            .start(session, follower, speaker, reader.decoding()))
+            .start(session, follower, topic, (voice, reader.decoding())))
     }
+}
+
+/// A topic that is about to be read.
+struct Opened {
+    topic: Arc<str>,
+    session: Arc<Session>,
+    reader: Reader,
+    seal: Seal,
+    tally: Tally,
 }
 
 /// Waits for something while the caller is there.

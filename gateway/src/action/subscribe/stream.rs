@@ -30,7 +30,7 @@ pub(super) async fn run(
     }
     // So that who leaves before the first record can come again and misses none.
     let mut first = Vec::new();
-    course.speaker.here(&mut first, course.at());
+    course.voice.here(&mut first, course.at());
     down.write_event(first.into()).await?;
     down.flush().await?;
     loop {
@@ -44,7 +44,7 @@ pub(super) async fn run(
 }
 
 /// What it is told next, while it is there; now and then where it is.
-async fn next(
+pub(super) async fn next(
     request: &mut Request,
     down: &mut Downstream,
     course: &mut Course<'_>,
@@ -64,7 +64,7 @@ async fn next(
             gone = down.read() => gone.err().map(Err),
             () = sleep(SILENCE) => {
                 let mut here = Vec::new();
-                course.speaker.here(&mut here, course.at());
+                course.voice.here(&mut here, course.at());
                 Some(Ok(here.into()))
             }
         };
@@ -98,7 +98,7 @@ async fn broken(
     if error.code != Code::ClientDisconnected {
         let problem = reply::problem(request, &error);
         let mut event = Vec::new();
-        course.speaker.failure(&mut event, &problem);
+        course.voice.failure(&mut event, &problem);
         // It may be gone too; the failure is recorded either way.
         let _ = down.write_own(event.into()).await;
         let _ = down.flush().await;

@@ -13,6 +13,7 @@ pub mod compose;
 pub mod consumers;
 pub mod graphql;
 pub mod grpc;
+pub mod grpc_method;
 pub mod guardrails;
 pub mod idempotency;
 pub mod kafka_clusters;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Name;
+use super::grpc_method::Published;
 use super::idempotency::Idempotency;
 use super::schema::Schema;
 use crate::config::units::{Duration, Size};
@@ -57,7 +58,10 @@ pub struct Publish {
     /// Does once what is sent several times with the same `Idempotency-Key`.
     #[serde(default)]
     pub idempotency: Option<Idempotency>,
-    /// The largest body.
+    /// Takes messages of gRPC, each of which becomes a record, and nothing else.
+    #[serde(default)]
+    pub grpc: Option<Published>,
+    /// The largest body; over gRPC, the largest message.
     #[serde(default = "Publish::default_max_body")]
     pub max_body: Size,
     /// How long the caller waits for the broker.

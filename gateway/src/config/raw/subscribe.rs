@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Name;
+use super::grpc_method::Subscribed;
 use super::schema::Schema;
 use crate::config::units::{Duration, Size};
 
@@ -31,6 +32,10 @@ pub struct Subscribe {
     /// if not said.
     #[serde(default)]
     pub schema: Option<Schema>,
+    /// Gives records out over gRPC, and in no other way. Templates may then have `{body./POINTER}` too, a
+    /// JSON pointer into the caller's message.
+    #[serde(default)]
+    pub grpc: Option<Subscribed>,
     /// How long a caller that polls may wait for records.
     #[serde(default = "Subscribe::default_max_wait")]
     pub max_wait: Duration,
@@ -52,19 +57,19 @@ pub struct Subscribe {
 }
 
 impl Subscribe {
-    fn default_max_wait() -> Duration {
+    pub(crate) fn default_max_wait() -> Duration {
         Duration::from_secs(30)
     }
 
-    const fn default_max_records() -> usize {
+    pub(crate) const fn default_max_records() -> usize {
         500
     }
 
-    const fn default_max_unacknowledged() -> usize {
+    pub(crate) const fn default_max_unacknowledged() -> usize {
         1000
     }
 
-    fn default_max_message() -> Size {
+    pub(crate) fn default_max_message() -> Size {
         Size::kib(4)
     }
 }

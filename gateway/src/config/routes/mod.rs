@@ -17,6 +17,7 @@ pub mod grpc;
 pub mod idempotency;
 pub mod llm;
 pub mod matches;
+pub mod method;
 pub mod prompt;
 pub mod publish;
 pub mod record;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::actions::Around;
 use super::idempotency::{self, Idempotency};
+use super::method::publish::{self as call, Call};
 use super::record::{self, Record};
 use super::schema::{self, Schema};
 use super::topic::Topic;
@@ -32,6 +33,8 @@ pub struct Publish {
     pub timeout: Duration,
     /// Whether the caller is answered once the record is in the cluster's spool, which has one.
     pub spooled: bool,
+    /// By which method of gRPC it is called, if it is called so.
+    pub call: Option<Call>,
 }
 
 /// How several records are taken in one request.
@@ -79,6 +82,10 @@ pub(super) fn check(
         }
         None => None,
     };
+    let call = match &raw.grpc {
+        Some(grpc) => Some(call::check(cx, at, raw, (grpc, &record), around)?),
+        None => None,
+    };
     Some(Publish {
         record,
         ack: raw.ack,
@@ -92,6 +99,7 @@ pub(super) fn check(
         max_body: raw.max_body.0,
         timeout: raw.timeout.0,
         spooled: raw.r#async,
+        call,
     })
 }
 

@@ -7,7 +7,7 @@ use super::actions::Around;
 use super::topic::{self, Topic};
 use crate::config::check::{At, Checker};
 use crate::config::raw::Name;
-use crate::config::template::Template;
+use crate::config::template::{Template, Variable};
 
 /// What a record is made of.
 #[derive(Debug, Clone)]
@@ -22,6 +22,20 @@ pub struct Record {
     pub timestamp: Option<Template>,
     /// Its headers, in the order of their names.
     pub headers: Vec<(Arc<str>, Template)>,
+}
+
+impl Record {
+    /// Whether anything of it is made of the request's body.
+    pub fn reads_body(&self) -> bool {
+        let parts = [&self.key, &self.partition, &self.timestamp];
+        let parts = parts.into_iter().flatten();
+        let headers = self.headers.iter().map(|(_, value)| value);
+        let mut all = parts.chain(headers).chain([&self.topic.name]);
+        all.any(|template| {
+            let mut variables = template.variables();
+            variables.any(|variable| matches!(variable, Variable::Body(_)))
+        })
+    }
 }
 
 /// What an action says of it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use weir_protocols::pointer::Pointer;
 
 use super::actions::Around;
+use super::method::subscribe::{self as call, Call};
 use super::schema::{self, Schema};
 use super::topic::{self, Topic};
 use super::websocket::Terms;
@@ -41,6 +42,8 @@ pub struct Subscribe {
     pub max_unacknowledged: usize,
     /// What is allowed of WebSockets.
     pub terms: Terms,
+    /// By which method of gRPC it is called, if it is called so.
+    pub call: Option<Call>,
 }
 
 /// Which records are given out: those that have all of this.
@@ -61,11 +64,19 @@ pub(super) fn check(
     raw: &raw::Subscribe,
     around: &Around<'_>,
 ) -> Option<Subscribe> {
-    let name = around.caller_template(cx, &at.key("topic"), &raw.topic);
+    let asking = Asking {
+        around,
+        of_message: raw.grpc.is_some(),
+    };
+    let name = asking.template(cx, &at.key("topic"), &raw.topic);
     let topic = topic::check(cx, at, &raw.cluster, name, around);
-    let filter = check_filter(cx, &at.key("filter"), &raw.filter, around);
+    let filter = check_filter(cx, &at.key("filter"), &raw.filter, &asking);
     let schema = raw.schema.as_ref();
     let schema = schema.map(|schema| check_schema(cx, &at.key("schema"), schema, around));
+    let call = match &raw.grpc {
+        Some(grpc) => Some(call::check(cx, at, raw, grpc, around)?),
+        None => None,
+    };
     let origins = raw.origins.as_ref();
     let origins = origins.map(|origins| check_origins(cx, &at.key("origins"), origins));
     Some(Subscribe {
@@ -84,7 +95,23 @@ pub(super) fn check(
             may_use_none: true,
             ..Terms::speaking(SUBPROTOCOL, origins, raw.max_message.0)
         },
+        call,
     })
+}
+
+/// What callers say of themselves: a message over gRPC, and else no body.
+struct Asking<'a> {
+    around: &'a Around<'a>,
+    of_message: bool,
+}
+
+impl Asking<'_> {
+    fn template(&self, cx: &mut Checker<'_>, at: &At, text: &str) -> Option<Template> {
+        match self.of_message {
+            true => self.around.record_template(cx, at, text),
+            false => self.around.caller_template(cx, at, text),
+        }
+    }
 }
 
 /// A record says by which schema of a registry it was written.
@@ -118,14 +145,14 @@ fn check_filter(
     cx: &mut Checker<'_>,
     at: &At,
     raw: &raw::Filter,
-    around: &Around<'_>,
+    asking: &Asking<'_>,
 ) -> Option<Filter> {
     let mut filter = Filter::default();
     if let Some(key) = &raw.key {
-        filter.key = Some(around.caller_template(cx, &at.key("key"), key)?);
+        filter.key = Some(asking.template(cx, &at.key("key"), key)?);
     }
     for (name, text) in &raw.headers {
-        let value = around.caller_template(cx, &at.key("headers").key(name), text)?;
+        let value = asking.template(cx, &at.key("headers").key(name), text)?;
         filter.headers.push((name.as_str().into(), value));
     }
     for (pointer, text) in &raw.json {
@@ -135,7 +162,7 @@ fn check_filter(
             cx.fault(&at, message, "write it as /customer/id (RFC 6901)");
             return None;
         };
-        let value = around.caller_template(cx, &at, text)?;
+        let value = asking.template(cx, &at, text)?;
         filter.json.push((pointer, value));
     }
     Some(filter)

@@ -12,6 +12,7 @@ mod graphql;
 mod graphql_feeds;
 mod graphql_grpc;
 mod grpc;
+mod grpc_events;
 mod guardrails;
 mod idempotency;
 mod kafka_identity;
