@@ -61,11 +61,12 @@ async fn what_waits_for_the_cluster_survives_any_number_of_starts() {
 #[tokio::test]
 async fn what_has_to_be_sent_again_goes_before_what_was_behind_it() {
     let home = Directory::new();
-    let cluster = Cluster::down();
+    let cluster = Cluster::slow();
     let spool = open(home.path(), &cluster);
     let values = numbered(0..15);
     append_all(&spool, &values[..5]).await;
     until(|| cluster.0.lock().held.len() == 5).await;
+    cluster.0.lock().blind = true;
     // The sixth fails at once, with those before it on their way; those behind it have to wait.
     cluster.0.lock().fail = 1;
     append_all(&spool, &values[5..]).await;
@@ -111,11 +112,12 @@ async fn what_is_refused_for_good_is_kept_and_holds_up_nobody() {
 #[tokio::test]
 async fn what_was_taken_and_never_acknowledged_is_there_once() {
     let home = Directory::new();
-    let cluster = Cluster::down();
+    let cluster = Cluster::slow();
     let spool = open(home.path(), &cluster);
     let values = numbered(0..QUEUE + 5);
     append_all(&spool, &values).await;
     until(|| cluster.0.lock().held.len() == QUEUE).await;
+    cluster.0.lock().blind = true;
     // Whoever sent them is not there any more when they are taken.
     spool.rest().await;
     drop(spool);

@@ -1,11 +1,15 @@
 //! Two spools on one directory, as two processes have for a while when one takes the other's place.
 
+use std::fs::File;
+
+use nix::fcntl::{Flock, FlockArg};
+
 use super::*;
 
 #[tokio::test]
 async fn a_second_one_takes_records_at_once_and_sends_when_the_first_has_ended() {
     let home = Directory::new();
-    let (first_cluster, second_cluster) = (Cluster::down(), Cluster::default());
+    let (first_cluster, second_cluster) = (Cluster::slow(), Cluster::default());
     let values = numbered(0..8);
     let first = open(home.path(), &first_cluster);
     append_all(&first, &values[..3]).await;
@@ -24,7 +28,7 @@ async fn a_second_one_takes_records_at_once_and_sends_when_the_first_has_ended()
 #[tokio::test]
 async fn one_that_goes_on_writing_is_waited_for_and_nothing_of_it_is_skipped() {
     let home = Directory::new();
-    let (keeper, cluster) = (Cluster::down(), Cluster::default());
+    let (keeper, cluster) = (Cluster::slow(), Cluster::default());
     let first = open(home.path(), &keeper);
     append(&first, "value 0").await.unwrap();
     until(|| keeper.0.lock().held.len() == 1).await;
@@ -36,6 +40,26 @@ async fn one_that_goes_on_writing_is_waited_for_and_nothing_of_it_is_skipped() {
     append(&first, "value 1").await.unwrap();
     drop(first);
     cluster.has(&numbered(0..3)).await;
+}
+
+#[tokio::test]
+async fn what_was_added_while_another_sent_is_looked_for_and_then_sent() {
+    let home = Directory::new();
+    let cluster = Cluster::down();
+    // As another process has it.
+    let lock = File::create(home.path().join("drain.lock")).unwrap();
+    let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).unwrap();
+    let spool = open(home.path(), &cluster);
+    let values = numbered(0..3);
+    append_all(&spool, &values).await;
+    assert_eq!(cluster.0.lock().looked, 0);
+    drop(lock);
+    until(|| cluster.0.lock().looked > 1).await;
+    assert_eq!(cluster.0.lock().held.len(), 0, "it may be there already");
+    cluster.set(false);
+    cluster.has(&values).await;
+    spool.rest().await;
+    assert_eq!(left(home.path()).0, Vec::<String>::new());
 }
 
 #[tokio::test]

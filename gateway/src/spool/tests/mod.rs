@@ -53,6 +53,10 @@ struct Cluster(Arc<Mutex<Inside>>);
 #[derive(Default)]
 struct Inside {
     down: bool,
+    /// Whether nobody can see what is in it, either.
+    blind: bool,
+    /// How often it was looked at.
+    looked: usize,
     /// The ids and values it acknowledged, in order.
     taken: Vec<(String, String)>,
     /// What waits while it is down.
@@ -69,6 +73,14 @@ const QUEUE: usize = 20;
 
 impl Cluster {
     fn down() -> Self {
+        let cluster = Self::slow();
+        cluster.0.lock().blind = true;
+        cluster
+    }
+
+    /// One that acknowledges nothing and can be looked into. Whatever is added before its spool has the lock
+    /// may have been sent by another and is looked for first, so nothing reaches one that is down then.
+    fn slow() -> Self {
         let cluster = Self::default();
         cluster.0.lock().down = true;
         cluster
@@ -76,7 +88,7 @@ impl Cluster {
 
     fn set(&self, down: bool) {
         let mut inside = self.0.lock();
-        inside.down = down;
+        (inside.down, inside.blind) = (down, down);
         if !down {
             for (record, answer) in std::mem::take(&mut inside.held) {
                 // Nobody is there to be told if all began anew: it has the record all the same.
@@ -148,8 +160,9 @@ impl Sink for Cluster {
 
 impl Look for Cluster {
     fn look(&self, _: Arc<str>, _: i64, ids: Vec<Bytes>) -> Looking<'_> {
-        let inside = self.0.lock();
-        if inside.down {
+        let mut inside = self.0.lock();
+        inside.looked += 1;
+        if inside.blind {
             let unseen = Unseen::Unavailable("it is down".to_owned());
             return Box::pin(std::future::ready(Err(unseen)));
         }
