@@ -10,7 +10,7 @@ use super::schema::{self, Schema};
 use super::topic::{self, Topic};
 use crate::config::check::{At, Checker};
 use crate::config::raw::table as raw;
-use crate::config::template::{Template, Variable};
+use crate::config::template::{Segment, Template, Variable};
 
 /// Serves a compacted topic as a resource.
 #[derive(Debug, Clone)]
@@ -93,6 +93,7 @@ pub(super) fn check(
     }
     if let Some(key) = &key {
         check_matches(cx, &at.key("key"), key, around);
+        check_separators(cx, &at.key("key"), key);
     }
     if let Some(topic) = &topic {
         check_cluster(cx, &at.key("cluster"), topic);
@@ -136,6 +137,19 @@ fn check_cluster(cx: &mut Checker<'_>, at: &At, topic: &Topic) {
         );
         let hint = "set it to murmur2_random (as Java's producers) or consistent_random";
         cx.fault(at, message, hint);
+    }
+}
+
+/// Without text between them it is not known where one value ends: `ab` and `c` have the key of `a` and `bc`.
+fn check_separators(cx: &mut Checker<'_>, at: &At, key: &Template) {
+    for pair in key.segments().windows(2) {
+        if let [Segment::Variable(first), Segment::Variable(second)] = pair {
+            let message = format!(
+                "nothing is between {first} and {second}, so two resources may have the same key"
+            );
+            let hint = format!("put text between them, as in {first}/{second}");
+            cx.fault(at, message, hint);
+        }
     }
 }
 

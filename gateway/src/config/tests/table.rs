@@ -40,7 +40,7 @@ fn a_match_names_a_value_or_lists_all() {
 }
 
 /// What is said of each thing that is wrong, below the action: where, why, and what to do.
-const FAULTS: [(&str, &str); 14] = [
+const FAULTS: [(&str, &str); 15] = [
     (
         "topic: users, key: one",
         "key: the key of a value comes from the path; write it as {path.id}, and a match as { template: \"/users/{id}\" }",
@@ -48,6 +48,10 @@ const FAULTS: [(&str, &str); 14] = [
     (
         "topic: users, key: '{header.x-user}'",
         "key: the key of a value comes from the path; write it as {path.id}, and a match as { template: \"/users/{id}\" }",
+    ),
+    (
+        "topic: users, key: 'of {query.shop}-{path.id}{header.x-shop}'",
+        "key: nothing is between {path.id} and {header.x-shop}, so two resources may have the same key; put text between them, as in {path.id}/{header.x-shop}",
     ),
     (
         "topic: users, key: '{body./id}'",
