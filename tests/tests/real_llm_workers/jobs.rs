@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use weir_tests::kafka::Kafka;
 use weir_tests::wire::{self, Response};
-use weir_tests::{Gateway, Upstream};
+use weir_tests::{Behaviour, Gateway, Upstream};
 
 use super::setup::{Setup, echo, prompt};
 
@@ -76,4 +76,57 @@ async fn a_job_is_accepted_and_its_completion_is_polled_and_followed() {
     let answer = get(&gateway, &format!("{url}?wait=30s"), &[]).await;
     assert_eq!(answer.status, 400, "{}", answer.text());
     assert!(answer.text().contains("prompt_denied"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_completion_comes_by_webhook_and_names_its_job() {
+    let kafka = Kafka::shared().await;
+    let provider = Upstream::start(echo(Duration::ZERO)).await;
+    let receiver = Upstream::start(Behaviour::echo()).await;
+    let setup = Setup::new(kafka, &provider, "hooked", 1).await;
+    let yaml = yaml(&setup)
+        .replace("topic: jobs,", "topic: hooked,")
+        .replace("reply_topic: jobs-done", "reply_topic: hooked-done")
+        .replace(
+            "secrets: [",
+            "secrets: [{ name: hook, value: \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=\" }, ",
+        )
+        .replace("topics: [\"*\"]", "topics: [\"*\"], secrets: [hook]");
+    let webhook = format!(
+        r#"
+upstreams: [{{ name: receiver, endpoints: [{{ address: "{}" }}] }}]
+webhooks:
+  - name: answers
+    team: shop
+    cluster: events
+    topics: [hooked-done]
+    start: earliest
+    to: {{ upstream: receiver, path: /answers }}
+    sign: {{ secrets: [{{ secret: hook }}] }}
+"#,
+        receiver.addr()
+    );
+    let gateway = Gateway::start(&format!("{yaml}{webhook}")).await;
+    let headers = [KEY, "Content-Type: application/json"];
+    let public = gateway.addr("public");
+    let accepted = wire::request(public, "POST", "/jobs", &headers, prompt("hello")).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.text());
+    let job = accepted.json()["request"]["correlation_id"].clone();
+
+    let sent = receiver.wait_for_requests(1).await.remove(0);
+    assert_eq!((&*sent.method, &*sent.target), ("POST", "/answers"));
+    let signature = sent.header("webhook-signature").unwrap();
+    assert!(signature.starts_with("v1,"), "{signature}");
+    let record = sent.json();
+    let said = &record["value"]["choices"][0]["message"]["content"];
+    assert_eq!(said, "hello", "{record}");
+    assert!(
+        record["value"]["usage"]["total_tokens"].is_u64(),
+        "{record}"
+    );
+    let headers = record["headers"].as_array().unwrap();
+    let named = headers
+        .iter()
+        .find(|header| header["name"] == "correlation-id");
+    assert_eq!(named.unwrap()["value"], job, "{record}");
 }
