@@ -4,6 +4,7 @@
 use weir_telemetry::Code;
 use weir_tests::kafka::secured::{Operation, PASSWORD, Secured};
 use weir_tests::kafka::{Kafka, Written};
+use weir_tests::upstream::{Behaviour, Upstream};
 use weir_tests::wire::{self, Connection, Response};
 use weir_tests::{Gateway, consumer, wait};
 
@@ -277,6 +278,33 @@ async fn a_principal_that_may_write_nothing_can_write_as_soon_as_it_may() {
     .await;
     let read = poll(&gateway, "/sasl/read-only", "stranger").await;
     assert_eq!(read.json()["records"][0]["value"], "stranger");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_the_gateways_own_is_what_it_publishes_reads_and_joins_groups_by() {
+    let secured = Secured::shared().await;
+    secured.kafka().create_topic("by-token", 1).await;
+    let receiver = Upstream::start(Behaviour::echo()).await;
+    let clusters = format!(
+        "  - {{ name: sasl, bootstrap_servers: [\"{}\"], properties: {{ security.protocol: sasl_plaintext, sasl.mechanism: OAUTHBEARER }}, token_file: {} }}\n",
+        secured.sasl(),
+        secured.token("gateway").display()
+    );
+    let yaml = format!(
+        "{}upstreams: [{{ name: receiver, endpoints: [{{ address: \"{}\" }}] }}]
+webhooks: [{{ name: hook, cluster: sasl, topics: [by-token], start: earliest, to: {{ upstream: receiver, path: /hook }} }}]
+",
+        configuration(&clusters, &["sasl"]),
+        receiver.addr()
+    );
+    let gateway = Gateway::start(&yaml).await;
+    accepted(&post(&gateway, "/sasl/by-token", "stranger").await);
+    let read = poll(&gateway, "/sasl/by-token", "stranger").await;
+    assert_eq!(read.json()["records"][0]["value"], "stranger");
+    wait::until("the webhook is called", || async {
+        receiver.requests().first().map(drop)
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

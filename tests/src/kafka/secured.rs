@@ -1,6 +1,6 @@
 //! A Kafka that knows its clients: by SASL (PLAIN, SCRAM, OAUTHBEARER) at one listener and by certificates at
-//! another, and lets each do what it was allowed. Who comes without credentials, at the listener the harness
-//! uses, may do everything.
+//! another, and lets each do what it was allowed. `gateway`, and who comes without credentials, at the listener
+//! the harness uses, may do everything.
 
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -63,7 +63,7 @@ impl Secured {
             protocols: ",SASL:SASL_PLAINTEXT,TLS:SSL".to_owned(),
             properties: format!(
                 "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
-                 super.users=User:ANONYMOUS\n\
+                 super.users=User:ANONYMOUS;User:gateway\n\
                  listener.name.sasl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER\n\
                  listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_plain=\"{PASSWORD}\" user_second=\"{PASSWORD}\";\n\
                  listener.name.sasl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;\n\

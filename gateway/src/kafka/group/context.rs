@@ -1,17 +1,19 @@
 //! What the client of a member is told: partitions that come and go, what became of commits, and how far
 //! behind it is. It is told on the thread that polls.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use rdkafka::Offset;
 use rdkafka::TopicPartitionList;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
 
 use super::course::Course;
 use super::desk::Place;
+use crate::config::kafka_clusters::Cluster;
 use crate::kafka::watch::Watch;
 
 /// What is told of one client.
@@ -22,11 +24,11 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(course: Arc<Course>, group: Arc<str>) -> Self {
+    pub(super) fn new(cluster: &Cluster, course: Arc<Course>, group: Arc<str>) -> Self {
         Self {
             course,
             group,
-            watch: Watch::default(),
+            watch: Watch::of(cluster),
         }
     }
 }
@@ -50,6 +52,8 @@ fn places(list: &TopicPartitionList) -> Vec<Place> {
 }
 
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn stats(&self, statistics: Statistics) {
         for (topic, of) in &statistics.topics {
             let topic: Arc<str> = topic.as_str().into();
@@ -69,6 +73,10 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.watch.error(error, reason);
+    }
+
+    fn generate_oauth_token(&self, said: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.watch.generate_oauth_token(said)
     }
 }
 

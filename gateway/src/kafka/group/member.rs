@@ -67,7 +67,7 @@ impl Member {
         } else {
             "latest"
         };
-        let context = Context::new(self.course.clone(), self.plan.group.clone());
+        let context = Context::new(&self.cluster, self.course.clone(), self.plan.group.clone());
         client(&self.cluster, &DEFAULTS)
             .set("group.id", &*self.plan.group)
             .set("enable.auto.commit", "false")
