@@ -12,7 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rdkafka::Message as _;
 use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::util::Timeout;
@@ -328,6 +328,10 @@ struct Reports(Watch);
 
 impl ClientContext for Reports {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.log(level, facility, message);
+    }
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.0.error(error, reason);

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::client::{ClientContext, DefaultClientContext as Librdkafka, OAuthToken};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::{Broker, Statistics};
@@ -207,6 +208,14 @@ impl ClientContext for Watch {
 
     fn stats(&self, statistics: Statistics) {
         self.report(&statistics.brokers);
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // A cluster's properties are for clients of either kind, and each ignores those of the other.
+        let is_others = facility == "CONFWARN" && message.contains("will be ignored by this");
+        if !is_others {
+            Librdkafka.log(level, facility, message);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

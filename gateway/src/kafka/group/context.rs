@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rdkafka::Offset;
 use rdkafka::TopicPartitionList;
 use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
@@ -69,6 +70,10 @@ impl ClientContext for Context {
             }
         }
         self.watch.stats(statistics);
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.watch.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
