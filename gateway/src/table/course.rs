@@ -26,6 +26,9 @@ pub(super) async fn run(table: Weak<Table>) {
             Ok(rest) => rest,
             Err(error) => {
                 log::debug!("kafka: a table is not read: {error}");
+                if let Some(this) = table.upgrade() {
+                    this.stumble(&error);
+                }
                 REST
             }
         };
@@ -111,10 +114,17 @@ impl Table {
         }
     }
 
+    /// It cannot be read, for that reason.
+    fn stumble(&self, error: &GatewayError) {
+        self.kept.lock().obstacle = Some(error.code);
+        self.changed();
+    }
+
     /// It says what the topic says from now on.
     fn join(&self, subscription: &Subscription) {
         let mut kept = self.kept.lock();
         kept.state = State::Ready;
+        kept.obstacle = None;
         kept.view.know(subscription.at());
         drop(kept);
         self.changed();

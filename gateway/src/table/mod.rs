@@ -54,6 +54,8 @@ pub(crate) struct Table {
 struct Kept {
     view: View,
     state: State,
+    /// Why the topic cannot be read, while it cannot.
+    obstacle: Option<Code>,
     /// How often it was begun anew.
     generation: u64,
     /// What comes after all that was written, as far as is known.
@@ -98,6 +100,7 @@ impl Table {
             kept: Mutex::new(Kept {
                 view: View::default(),
                 state: State::Filling,
+                obstacle: None,
                 generation: 0,
                 end: Positions::default(),
                 contact: Instant::now(),
@@ -129,7 +132,8 @@ impl Table {
     ) -> Result<(), GatewayError> {
         self.begin();
         let mut changes = self.changes.subscribe();
-        let ready = changes.wait_for(|_| self.state_of(at_least) != State::Filling);
+        let ready =
+            changes.wait_for(|_| self.state_of(at_least) != State::Filling || self.is_hopeless());
         // Who sends changes is held here.
         let _ = tokio::time::timeout(within, ready).await;
         self.check(self.state_of(at_least))
@@ -144,17 +148,39 @@ impl Table {
         }
     }
 
+    /// Whether waiting is of no use, as somebody has to do something first.
+    fn is_hopeless(&self) -> bool {
+        let obstacle = self.kept.lock().obstacle;
+        matches!(
+            obstacle,
+            Some(Code::KafkaTopicUnknown | Code::KafkaAccessRefused)
+        )
+    }
+
     fn check(&self, state: State) -> Result<(), GatewayError> {
         match state {
             State::Ready => Ok(()),
-            State::Filling => Err(GatewayError::new(Code::TableNotReady)
-                .source(format!("the view of {} has not got that far", self.topic))
-                .retry_after(RETRY_AFTER)),
+            State::Filling => Err(self.not_ready()),
             State::Full => Err(GatewayError::new(Code::TableTooLarge).source(format!(
                 "{} has more than {} keys or {} bytes",
                 self.topic, self.bounds.keys, self.bounds.bytes
             ))),
         }
+    }
+
+    fn not_ready(&self) -> GatewayError {
+        let obstacle = self.kept.lock().obstacle;
+        let error = match obstacle {
+            Some(code) => {
+                let title = Code::TableNotReady.title();
+                let public = format!("{title} {}", code.title());
+                GatewayError::public(Code::TableNotReady, public)
+                    .source(format!("{} is not read: {code}", self.topic))
+            }
+            None => GatewayError::new(Code::TableNotReady)
+                .source(format!("the view of {} has not got that far", self.topic)),
+        };
+        error.retry_after(RETRY_AFTER)
     }
 
     /// The value of a key.

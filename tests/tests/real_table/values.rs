@@ -180,6 +180,31 @@ async fn what_is_too_large_is_said_to_be_and_never_served_in_part() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_not_there_is_said_to_be_missing_until_it_is_there() {
+    let kafka = Kafka::shared().await;
+    let topic = "table-missing";
+    let yaml = yaml(kafka, topic, "").replace("timeout: 15s", "timeout: 1h");
+    let gateway = Gateway::start(&yaml).await;
+    let at = gateway.addr("public");
+    // An hour would be too long for this test.
+    let missing = ask(at, "GET", "/users/a", &[], "").await;
+    refused(&missing, Code::TableNotReady);
+    let expected = format!(
+        "{} {}",
+        Code::TableNotReady.title(),
+        Code::KafkaTopicUnknown.title()
+    );
+    assert_eq!(missing.json()["detail"], expected);
+    kafka.create_topic(topic, 1).await;
+    wait::until("the topic is served".to_owned(), || async {
+        (ask(at, "PUT", "/users/a", &[], "1").await.status == 201).then_some(())
+    })
+    .await;
+    // Its `partitioner` is for those that write, and those that read need not say so.
+    assert!(!gateway.log().concat().contains("CONFWARN"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_brokers_the_view_is_read_and_said_to_be_old() {
     let kafka = Kafka::start().await;
     let topic = "table-down";
