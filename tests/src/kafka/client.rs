@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::KafkaError;
@@ -110,6 +110,68 @@ impl Client {
         let partitions = i32::try_from(nodes.len()).expect("a test has few partitions");
         let topic = NewTopic::new(name, partitions, TopicReplication::Variable(&places));
         self.create(&topic.set("min.insync.replicas", "1")).await;
+    }
+
+    /// Gives a topic more partitions, so that there are so many.
+    ///
+    /// # Panics
+    /// If the broker refuses.
+    pub async fn add_partitions(&self, topic: &str, count: usize) {
+        let more = NewPartitions::new(topic, count);
+        let results = self
+            .admin()
+            .create_partitions([&more], &AdminOptions::new())
+            .await
+            .unwrap_or_else(|error| panic!("{topic} gets no more partitions: {error}"));
+        for result in results {
+            result.unwrap_or_else(|(_, code)| panic!("{topic} gets no more partitions: {code}"));
+        }
+        wait::until(format!("leaders of the topic {topic}"), || async {
+            (self.partitions(topic).await.len() == count).then_some(())
+        })
+        .await;
+    }
+
+    /// Takes away the records of a partition before an offset, as retention does.
+    ///
+    /// # Panics
+    /// If the broker refuses.
+    pub async fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset))
+            .expect("it is an offset");
+        let deleted = self.admin();
+        let deleted = deleted.delete_records(&list, &AdminOptions::new()).await;
+        let deleted = deleted.unwrap_or_else(|error| panic!("{topic} keeps its records: {error}"));
+        for element in deleted.elements() {
+            let result = element.error();
+            result.unwrap_or_else(|error| panic!("{topic} keeps its records: {error}"));
+        }
+    }
+
+    /// What a group has committed of a topic, by partition.
+    ///
+    /// # Panics
+    /// If the brokers do not answer.
+    pub async fn committed(&self, group: &str, topic: &str) -> Vec<Option<i64>> {
+        let mut list = TopicPartitionList::new();
+        for partition in self.partitions(topic).await {
+            list.add_partition(topic, partition);
+        }
+        let mut config = self.config();
+        config.set("group.id", group);
+        blocking(move || {
+            let consumer: StreamConsumer = config.create().expect("the properties are valid");
+            let committed = consumer.committed_offsets(list, PATIENCE);
+            let committed = committed.unwrap_or_else(|error| panic!("no offsets: {error}"));
+            let offset = |offset| match offset {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            };
+            let elements = committed.elements();
+            elements.iter().map(|e| offset(e.offset())).collect()
+        })
+        .await
     }
 
     async fn create(&self, topic: &NewTopic<'_>) {

@@ -29,7 +29,8 @@ pub struct LlmWorker {
     /// not said.
     #[serde(default)]
     pub group: Option<String>,
-    /// Where a group begins that has committed nothing.
+    /// Where a group begins that has committed nothing of a topic. Topics and partitions that come later begin
+    /// with their first record.
     #[serde(default)]
     pub start: Start,
     /// The name of a route whose action is `llm`: its models, its quotas and its other policies apply.

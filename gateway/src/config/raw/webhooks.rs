@@ -28,7 +28,8 @@ pub struct Webhook {
     /// not said.
     #[serde(default)]
     pub group: Option<String>,
-    /// Where a group begins that has committed nothing.
+    /// Where a group begins that has committed nothing of a topic. Topics and partitions that come later begin
+    /// with their first record.
     #[serde(default)]
     pub start: Start,
     /// To whom.

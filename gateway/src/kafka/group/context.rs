@@ -4,34 +4,27 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rdkafka::Offset;
 use rdkafka::TopicPartitionList;
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
 
+use super::beginning::Beginning;
 use super::course::Course;
 use super::desk::Place;
-use crate::config::kafka_clusters::Cluster;
-use crate::kafka::watch::Watch;
 
 /// What is told of one client.
 pub(super) struct Context {
     pub(super) course: Arc<Course>,
     pub(super) group: Arc<str>,
-    watch: Watch,
-}
-
-impl Context {
-    pub(super) fn new(cluster: &Cluster, course: Arc<Course>, group: Arc<str>) -> Self {
-        Self {
-            course,
-            group,
-            watch: Watch::of(cluster),
-        }
-    }
+    pub(super) beginning: Arc<Beginning>,
+    /// Why it is not known where partitions begin that came.
+    pub(super) lost: Mutex<Option<KafkaError>>,
 }
 
 /// Offsets as the client takes them.
@@ -69,56 +62,90 @@ impl ClientContext for Context {
                 }
             }
         }
-        self.watch.stats(statistics);
+        self.course.watch.stats(statistics);
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.watch.log(level, facility, message);
+        self.course.watch.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.watch.error(error, reason);
+        self.course.watch.error(error, reason);
     }
 
     fn generate_oauth_token(&self, said: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.watch.generate_oauth_token(said)
+        self.course.watch.generate_oauth_token(said)
+    }
+}
+
+impl Context {
+    /// Partitions come; they begin where the group left off, or where a group begins.
+    fn come(&self, client: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> KafkaResult<()> {
+        if let Err(error) = self.beginning.set(client, list) {
+            // The client is made anew then, and asks again.
+            *self.lost.lock() = Some(error);
+            return client.incremental_assign(&TopicPartitionList::new());
+        }
+        let places = places(list);
+        log::info!(
+            "kafka: the group \"{}\" gives {}",
+            self.group,
+            told(&places)
+        );
+        let elements = list.elements();
+        let begins = elements.iter().map(|element| match element.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        });
+        self.course.assign(places.into_iter().zip(begins).collect());
+        client.incremental_assign(list)?;
+        // At once, so that it begins there whoever has it next.
+        match self.course.due() {
+            due if due.is_empty() => Ok(()),
+            due => client.commit(&offsets(&due), CommitMode::Async),
+        }
+    }
+
+    /// Partitions go, once what is under way of them is done and committed.
+    fn go(&self, client: &BaseConsumer<Self>, list: &TopicPartitionList) -> KafkaResult<()> {
+        let places = places(list);
+        let due = self.course.wind_up(&places);
+        if !due.is_empty()
+            && let Err(error) = client.commit(&offsets(&due), CommitMode::Sync)
+        {
+            // Who is given them next repeats what is done.
+            log::warn!(
+                "kafka: the group \"{}\": not committed: {error}",
+                self.group
+            );
+        }
+        log::info!(
+            "kafka: the group \"{}\" takes {}",
+            self.group,
+            told(&places)
+        );
+        self.course.remove(&places);
+        client.incremental_unassign(list)
     }
 }
 
 impl ConsumerContext for Context {
-    fn pre_rebalance(&self, client: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        match rebalance {
-            Rebalance::Assign(list) => {
-                let places = places(list);
-                log::info!(
-                    "kafka: the group \"{}\" gives {}",
-                    self.group,
-                    told(&places)
-                );
-                self.course.assign(places);
+    fn rebalance(
+        &self,
+        client: &BaseConsumer<Self>,
+        said: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let answered = match RDKafkaErrorCode::from(said) {
+            RDKafkaErrorCode::AssignPartitions => self.come(client, list),
+            RDKafkaErrorCode::RevokePartitions => self.go(client, list),
+            error => {
+                let answered = client.incremental_unassign(list);
+                answered.and(Err(KafkaError::Rebalance(error)))
             }
-            Rebalance::Revoke(list) => {
-                let places = places(list);
-                let due = self.course.wind_up(&places);
-                if !due.is_empty()
-                    && let Err(error) = client.commit(&offsets(&due), CommitMode::Sync)
-                {
-                    // Who is given them next repeats what is done.
-                    log::warn!(
-                        "kafka: the group \"{}\": not committed: {error}",
-                        self.group
-                    );
-                }
-                log::info!(
-                    "kafka: the group \"{}\" takes {}",
-                    self.group,
-                    told(&places)
-                );
-                self.course.remove(&places);
-            }
-            Rebalance::Error(error) => {
-                log::warn!("kafka: the group \"{}\": {error}", self.group);
-            }
+        };
+        if let Err(error) = answered {
+            log::warn!("kafka: the group \"{}\": {error}", self.group);
         }
     }
 

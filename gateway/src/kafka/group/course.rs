@@ -11,8 +11,12 @@ use tokio::runtime::Handle;
 
 use super::desk::{Desk, Later, Place, Room, Ticket, Turn};
 use super::{Handler, Outcome, Plan, Survey};
+use crate::config::kafka_clusters::Cluster;
 use crate::kafka::record::Record;
+use crate::kafka::watch::Watch;
 
+/// What is told while no broker is connected.
+pub(super) const UNREACHABLE: &str = "no broker is connected";
 /// When a record is tried again that its handler panicked on.
 const AFTER_PANIC: Duration = Duration::from_secs(10);
 
@@ -25,11 +29,12 @@ pub(super) struct Course {
     runtime: Handle,
     patience: Duration,
     trouble: Mutex<Option<String>>,
+    pub(super) watch: Watch,
 }
 
 impl Course {
     /// To be made on the runtime that records are to be handled on.
-    pub(super) fn new(plan: &Plan, handler: Arc<dyn Handler>) -> Self {
+    pub(super) fn new(cluster: &Cluster, plan: &Plan, handler: Arc<dyn Handler>) -> Self {
         Self {
             desk: Mutex::new(Desk::new(plan)),
             back: Condvar::new(),
@@ -37,13 +42,17 @@ impl Course {
             runtime: Handle::current(),
             patience: plan.patience,
             trouble: Mutex::new(None),
+            watch: Watch::of(cluster),
         }
     }
 
-    /// Partitions came.
-    pub(super) fn assign(&self, places: Vec<Place>) {
+    /// Partitions came, each with where it begins if that is not what was committed.
+    pub(super) fn assign(&self, places: Vec<(Place, Option<i64>)>) {
+        self.trouble(None);
         let mut desk = self.desk.lock();
-        places.into_iter().for_each(|place| desk.assign(place));
+        for (place, begins) in places {
+            desk.assign(place, begins);
+        }
     }
 
     /// Partitions are about to go: waits for what is handed over of them, but not for ever; says what is to
@@ -144,11 +153,12 @@ impl Course {
 
     pub(super) fn survey(&self) -> Survey {
         let trouble = self.trouble.lock().clone();
+        let unreachable = || self.watch.is_down().then(|| UNREACHABLE.to_owned());
         let desk = self.desk.lock();
         Survey {
             paused: desk.is_paused(),
             in_flight: desk.in_flight(),
-            trouble,
+            trouble: trouble.or_else(unreachable),
             partitions: desk.standings(Instant::now()),
         }
     }

@@ -104,12 +104,12 @@ impl Desk {
         }
     }
 
-    /// A partition came.
-    pub(super) fn assign(&mut self, place: Place) {
+    /// A partition came, and begins there if that is not what was committed.
+    pub(super) fn assign(&mut self, place: Place, begins: Option<i64>) {
         self.epochs += 1;
         let partition = Partition {
             epoch: self.epochs,
-            track: Track::default(),
+            track: Track::new(begins),
             lanes: HashMap::new(),
             waiting: 0,
             bytes: 0,

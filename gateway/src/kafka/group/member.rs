@@ -5,15 +5,17 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use weir_telemetry::metrics::Received;
 
 use super::Plan;
+use super::beginning::Beginning;
 use super::context::{Context, offsets};
-use super::course::Course;
+use super::course::{Course, UNREACHABLE};
 use super::desk::{Place, Room};
 use crate::config::kafka_clusters::Cluster;
 use crate::kafka::client;
@@ -31,7 +33,9 @@ const SHARED_OUT: Duration = Duration::from_secs(5);
 const REST: Duration = Duration::from_secs(5);
 
 /// What a cluster's own properties may say otherwise.
-const DEFAULTS: [(&str, &str); 3] = [
+const DEFAULTS: [(&str, &str); 4] = [
+    // Topics and partitions that are new are noticed within that time.
+    ("topic.metadata.refresh.interval.ms", "30000"),
     ("reconnect.backoff.max.ms", "1000"),
     ("queued.max.messages.kbytes", "4096"),
     ("fetch.message.max.bytes", "1048576"),
@@ -42,6 +46,7 @@ pub(super) struct Member {
     pub(super) cluster: Cluster,
     pub(super) plan: Plan,
     pub(super) course: Arc<Course>,
+    pub(super) beginning: Arc<Beginning>,
     pub(super) received: HashMap<Arc<str>, Arc<Received>>,
 }
 
@@ -62,12 +67,12 @@ impl Member {
     }
 
     fn open(&self) -> Result<BaseConsumer<Context>, KafkaError> {
-        let reset = if self.plan.from_earliest {
-            "earliest"
-        } else {
-            "latest"
+        let context = Context {
+            course: self.course.clone(),
+            group: self.plan.group.clone(),
+            beginning: self.beginning.clone(),
+            lost: Mutex::default(),
         };
-        let context = Context::new(&self.cluster, self.course.clone(), self.plan.group.clone());
         client(&self.cluster, &DEFAULTS)
             .set("group.id", &*self.plan.group)
             .set("enable.auto.commit", "false")
@@ -75,7 +80,8 @@ impl Member {
             .set("isolation.level", "read_committed")
             .set("allow.auto.create.topics", "false")
             .set("partition.assignment.strategy", "cooperative-sticky")
-            .set("auto.offset.reset", reset)
+            // Also where what was committed is not there any more: what is left comes next.
+            .set("auto.offset.reset", "earliest")
             .set("statistics.interval.ms", "1000")
             .create_with_context(context)
     }
@@ -86,12 +92,17 @@ impl Member {
         let Some(cluster_id) = self.cluster_id(&client) else {
             return Ok(());
         };
+        self.beginning.look(&client, &self.plan)?;
         let topics: Vec<&str> = self.plan.topics.iter().map(|topic| &**topic).collect();
         client.subscribe(&topics)?;
         let mut fetching = Fetching::default();
         let mut committed = Instant::now();
         while !self.course.is_stopped() {
-            match client.poll(PACE) {
+            let polled = client.poll(PACE);
+            if let Some(error) = client.context().lost.lock().take() {
+                return Err(error);
+            }
+            match polled {
                 None => {}
                 Some(Ok(message)) => {
                     self.course.trouble(None);
@@ -118,10 +129,10 @@ impl Member {
     fn cluster_id(&self, client: &BaseConsumer<Context>) -> Option<Arc<str>> {
         while !self.course.is_stopped() {
             if let Some(id) = client.client().fetch_cluster_id(PATIENCE) {
+                self.course.trouble(None);
                 return Some(id.into());
             }
-            self.course
-                .trouble(Some("no broker is connected".to_owned()));
+            self.course.trouble(Some(UNREACHABLE.to_owned()));
             // So that what went wrong is told.
             let _ = client.poll(Duration::ZERO);
         }
@@ -130,12 +141,15 @@ impl Member {
 
     /// Notes an error; those that the client does not get over by itself are returned.
     fn stumble(&self, error: &KafkaError) -> Result<(), KafkaError> {
+        use RDKafkaErrorCode as E;
         log::warn!("kafka: the group \"{}\": {error}", self.plan.group);
-        self.course.trouble(Some(error.to_string()));
         match error.rdkafka_error_code() {
-            Some(rdkafka::error::RDKafkaErrorCode::Fatal) => Err(error.clone()),
-            _ => Ok(()),
+            Some(E::Fatal) => return Err(error.clone()),
+            // Told for as long as it is so.
+            Some(E::AllBrokersDown | E::BrokerTransportFailure) => {}
+            _ => self.course.trouble(Some(error.to_string())),
         }
+        Ok(())
     }
 
     fn commit(&self, client: &BaseConsumer<Context>, mode: CommitMode) {

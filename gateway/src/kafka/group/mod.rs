@@ -12,10 +12,12 @@
 //! | `desk` | whose turn it is |
 //! | `course` | how records are handed over, and when again |
 //! | `member` | how a client polls, commits and leaves |
+//! | `beginning` | where it begins in partitions of which nothing is committed |
 //! | `context` | what a client is told: partitions that come and go, and how far behind it is |
 //!
 //! It knows nothing of what is done with records.
 
+mod beginning;
 mod context;
 mod course;
 mod desk;
@@ -97,7 +99,7 @@ pub(crate) struct Plan {
     pub(crate) group: Arc<str>,
     /// What it reads.
     pub(crate) topics: Vec<Arc<str>>,
-    /// Whether a group that has committed nothing begins with the oldest record, or with the next one.
+    /// Whether a group that is new to a topic begins with its oldest record, or with the next one.
     pub(crate) from_earliest: bool,
     pub(crate) order: Order,
     /// How many records may be handed over at once.
@@ -122,12 +124,13 @@ impl Group {
         handler: Arc<dyn Handler>,
         metrics: &Metrics,
     ) -> Self {
-        let course = Arc::new(Course::new(&plan, handler));
+        let course = Arc::new(Course::new(cluster, &plan, handler));
         let (ending, ended) = watch::channel(false);
         let member = member::Member {
             cluster: cluster.clone(),
             plan: plan.clone(),
             course: course.clone(),
+            beginning: Arc::default(),
             received: plan
                 .topics
                 .iter()

@@ -7,13 +7,21 @@ use std::collections::VecDeque;
 pub(super) struct Track {
     /// In their order; whether each is done.
     taken: VecDeque<(i64, bool)>,
-    /// The first offset that is not done, once one was.
+    /// The first offset that is not done, once one was, or where it begins.
     next: Option<i64>,
     /// What the brokers were told of that.
     told: Option<i64>,
 }
 
 impl Track {
+    /// Begins there; or where was committed, which is not known here.
+    pub(super) fn new(begins: Option<i64>) -> Self {
+        Self {
+            next: begins,
+            ..Self::default()
+        }
+    }
+
     /// A record was taken; they come in the order of their offsets.
     pub(super) fn take(&mut self, offset: i64) {
         self.taken.push_back((offset, false));

@@ -97,7 +97,7 @@ struct Model {
 impl Model {
     fn new(order: Order, most: usize) -> Self {
         let mut desk = Desk::new(&plan(order, most));
-        (0..PARTITIONS as i32).for_each(|partition| desk.assign(place(partition)));
+        (0..PARTITIONS as i32).for_each(|partition| desk.assign(place(partition), None));
         Self {
             desk,
             order,
@@ -137,7 +137,7 @@ impl Model {
                 self.desk.close(&place(partition));
                 self.commit();
                 self.desk.remove(&place(partition));
-                self.desk.assign(place(partition));
+                self.desk.assign(place(partition), None);
                 // It begins where the last commit was.
                 let committed = self.committed[at];
                 self.given[at] = self.written[at]
@@ -261,7 +261,7 @@ proptest! {
 #[test]
 fn a_partition_has_room_again_once_half_is_done() {
     let mut desk = Desk::new(&plan(Order::Key, 2));
-    desk.assign(place(0));
+    desk.assign(place(0), None);
     let mut turns = Vec::new();
     for offset in 0..8 {
         assert_ne!(desk.room(&place(0)), Room::None, "{offset}");
@@ -281,7 +281,7 @@ fn a_partition_has_room_again_once_half_is_done() {
 #[test]
 fn nothing_is_handed_over_while_paused_and_nothing_after_the_end() {
     let mut desk = Desk::new(&plan(Order::Key, 2));
-    desk.assign(place(0));
+    desk.assign(place(0), None);
     desk.pause(true);
     desk.admit(&place(0), &"c".into(), record(0, 0, None));
     assert!(desk.next().is_none());
@@ -295,7 +295,7 @@ fn nothing_is_handed_over_while_paused_and_nothing_after_the_end() {
 #[test]
 fn what_is_not_done_is_behind_whether_or_not_anything_was_committed() {
     let mut desk = Desk::new(&plan(Order::Key, 2));
-    desk.assign(place(0));
+    desk.assign(place(0), None);
     let lag = |desk: &Desk| desk.standings(Instant::now())[0].lag;
     assert_eq!(lag(&desk), None);
     desk.reaches(&place(0), 5, Some(3));
@@ -310,7 +310,7 @@ fn what_is_not_done_is_behind_whether_or_not_anything_was_committed() {
 #[test]
 fn a_hold_is_no_try_and_the_longest_one_counts() {
     let mut desk = Desk::new(&plan(Order::Key, 2));
-    desk.assign(place(0));
+    desk.assign(place(0), None);
     desk.admit(&place(0), &"c".into(), record(0, 0, None));
     desk.admit(&place(0), &"c".into(), record(0, 1, None));
     let now = Instant::now();
