@@ -278,6 +278,12 @@ metrics! {
     MESSAGING_CONSUMED "messaging_client_consumed_messages_total" Counter "{message}"
         ["weir_kafka_cluster" "messaging_destination_name"] &[],
         "Records read from Kafka; once for all who follow a topic.";
+    KAFKA_PRODUCER_RECORDS "weir_kafka_producer_records" Gauge "{message}"
+        ["weir_kafka_cluster" "state"] &[],
+        "Records that producers hold until brokers answer: to be sent, or to be sent again (queued), or sent (in_flight). Those of spools and transactions are not among them.";
+    KAFKA_PRODUCER_QUEUE_RATIO "weir_kafka_producer_queue_ratio" Gauge "1"
+        ["weir_kafka_cluster"] &[],
+        "The share of its queue that is taken in the fullest producer of a cluster, by records or by bytes; at 1 records are refused.";
     SUBSCRIBERS "weir_subscribers" Gauge "{subscriber}"
         ["weir_route" "weir_kafka_cluster" "messaging_destination_name"] &[],
         "Subscribers that are given the records of a topic now.";

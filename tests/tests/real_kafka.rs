@@ -254,11 +254,26 @@ async fn a_paused_broker_leaves_the_outcome_unknown_and_blocks_nobody() {
         (full.status, code(&full)),
         (503, Code::KafkaQueueFull.slug())
     );
+    let tiny = [("weir_kafka_cluster", "tiny")];
+    let ratio = "weir_kafka_producer_queue_ratio";
+    gateway
+        .wait_for_metric(ratio, &tiny, |full| full == 1.0)
+        .await;
     kafka.resume();
     wait::until("records to pass again", || async {
         (post(&gateway, "/tiny/paused", &[], "after").await.status == 200).then_some(())
     })
     .await;
+    gateway
+        .wait_for_metric(ratio, &tiny, |full| full == 0.0)
+        .await;
+    for state in ["queued", "in_flight"] {
+        let of = [tiny[0], ("state", state)];
+        let records = "weir_kafka_producer_records";
+        gateway
+            .wait_for_metric(records, &of, |held| held == 0.0)
+            .await;
+    }
     // Each of those of unknown outcome was written once, as it may have been.
     wait::until("the queued records", || async {
         let count = kafka.count("paused").await.unsigned_abs() as usize;

@@ -1,5 +1,5 @@
-//! Where quotas stand, which targets are set aside and how views of tables do, for `/metrics`: looked at when
-//! somebody scrapes, and at most once a second.
+//! Where quotas stand, which targets are set aside, how views of tables do and what waits for brokers, for
+//! `/metrics`: looked at when somebody scrapes, and at most once a second.
 //!
 //! A look goes through every key this process knows, on a thread that may be kept busy. Nobody
 //! pays for it but who asks.
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use weir_telemetry::Metrics;
 use weir_telemetry::metrics::standing::Figures;
-use weir_telemetry::metrics::{Standing, Target, table};
+use weir_telemetry::metrics::{Backlog, Standing, Target, table};
 
 use super::workers;
 use crate::gateway::Gateway;
@@ -21,14 +21,15 @@ use crate::runtime::Snapshot;
 /// Figures younger than this are good enough.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// When the last look was, and what holds the series.
+/// When the last look was, and what it found.
 #[derive(Default)]
 pub(super) struct Looks {
-    last: Mutex<Option<Look>>,
+    last: Mutex<Option<(Instant, Look)>>,
 }
 
+/// What holds the series.
+#[derive(Default)]
 struct Look {
-    at: Instant,
     /// By the quota's name; those of quotas that are gone are gone too.
     standings: HashMap<Arc<str>, Standing>,
     webhooks: workers::Standings,
@@ -37,6 +38,8 @@ struct Look {
     targets: Named<Target>,
     /// By the names of cluster and topic.
     tables: Named<table::Standing>,
+    /// By the names of clusters.
+    backlogs: HashMap<Arc<str>, Backlog>,
 }
 
 /// What has a name in two parts.
@@ -46,35 +49,26 @@ impl Looks {
     /// Brings the figures up to date. Who comes while another looks waits for the same look.
     pub(super) async fn refresh(&self, gateway: &Arc<Gateway>) {
         let mut last = self.last.lock().await;
-        if last.as_ref().is_some_and(|look| look.at.elapsed() < FRESH) {
+        if last.as_ref().is_some_and(|(at, _)| at.elapsed() < FRESH) {
             return;
         }
         let gateway = Arc::clone(gateway);
-        let before = last.take();
-        let look = tokio::task::spawn_blocking(move || look(&gateway, before)).await;
+        let (_, before) = last.take().unzip();
+        let look = move || look(&gateway, before.unwrap_or_default());
         // It fails only where the process is about to end.
-        *last = look.ok();
+        let look = tokio::task::spawn_blocking(look).await.ok();
+        *last = look.map(|look| (Instant::now(), look));
     }
 }
 
-fn look(gateway: &Gateway, before: Option<Look>) -> Look {
-    let (mut before, shown, views, webhooks, llm_workers) = match before {
-        Some(look) => (
-            look.standings,
-            look.targets,
-            look.tables,
-            look.webhooks,
-            look.llm_workers,
-        ),
-        None => Default::default(),
-    };
+fn look(gateway: &Gateway, before: Look) -> Look {
     let snapshot = gateway.snapshot();
     let metrics = &gateway.telemetry.metrics;
     let quotas = snapshot.quotas();
     let totals = gateway.ledger.totals(quotas);
-    let mut standings = HashMap::new();
+    let (mut shown, mut standings) = (before.standings, HashMap::new());
     for (quota, total) in quotas.iter().zip(totals) {
-        let known = before.remove(&quota.name);
+        let known = shown.remove(&quota.name);
         let standing = known.unwrap_or_else(|| metrics.standing(&quota.name));
         standing.is(&figures(quota, &total));
         standings.insert(quota.name.clone(), standing);
@@ -87,12 +81,12 @@ fn look(gateway: &Gateway, before: Option<Look>) -> Look {
         }
     }
     Look {
-        at: Instant::now(),
         standings,
-        webhooks: workers::look(&gateway.webhooks, gateway, webhooks),
-        llm_workers: workers::look(&gateway.llm_workers, gateway, llm_workers),
-        targets: targets(&snapshot, metrics, shown),
-        tables: tables(&snapshot, metrics, views),
+        webhooks: workers::look(&gateway.webhooks, gateway, before.webhooks),
+        llm_workers: workers::look(&gateway.llm_workers, gateway, before.llm_workers),
+        targets: targets(&snapshot, metrics, before.targets),
+        tables: tables(&snapshot, metrics, before.tables),
+        backlogs: backlogs(&snapshot, metrics, before.backlogs),
     }
 }
 
@@ -117,6 +111,20 @@ fn tables(
         let standing = known.unwrap_or_else(|| metrics.table_standing(&names.0, &names.1));
         standing.is(&view.figures());
         (names.clone(), standing)
+    });
+    each.collect()
+}
+
+fn backlogs(
+    snapshot: &Snapshot,
+    metrics: &Metrics,
+    mut shown: HashMap<Arc<str>, Backlog>,
+) -> HashMap<Arc<str>, Backlog> {
+    let each = snapshot.clusters().map(|(name, cluster)| {
+        let known = shown.remove(name);
+        let backlog = known.unwrap_or_else(|| metrics.backlog(name));
+        backlog.is(&cluster.held());
+        (name.clone(), backlog)
     });
     each.collect()
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use weir_telemetry::metrics::backlog::Figures;
 use weir_telemetry::{Code, Metrics};
 
 use super::group::{Group, Handler, Plan};
@@ -91,6 +92,18 @@ impl Cluster {
         let started =
             started.map_err(|why| GatewayError::new(Code::KafkaUnavailable).source(why))?;
         Ok(own.insert(started.into()).clone())
+    }
+
+    /// What its producers hold until brokers answer.
+    pub(crate) fn held(&self) -> Figures {
+        match &self.by {
+            By::Gateway(session) => session.held(),
+            By::Callers(pool, own) => {
+                let own = own.lock();
+                let own = own.as_ref().map(|session| session.held());
+                pool.held().and(own.unwrap_or_default())
+            }
+        }
     }
 
     /// Joins a consumer group, as the gateway itself; to be called on the runtime that records are to be

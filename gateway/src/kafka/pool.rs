@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::time::sleep;
 use weir_telemetry::metrics::InFlight;
+use weir_telemetry::metrics::backlog::Figures;
 use weir_telemetry::{Code, Metrics};
 
 use super::session::Session;
@@ -101,6 +102,13 @@ impl Pool {
         drop(connected);
         self.close_unused(session.id(), among.idle);
         Ok(self.used(session))
+    }
+
+    /// What the producers of all hold until brokers answer.
+    pub(super) fn held(&self) -> Figures {
+        let connected = self.connected.lock();
+        let held = connected.iter().map(|c| c.session.held());
+        held.fold(Figures::default(), Figures::and)
     }
 
     fn used(self: &Arc<Self>, session: Arc<Session>) -> Used {

@@ -13,6 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, Producer as _, PurgeConfig};
 use tokio::time::Instant;
 use weir_telemetry::Code;
+use weir_telemetry::metrics::backlog::Figures;
 
 use super::outgoing::Outgoing;
 use super::watch::{Mark, PACE, Refused, Watch};
@@ -99,6 +100,11 @@ impl Producer {
     /// Whether records wait for brokers.
     pub(super) fn is_sending(&self) -> bool {
         self.inner().in_flight_count() > 0
+    }
+
+    /// What it holds until brokers answer.
+    pub(super) fn held(&self) -> Figures {
+        self.watch.held()
     }
 
     /// Says so, if nothing of it is taken.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
+use weir_telemetry::metrics::backlog::Figures;
 use weir_telemetry::{Code, Metrics};
 
 use super::ends::Ends;
@@ -75,6 +76,13 @@ impl Session {
         let leader = self.leader.lock();
         self.producer.load().is_sending()
             || leader.as_ref().is_some_and(|leader| leader.is_sending())
+    }
+
+    /// What its producers hold until brokers answer.
+    pub(super) fn held(&self) -> Figures {
+        let leader = self.leader.lock();
+        let leader = leader.as_ref().map(|leader| leader.held());
+        self.producer.load().held().and(leader.unwrap_or_default())
     }
 
     /// By which records are sent that are acknowledged so; another, where the last one broke for good.

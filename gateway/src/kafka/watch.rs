@@ -16,6 +16,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::{Broker, Statistics};
 use tokio::sync::watch;
+use weir_telemetry::metrics::backlog::Figures;
 
 use super::token;
 use crate::config::kafka_clusters::Cluster;
@@ -59,6 +60,8 @@ struct Seen {
     broken: Option<Instant>,
     /// Grows with every request that may have carried a record.
     produced: u64,
+    /// What the client holds of records, in the latest report.
+    held: Figures,
     /// Requests to each broker that carried records, in the latest report.
     by_broker: HashMap<String, i64>,
     /// The error logged last, and when.
@@ -120,6 +123,11 @@ impl Watch {
             .borrow()
             .down
             .is_some_and(|since| since.elapsed() >= GRACE)
+    }
+
+    /// What the client holds of records, as of its last report.
+    pub(super) fn held(&self) -> Figures {
+        self.seen.borrow().held
     }
 
     /// The present.
@@ -190,6 +198,21 @@ impl Watch {
     }
 }
 
+/// What a client holds of records.
+fn held(statistics: &Statistics) -> Figures {
+    let sent = statistics.brokers.values();
+    let in_flight: u64 = sent
+        .map(|broker| u64::try_from(broker.waitresp_msg_cnt).unwrap_or(0))
+        .sum();
+    let share = |held: u64, most: u64| held as f64 / most.max(1) as f64;
+    Figures {
+        queued: statistics.msg_cnt.saturating_sub(in_flight),
+        in_flight,
+        fullest: share(statistics.msg_cnt, statistics.msg_max)
+            .max(share(statistics.msg_size, statistics.msg_size_max)),
+    }
+}
+
 /// Requests with records that went to a broker whole.
 fn produced(broker: &Broker) -> i64 {
     broker.req.get("Produce").copied().unwrap_or_default()
@@ -207,6 +230,8 @@ impl ClientContext for Watch {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn stats(&self, statistics: Statistics) {
+        let held = held(&statistics);
+        self.seen.send_modify(|seen| seen.held = held);
         self.report(&statistics.brokers);
     }
 

@@ -148,6 +148,11 @@ impl Snapshot {
         spools::retire(&self.spools, &next.spools);
     }
 
+    /// Kafka clusters, by their names.
+    pub(crate) fn clusters(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<kafka::Cluster>)> {
+        self.clusters.iter()
+    }
+
     /// What is kept on disk for Kafka clusters.
     pub(crate) fn spools(&self) -> impl Iterator<Item = &Arc<Spool>> {
         self.spools.values()

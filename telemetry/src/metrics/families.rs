@@ -1,7 +1,7 @@
 //! The collectors of all metrics, registered once.
 
 use super::family::{Amounts, Counters, Figures, Gauges, Histograms, Overflow};
-use super::{table, worker};
+use super::{backlog, table, worker};
 use prometheus::{IntCounter, IntGauge, Registry};
 
 /// One collector per row of the catalogue.
@@ -75,6 +75,7 @@ pub(super) struct Families {
     pub(super) reply_requests: Counters,
     pub(super) reply_duration: Histograms,
     pub(super) kafka_principals: Gauges,
+    pub(super) backlog: backlog::Series,
     pub(super) tables: table::Series,
     pub(super) spool_records: Figures,
     pub(super) spool_bytes: Figures,
@@ -191,6 +192,7 @@ impl Families {
             reply_requests: counters(&c::REPLY_REQUESTS),
             reply_duration: histograms(&c::REPLY_DURATION),
             kafka_principals: gauges(&c::KAFKA_PRINCIPALS),
+            backlog: backlog::Series::of(gauges, figures),
             tables: table::Series::of(counters, gauges, figures),
             spool_records: figures(&c::SPOOL_RECORDS),
             spool_bytes: figures(&c::SPOOL_BYTES),

@@ -8,6 +8,7 @@
 //! has spent its budget of label sets counts under the value `overflow`.
 
 pub mod answers;
+pub mod backlog;
 mod cache;
 mod consumer;
 mod families;
@@ -37,6 +38,7 @@ mod websocket;
 pub mod worker;
 
 pub use answers::Answers;
+pub use backlog::Backlog;
 pub use graphql::Graphql;
 pub use guardrail::Findings;
 pub use listener::Listener;
@@ -281,6 +283,11 @@ impl Metrics {
     /// The replies that a route waits for in a topic of a Kafka cluster.
     pub fn replies(&self, route: &str, cluster: &str, topic: &str) -> Arc<Replies> {
         Arc::new(Replies::resolve(&self.families, &[route, cluster, topic]))
+    }
+
+    /// What producers hold for a Kafka cluster, for as long as the result is kept.
+    pub fn backlog(&self, cluster: &str) -> Backlog {
+        Backlog::resolve(&self.families, cluster)
     }
 
     /// Writes to a compacted topic that is served as a table.

@@ -11,7 +11,7 @@ use weir_telemetry::metrics::model::Call;
 use weir_telemetry::metrics::quota::Decision;
 use weir_telemetry::metrics::reply::Outcome;
 use weir_telemetry::metrics::standing::Figures;
-use weir_telemetry::metrics::{Standing, Target, table, worker};
+use weir_telemetry::metrics::{table, worker};
 use weir_telemetry::{Code, Handles, Metrics, Protocol, Recorder, Telemetry, metrics};
 
 fn telemetry(metrics: &Metrics) -> Telemetry {
@@ -37,7 +37,7 @@ fn call<'a>(provider_name: &'a str, provider: &'a str, target: &'a str) -> Call<
 }
 
 /// Does everything once that writes a metric; what is returned keeps its series.
-fn exercise(metrics: &Metrics) -> (Standing, Target, table::Standing, [worker::Standing; 2]) {
+fn exercise(metrics: &Metrics) -> impl Sized {
     let listener = metrics.listener("public");
     let route = metrics.route("chat", "shop", &["quota"]);
     let models = [
@@ -134,7 +134,8 @@ fn exercise(metrics: &Metrics) -> (Standing, Target, table::Standing, [worker::S
         .table("events", "users")
         .came(table::Outcome::Written);
     let view = metrics.table_standing("events", "users");
-    (standing, target, view, working)
+    let backlog = metrics.backlog("events");
+    (standing, target, view, backlog, working)
 }
 
 /// The label names of every sample of one metric.
