@@ -8,9 +8,12 @@ use crate::{fields, none, promql, root, rules};
 use weir_telemetry::{Code, catalogue};
 
 /// Paths of the admin and metrics addresses.
-const ADDRESSES: [&str; 12] = [
+const ADDRESSES: [&str; 15] = [
     "/config",
     "/healthz",
+    "/llm_workers",
+    "/llm_workers/summaries/pause",
+    "/llm_workers/summaries/resume",
     "/metrics",
     "/readyz",
     "/requests",

@@ -21,10 +21,11 @@ const GROUPING: [&str; 6] = [
 
 const OPERATORS: [&str; 5] = ["and", "or", "unless", "bool", "offset"];
 
-const FUNCTIONS: [&str; 17] = [
+const FUNCTIONS: [&str; 18] = [
     "absent",
     "changes",
     "count",
+    "deriv",
     "histogram_quantile",
     "increase",
     "label_values",
