@@ -8,6 +8,7 @@ mod avro;
 mod fault;
 mod json;
 mod protobuf;
+mod reading;
 pub(crate) mod registry;
 pub(crate) mod values;
 mod wire;
@@ -15,6 +16,7 @@ mod wire;
 use bytes::Bytes;
 
 pub use fault::Fault;
+pub(crate) use reading::Reading;
 pub(crate) use values::{Values, encode};
 
 /// A schema, ready to be used.

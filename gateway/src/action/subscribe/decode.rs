@@ -11,14 +11,14 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use weir_telemetry::{Code, Metrics};
 
-use super::shown::{Reading, Shown};
+use super::shown::Shown;
 use crate::error::GatewayError;
 use crate::gateway::Gateway;
 use crate::kafka::Record;
 use crate::proxy::{Connection, Errand, Request};
 use crate::runtime::Snapshot;
 use crate::schema::values::{Trouble, Written};
-use crate::schema::{Fault, Values};
+use crate::schema::{Fault, Reading, Values};
 
 /// What stands for a listener where a registry is asked.
 const LISTENER: &str = "schemas";
@@ -82,12 +82,12 @@ impl Decoding {
             None => self.ask(value).await?,
         };
         let reading = match written {
-            Ok(written) => slot.get_or_init(|| read(written)).clone(),
-            Err(Trouble::Fault(fault)) => undecodable(&fault),
+            Ok(written) => slot.get_or_init(|| Reading::of(written)).clone(),
+            Err(Trouble::Fault(fault)) => fault.into(),
             // For a while: it may be there when somebody else reads the record.
             Err(Trouble::NoSchema(error)) if error.code == Code::SchemaUnusable => {
                 let why = "was written by a schema that its registry does not have, or that cannot be used";
-                undecodable(&Fault::new(why))
+                Fault::new(why).into()
             }
             Err(Trouble::NoSchema(error)) => return Err(error),
         };
@@ -120,17 +120,6 @@ impl Decoding {
             .await
             .map_err(|error| GatewayError::new(Code::InternalError).source(error))?
     }
-}
-
-fn read(written: Written) -> Reading {
-    match written.json() {
-        Ok(json) => Reading::Json(json),
-        Err(fault) => undecodable(&fault),
-    }
-}
-
-fn undecodable(fault: &Fault) -> Reading {
-    Reading::Undecodable(fault.to_string().into())
 }
 
 /// What the values of the latest records were read as. A record is known by where it is in memory, so

@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use weir_protocols::cloudevents::{Event, json, kafka};
+use weir_protocols::cloudevents::{Event, Fault, json, kafka};
 
 use super::say::is_json;
-use super::shown::{Reading, Shown};
+use super::shown::Shown;
 use crate::kafka::Record;
+use crate::schema::Reading;
 
 /// What an event is of that a record itself is none of.
 const TYPE: &str = "weir.kafka.record";
@@ -18,7 +19,7 @@ const CONTENT_TYPE: &str = "content-type";
 /// The event of a record of a topic, as JSON.
 pub(super) fn write(out: &mut Vec<u8>, topic: &str, shown: &Shown) {
     let carried = match shown.undecodable() {
-        None => carried(shown),
+        None => carried(shown).ok().flatten(),
         Some(_) => None,
     };
     let event = carried.or_else(|| about(topic, shown));
@@ -30,7 +31,10 @@ pub(super) fn write(out: &mut Vec<u8>, topic: &str, shown: &Shown) {
 
 /// What the record carries, if that is an event. Its data is JSON where a schema made it that, whatever it
 /// was in the topic.
-fn carried(shown: &Shown) -> Option<Event> {
+///
+/// # Errors
+/// Where it says that it is an event, and is none.
+pub(crate) fn carried(shown: &Shown) -> Result<Option<Event>, Fault> {
     let record = &shown.record;
     let read = matches!(shown.reading, Reading::Json(_)) && !is_whole(record);
     let json = (CONTENT_TYPE, Some(&b"application/json"[..]));
@@ -39,7 +43,7 @@ fn carried(shown: &Shown) -> Option<Event> {
     let headers = headers
         .filter(|(name, _)| !read || *name != CONTENT_TYPE)
         .chain(read.then_some(json));
-    kafka::read(headers, value(shown)).ok().flatten()
+    kafka::read(headers, value(shown))
 }
 
 /// Whether the value says that it is all of an event.

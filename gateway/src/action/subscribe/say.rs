@@ -9,9 +9,10 @@ use weir_protocols::sse::{Outgoing, write_event};
 
 use super::cursor::Seal;
 use super::event;
-use super::shown::{Reading, Shown};
+use super::shown::Shown;
 use crate::config::routes::subscribe::Format;
 use crate::kafka::{Gap, Header, Positions, Record};
+use crate::schema::Reading;
 
 /// What callers are told of records, and how.
 #[derive(Clone)]
@@ -95,9 +96,9 @@ fn write_record(out: &mut Vec<u8>, shown: &Shown) {
     out.push(b'}');
 }
 
-/// The members of that object, with the value as subscribers see it. Bytes that could not be read are told
-/// as such, and why.
-fn write_shown(out: &mut Vec<u8>, shown: &Shown) {
+/// The members of that object, with the value as it is shown. Bytes that could not be read are told as
+/// such, and why.
+pub(crate) fn write_shown(out: &mut Vec<u8>, shown: &Shown) {
     write_head(out, &shown.record);
     match &shown.reading {
         Reading::Plain | Reading::Json(_) => write_content(out, shown.value()),

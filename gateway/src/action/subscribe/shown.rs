@@ -1,32 +1,21 @@
-//! A record as subscribers see it: as it is, or with its value read by a schema. It knows no schema.
+//! A record as those see it who are told of it: as it is, or with its value read by a schema. It knows no
+//! schema.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::kafka::Record;
+use crate::schema::Reading;
 
-/// A record, and what its value is to subscribers.
+/// A record, and what its value is to those.
 #[derive(Debug, Clone)]
-pub(super) struct Shown {
-    pub(super) record: Arc<Record>,
-    pub(super) reading: Reading,
-}
-
-/// What a value is to subscribers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Reading {
-    /// Its bytes.
-    Plain,
-    /// The JSON that they were read as.
-    Json(Bytes),
-    /// Bytes that could not be read, and why.
-    Undecodable(Arc<str>),
+pub(crate) struct Shown {
+    pub(crate) record: Arc<Record>,
+    pub(crate) reading: Reading,
 }
 
 impl Shown {
     /// A record as it is.
-    pub(super) const fn plain(record: Arc<Record>) -> Self {
+    pub(crate) const fn plain(record: Arc<Record>) -> Self {
         Self {
             record,
             reading: Reading::Plain,
@@ -34,7 +23,7 @@ impl Shown {
     }
 
     /// Its value, if it has one: as it was read, else its bytes.
-    pub(super) fn value(&self) -> Option<&[u8]> {
+    pub(crate) fn value(&self) -> Option<&[u8]> {
         match &self.reading {
             Reading::Json(json) => Some(json),
             Reading::Plain | Reading::Undecodable(_) => self.record.value.as_deref(),
@@ -42,7 +31,7 @@ impl Shown {
     }
 
     /// Why its value could not be read, where it could not.
-    pub(super) fn undecodable(&self) -> Option<&str> {
+    pub(crate) fn undecodable(&self) -> Option<&str> {
         match &self.reading {
             Reading::Undecodable(why) => Some(why),
             Reading::Plain | Reading::Json(_) => None,

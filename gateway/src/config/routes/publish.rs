@@ -68,7 +68,12 @@ pub(super) fn check(
         check_async(cx, at, raw, &record.topic);
     }
     let schema = match &raw.schema {
-        Some(schema) => Some(schema::check(cx, &at.key("schema"), schema, around)?),
+        Some(schema) => Some(schema::check(
+            cx,
+            &at.key("schema"),
+            schema,
+            around.owner(),
+        )?),
         None => None,
     };
     let idempotency = match &raw.idempotency {

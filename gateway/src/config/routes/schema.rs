@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use super::actions::Around;
 use crate::config::check::{At, Checker, Noun};
 use crate::config::raw::schema as raw;
 use crate::schema::Codec;
@@ -30,12 +29,40 @@ pub struct Subject {
     pub message: Option<Arc<str>>,
 }
 
-/// Checks what `schema` says.
+/// Checks what `schema` says of values that are read, and never written: a record says itself by which schema
+/// of a registry it was written. `owner` is the team whose registries may be named.
+pub(in crate::config) fn check_read(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::Schema,
+    owner: Option<&Arc<str>>,
+) -> Option<Schema> {
+    if let raw::Schema::Registry {
+        subject,
+        version,
+        message,
+        ..
+    } = raw
+    {
+        let said = [
+            ("subject", subject.is_some()),
+            ("version", version.is_some()),
+            ("message", message.is_some()),
+        ];
+        for (name, _) in said.into_iter().filter(|(_, said)| *said) {
+            let message = "each record says itself by which schema of the registry it was written";
+            cx.fault(&at.key(name), message, "leave it out");
+        }
+    }
+    check(cx, at, raw, owner)
+}
+
+/// Checks what `schema` says. `owner` is the team whose registries may be named.
 pub(super) fn check(
     cx: &mut Checker<'_>,
     at: &At,
     raw: &raw::Schema,
-    around: &Around<'_>,
+    owner: Option<&Arc<str>>,
 ) -> Option<Schema> {
     match raw {
         raw::Schema::Json { file } => {
@@ -73,7 +100,7 @@ pub(super) fn check(
             message,
         } => {
             let at = at.key("registry");
-            let registry = cx.resolve(&at, Noun::SchemaRegistry, &registry.0, around.owner())?;
+            let registry = cx.resolve(&at, Noun::SchemaRegistry, &registry.0, owner)?;
             Some(Schema::Registry(Subject {
                 registry,
                 name: subject.as_deref().map(Into::into),

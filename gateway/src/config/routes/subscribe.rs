@@ -12,7 +12,6 @@ use super::topic::{self, Topic};
 use super::websocket::Terms;
 use crate::config::check::{At, Checker};
 use crate::config::policies::cors::check_origins;
-use crate::config::raw::schema as raw_schema;
 use crate::config::raw::subscribe as raw;
 use crate::config::template::Template;
 
@@ -72,7 +71,7 @@ pub(super) fn check(
     let topic = topic::check(cx, at, &raw.cluster, name, around);
     let filter = check_filter(cx, &at.key("filter"), &raw.filter, &asking);
     let schema = raw.schema.as_ref();
-    let schema = schema.map(|schema| check_schema(cx, &at.key("schema"), schema, around));
+    let schema = schema.map(|it| schema::check_read(cx, &at.key("schema"), it, around.owner()));
     let call = match &raw.grpc {
         Some(grpc) => Some(call::check(cx, at, raw, grpc, around)?),
         None => None,
@@ -112,33 +111,6 @@ impl Asking<'_> {
             false => self.around.caller_template(cx, at, text),
         }
     }
-}
-
-/// A record says by which schema of a registry it was written.
-fn check_schema(
-    cx: &mut Checker<'_>,
-    at: &At,
-    raw: &raw_schema::Schema,
-    around: &Around<'_>,
-) -> Option<Schema> {
-    if let raw_schema::Schema::Registry {
-        subject,
-        version,
-        message,
-        ..
-    } = raw
-    {
-        let said = [
-            ("subject", subject.is_some()),
-            ("version", version.is_some()),
-            ("message", message.is_some()),
-        ];
-        for (name, _) in said.into_iter().filter(|(_, said)| *said) {
-            let message = "each record says itself by which schema of the registry it was written";
-            cx.fault(&at.key(name), message, "leave it out");
-        }
-    }
-    schema::check(cx, at, raw, around)
 }
 
 fn check_filter(

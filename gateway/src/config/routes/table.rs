@@ -80,7 +80,7 @@ pub(super) fn check(
         );
     }
     let schema = match &raw.schema {
-        Some(schema) => schema::check(cx, &at.key("schema"), schema, around).map(Some),
+        Some(schema) => schema::check(cx, &at.key("schema"), schema, around.owner()).map(Some),
         None => Some(None),
     };
     if raw.require_if_match && !raw.write {
