@@ -383,7 +383,7 @@ metrics! {
         "Records that a webhook is behind the ends of the partitions that this gateway has.";
     WEBHOOK_PAUSED "weir_webhook_paused" Gauge "{partition}"
         ["weir_webhook" "reason"] &[],
-        "Partitions of which nothing is sent: by_hand, or because a quota is exhausted (quota), the breaker is open or no endpoint healthy (destination), the receiver asked for it (receiver), a record is given up and its dead-letter topic does not take it (dead_letter) or there is none (undeliverable), or its configuration is about to change (reload).";
+        "Partitions of which nothing is sent: by_hand, or because a quota is exhausted (quota), the breaker is open or no endpoint healthy (destination), the receiver asked for it (receiver), the registry that has a record's schema does not answer (schema), a record is given up and its dead-letter topic does not take it (dead_letter) or there is none (undeliverable), or its configuration is about to change (reload).";
     // LLM workers.
     LLM_WORKER_DURATION "weir_llm_worker_duration_seconds" Histogram "s"
         ["weir_llm_worker" "messaging_destination_name"] LATENCY,

@@ -257,7 +257,7 @@ codes! {
     KafkaRecordsExpired "kafka_records_expired" 410 Policy false "http_request_denied"
         "Records that the subscriber was to get are no longer in the topic.";
     KafkaRecordUndecodable "kafka_record_undecodable" 502 Upstream false "http_protocol_error"
-        "A record of the topic is not what the route gives out.";
+        "A record of the topic is not what it is to be given out as.";
     StatusUrlInvalid "status_url_invalid" 404 Client false "http_request_error"
         "This is no status URL of this caller's.";
     CursorInvalid "cursor_invalid" 400 Client false "http_request_error"

@@ -14,6 +14,7 @@ use super::quotas::Quota;
 use super::raw::Name;
 use super::raw::policies as raw_policies;
 use super::raw::webhooks as raw;
+use super::routes::schema::{self, Schema};
 use super::routes::topic::check_name;
 use super::secret::Secret;
 use super::units::Setting;
@@ -23,7 +24,7 @@ pub use super::raw::subscribe::Start;
 pub use raw::{Format, Method, Ordering};
 
 /// Sends records of topics to a receiver.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Webhook {
     /// Its name.
     pub name: Arc<str>,
@@ -47,6 +48,8 @@ pub struct Webhook {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What is sent of a record.
     pub format: Format,
+    /// What their values are, if they are not sent as they are.
+    pub schema: Option<Schema>,
     /// What signs.
     pub keys: Vec<Key>,
     /// How long an answer may take.
@@ -136,6 +139,7 @@ pub(super) fn check(
     );
     check_path(cx, &at.key("to").key("path"), &raw.to.path);
     let headers = check_headers(cx, &at.key("to").key("headers"), &raw.to, team.as_ref());
+    let schema = check_schema(cx, &at.key("schema"), raw, team.as_ref());
     let keys = check_keys(cx, &at.key("sign"), raw.sign.as_ref(), team.as_ref());
     let retries = check_retries(cx, &at.key("retries"), &raw.retries);
     check_times(cx, at, raw.timeout.0, raw.patience.0);
@@ -155,6 +159,7 @@ pub(super) fn check(
         method: raw.to.method,
         headers: headers?,
         format: raw.format,
+        schema: schema?,
         keys: keys?,
         timeout: raw.timeout.0,
         retries,
@@ -226,6 +231,19 @@ pub(super) fn check_dead_letter(
         cx.fault(&at, message, "name a topic that is not read");
     }
     Some(Some(letter.topic.as_str().into()))
+}
+
+/// Checks what values are written by; `None` if that is faulty.
+fn check_schema(
+    cx: &mut Checker<'_>,
+    at: &At,
+    raw: &raw::Webhook,
+    team: Option<&Arc<str>>,
+) -> Option<Option<Schema>> {
+    match &raw.schema {
+        Some(schema) => schema::check_read(cx, at, schema, team).map(Some),
+        None => Some(None),
+    }
 }
 
 fn check_path(cx: &mut Checker<'_>, at: &At, path: &str) {

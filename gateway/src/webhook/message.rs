@@ -6,15 +6,18 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderName, HeaderValue};
 use pingora_http::RequestHeader;
-use weir_protocols::cloudevents::{http as event_http, kafka as event_kafka};
+use weir_protocols::cloudevents::http as event_http;
 use weir_telemetry::trace::Context;
 
 use super::sign::signature;
 use super::verdict::unfit;
-use crate::action::subscribe::say::write_members;
+use crate::action::subscribe::event;
+use crate::action::subscribe::say::write_shown;
+use crate::action::subscribe::shown::Shown;
 use crate::config::webhooks::{Format, Method, Webhook};
 use crate::kafka::Record;
 use crate::kafka::group::Task;
+use crate::schema::Reading;
 use crate::workers::Fate;
 
 /// What does not change from one attempt to the next.
@@ -24,9 +27,9 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// Makes it of a record.
-    pub(super) fn new(config: &Webhook, task: &Task) -> Result<Self, Fate> {
-        let (mut fields, body) = content(config.format, task)?;
+    /// Makes it of a record, which is shown so.
+    pub(super) fn new(config: &Webhook, task: &Task, shown: &Shown) -> Result<Self, Fate> {
+        let (mut fields, body) = content(config.format, task, shown)?;
         let id = id(task);
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let timestamp = now.map_or(0, |since| since.as_secs()).to_string();
@@ -104,27 +107,25 @@ fn set(fields: &mut Vec<(HeaderName, HeaderValue)>, name: &'static str, value: &
 
 type Content = (Vec<(HeaderName, HeaderValue)>, Bytes);
 
-fn content(format: Format, task: &Task) -> Result<Content, Fate> {
-    let record = &task.record;
+fn content(format: Format, task: &Task, shown: &Shown) -> Result<Content, Fate> {
+    let json = HeaderValue::from_static("application/json");
     match format {
         Format::Record => {
             let mut body = format!("{{\"topic\":\"{}\",", task.topic).into_bytes();
-            write_members(&mut body, record);
+            write_shown(&mut body, shown);
             body.push(b'}');
-            let json = HeaderValue::from_static("application/json");
             Ok((vec![(CONTENT_TYPE, json)], body.into()))
         }
         Format::Value => {
-            let said = record.header("content-type");
-            let said = said.and_then(|said| HeaderValue::from_bytes(said).ok());
-            let bytes = HeaderValue::from_static("application/octet-stream");
-            Ok((vec![(CONTENT_TYPE, said.unwrap_or(bytes))], value(record)))
+            let kind = match &shown.reading {
+                // Whatever it was in the topic.
+                Reading::Json(_) => json,
+                Reading::Plain | Reading::Undecodable(_) => said(&shown.record),
+            };
+            Ok((vec![(CONTENT_TYPE, kind)], value(shown)))
         }
         Format::CloudEvent => {
-            let headers = record.headers.iter();
-            let headers = headers.map(|header| (&*header.name, header.value.as_deref()));
-            let body = record.value.as_ref().map(|_| value(record));
-            let event = event_kafka::read(headers, body).map_err(unfit)?;
+            let event = event::carried(shown).map_err(unfit)?;
             let event = event.ok_or_else(|| unfit("it has no ce_specversion"))?;
             let fields = event_http::write(&event).into_iter();
             let fields = fields.filter_map(|(name, value)| {
@@ -137,8 +138,20 @@ fn content(format: Format, task: &Task) -> Result<Content, Fate> {
     }
 }
 
-fn value(record: &Record) -> Bytes {
-    Bytes::copy_from_slice(record.value.as_deref().unwrap_or_default())
+/// What a record says its value is.
+fn said(record: &Record) -> HeaderValue {
+    let said = record.header("content-type");
+    let said = said.and_then(|said| HeaderValue::from_bytes(said).ok());
+    said.unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}
+
+fn value(shown: &Shown) -> Bytes {
+    match &shown.reading {
+        Reading::Json(json) => json.clone(),
+        Reading::Plain | Reading::Undecodable(_) => {
+            Bytes::copy_from_slice(shown.value().unwrap_or_default())
+        }
+    }
 }
 
 #[cfg(test)]
@@ -147,6 +160,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::kafka::Header;
 
     fn task(value: Option<&[u8]>) -> Task {
         Task {
@@ -172,7 +186,8 @@ mod tests {
 
     #[test]
     fn a_record_is_an_object_with_its_topic() {
-        let made = content(Format::Record, &task(Some(b"{}")));
+        let task = task(Some(b"{}"));
+        let made = content(Format::Record, &task, &Shown::plain(task.record.clone()));
         let (_, body) = made.expect("any record can be told");
         let json: serde_json::Value = serde_json::from_slice(&body).expect("it is JSON");
         let expected = serde_json::json!({
@@ -182,8 +197,46 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_was_read_is_json_whatever_the_record_says() {
+        let mut task = task(Some(b"\x02"));
+        let headers = [
+            ("content-type", "application/avro"),
+            ("ce_specversion", "1.0"),
+            ("ce_id", "1"),
+            ("ce_source", "/s"),
+            ("ce_type", "t"),
+        ];
+        let headers = headers.map(|(name, value)| Header {
+            name: name.into(),
+            value: Some(value.as_bytes().into()),
+        });
+        let record = Arc::get_mut(&mut task.record);
+        record.expect("nobody else has it").headers = headers.into();
+        let read = Shown {
+            record: task.record.clone(),
+            reading: Reading::Json(Bytes::from_static(b"1")),
+        };
+        let json = HeaderValue::from_static("application/json");
+        for format in [Format::Value, Format::CloudEvent] {
+            let (fields, body) = content(format, &task, &read).expect("it is what is sent");
+            assert_eq!(&*body, b"1");
+            let kinds = fields.iter().filter(|(name, _)| *name == CONTENT_TYPE);
+            let kinds: Vec<_> = kinds.map(|(_, value)| value).collect();
+            assert_eq!(kinds, [&json], "{format:?}");
+        }
+        let plain = Shown::plain(task.record.clone());
+        let (fields, body) = content(Format::Value, &task, &plain).expect("it is sent");
+        assert_eq!(
+            (&fields[0].1, &*body),
+            (&HeaderValue::from_static("application/avro"), &b"\x02"[..])
+        );
+    }
+
+    #[test]
     fn what_is_no_event_is_never_sent_as_one() {
-        let made = content(Format::CloudEvent, &task(Some(b"{}")));
+        let task = task(Some(b"{}"));
+        let shown = Shown::plain(task.record.clone());
+        let made = content(Format::CloudEvent, &task, &shown);
         assert!(matches!(made, Err(Fate::Refused(_))));
     }
 }

@@ -5,6 +5,7 @@
 //! | `courier` | how one record is sent, once |
 //! | `send` | one call of a receiver |
 //! | `message` | what is sent of a record |
+//! | `decode` | what its value is, where a schema says that |
 //! | `sign` | its signature |
 //! | `verdict` | what an answer means |
 //!
@@ -12,6 +13,7 @@
 //! [`workers`](crate::workers).
 
 mod courier;
+mod decode;
 mod message;
 mod send;
 mod sign;
@@ -26,6 +28,7 @@ use crate::kafka::group::{Order, Plan};
 use crate::policy::quota::{Quotas, named};
 use crate::proxy::Connection;
 use crate::runtime::{Consumer, Parts};
+use crate::schema::Values;
 use crate::upstream::Upstream;
 use crate::workers::Reader;
 
@@ -37,6 +40,8 @@ pub(crate) struct Webhook {
     config: Arc<config::Webhook>,
     reader: Reader,
     upstream: Arc<Upstream>,
+    /// What values are, where they are not sent as they are.
+    values: Option<Values>,
     quotas: Quotas,
     /// As whom quotas count it.
     consumer: Arc<Consumer>,
@@ -67,6 +72,7 @@ impl Webhook {
                 metrics: parts.metrics.worker(kind, &config.name, &config.topics),
             },
             upstream: parts.upstream(&config.upstream),
+            values: config.schema.as_ref().map(|schema| parts.values(schema)),
             quotas: named(&config.quotas, parts),
             consumer: Arc::new(consumer),
             connection: Connection::none(LISTENER, parts.metrics),

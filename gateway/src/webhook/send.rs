@@ -23,7 +23,13 @@ const MOST: usize = 64 << 10;
 impl Webhook {
     /// Sends a record once; writes down in the errand what came of it.
     pub(super) async fn send(self: &Arc<Self>, errand: &mut Errand, task: &Task) -> Fate {
-        let message = match Message::new(&self.config, task) {
+        let shown = match self.show(errand, task).await {
+            Ok(shown) => shown,
+            Err(fate) => return fate,
+        };
+        let (request, _) = errand.parts();
+        let asked = request.record.attempts.len();
+        let message = match Message::new(&self.config, task, &shown) {
             Ok(message) => message,
             Err(fate) => return fate,
         };
@@ -34,7 +40,7 @@ impl Webhook {
             Ok(fate) => fate,
             Err(error) => {
                 let (request, _) = errand.parts();
-                verdict::of_error(&error, !request.record.attempts.is_empty())
+                verdict::of_error(&error, request.record.attempts.len() > asked)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What an answer of a receiver means, or that there was none.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
 use weir_telemetry::Code;
@@ -9,6 +9,9 @@ use weir_telemetry::metrics::worker::Pause;
 use crate::error::GatewayError;
 use crate::upstream::retry_after;
 use crate::workers::{Failure, Fate, not_now};
+
+/// How long a registry that does not answer is left alone by a partition.
+const REST: Duration = Duration::from_secs(5);
 
 /// A receiver that answered so did not take it.
 fn status(status: StatusCode) -> Failure {
@@ -70,6 +73,17 @@ pub(super) fn of_quota(error: &GatewayError) -> Fate {
     }
 }
 
+/// What it means that the schema of a record cannot be had.
+pub(super) fn of_schema(error: &GatewayError) -> Fate {
+    let failure = Failure::of(error);
+    match error.code {
+        Code::SchemaRegistryUnavailable => not_now(Some(REST), Pause::Schema, failure),
+        Code::Draining => not_now(None, Pause::Reload, failure),
+        // It may be there soon: whoever writes records registers their schemas.
+        _ => Fate::Failed(failure),
+    }
+}
+
 /// What it means that a record is not what is to be sent.
 pub(super) fn unfit(why: impl std::fmt::Display) -> Fate {
     Fate::Refused(Failure {
@@ -81,8 +95,6 @@ pub(super) fn unfit(why: impl std::fmt::Display) -> Fate {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn fate(status: u16, retry_after: Option<&'static str>) -> Fate {
@@ -135,5 +147,16 @@ mod tests {
         assert!(matches!(of_error(&refused, true), Fate::Failed(_)));
         let never = GatewayError::new(Code::QuotaExhausted);
         assert!(matches!(of_quota(&never), Fate::Refused(_)));
+    }
+
+    #[test]
+    fn a_registry_that_is_away_is_waited_for_and_one_without_the_schema_is_asked_again() {
+        let away = GatewayError::new(Code::SchemaRegistryUnavailable);
+        assert!(matches!(
+            of_schema(&away),
+            Fate::NotNow { pause: Pause::Schema, after, .. } if after == REST
+        ));
+        let missing = GatewayError::new(Code::SchemaUnusable);
+        assert!(matches!(of_schema(&missing), Fate::Failed(_)));
     }
 }

@@ -27,6 +27,23 @@ impl Kind {
         }
     }
 
+    /// Why nothing may be done of its partitions.
+    const fn pauses(self) -> &'static [Pause] {
+        use Pause as P;
+        match self {
+            Self::Webhook => &Pause::ALL,
+            Self::LlmWorker => &[
+                P::ByHand,
+                P::Quota,
+                P::Destination,
+                P::Receiver,
+                P::DeadLetter,
+                P::Undeliverable,
+                P::Reload,
+            ],
+        }
+    }
+
     /// What may come of its records.
     const fn outcomes(self) -> &'static [Outcome] {
         use Outcome as O;
@@ -76,6 +93,8 @@ pub enum Pause {
     Destination,
     /// The receiver asked for it by `Retry-After`.
     Receiver,
+    /// The registry that has the schema of a record does not answer.
+    Schema,
     /// A record is given up, and the dead-letter topic does not take it.
     DeadLetter,
     /// A record is given up, and there is no dead-letter topic.
@@ -86,11 +105,12 @@ pub enum Pause {
 
 impl Pause {
     /// Each one.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ByHand,
         Self::Quota,
         Self::Destination,
         Self::Receiver,
+        Self::Schema,
         Self::DeadLetter,
         Self::Undeliverable,
         Self::Reload,
@@ -103,6 +123,7 @@ impl Pause {
             Self::Quota => "quota",
             Self::Destination => "destination",
             Self::Receiver => "receiver",
+            Self::Schema => "schema",
             Self::DeadLetter => "dead_letter",
             Self::Undeliverable => "undeliverable",
             Self::Reload => "reload",
@@ -229,7 +250,7 @@ impl Standing {
             series.lag.with(&[&*self.name, topic]).set(*lag);
             self.topics.push(topic.clone());
         }
-        for pause in Pause::ALL {
+        for pause in self.kind.pauses() {
             let paused = figures
                 .paused
                 .iter()
@@ -259,7 +280,7 @@ impl Drop for Standing {
         let series = self.families.workers(self.kind);
         series.in_flight.remove(&[&self.name]);
         series.partitions.remove(&[&self.name]);
-        for pause in Pause::ALL {
+        for pause in self.kind.pauses() {
             let labels = [&*self.name, pause.as_str()];
             series.paused.remove(&labels);
         }
@@ -292,6 +313,13 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }
+        assert!(text.contains("weir_webhook_paused{reason=\"schema\",weir_webhook=\"w\"} 0\n"));
+        let mut worker = metrics.worker_standing(Kind::LlmWorker, "w");
+        worker.is(&figures);
+        let text = metrics.encode();
+        let of_worker = |reason| format!("weir_llm_worker_paused{{reason=\"{reason}\",");
+        assert!(text.contains(&of_worker("quota")));
+        assert!(!text.contains(&of_worker("schema")), "prompts have none");
         figures.lag.clear();
         standing.is(&figures);
         assert!(!metrics.encode().contains("weir_webhook_lag_records{"));

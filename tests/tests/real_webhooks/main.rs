@@ -4,5 +4,6 @@
 mod beginning;
 mod failures;
 mod fleet;
+mod schema;
 mod send;
 mod setup;

@@ -32,6 +32,7 @@ pub(crate) struct Setup {
     topic: &'static str,
     otlp: String,
     breaker: &'static str,
+    registry: String,
 }
 
 impl Setup {
@@ -49,6 +50,7 @@ impl Setup {
             topic,
             otlp: String::new(),
             breaker: "",
+            registry: String::new(),
         }
     }
 
@@ -61,6 +63,12 @@ impl Setup {
     /// The receiver has a breaker.
     pub(crate) fn breaker(mut self) -> Self {
         self.breaker = ", breaker: { error_percent: 50, minimum_requests: 4, open_for: 1s }";
+        self
+    }
+
+    /// There is a registry, `main`, at that address.
+    pub(crate) fn registry(mut self, url: &str) -> Self {
+        self.registry = format!("schema_registries: [{{ name: main, url: \"{url}\" }}]");
         self
     }
 
@@ -106,6 +114,7 @@ webhooks:
             receiver,
             otlp,
             breaker,
+            registry,
             ..
         } = self;
         format!(
@@ -122,6 +131,7 @@ teams: [{{ name: shop, organisation: acme, owns: {{ topics: ["*"], secrets: [key
 kafka_clusters: [{{ name: events, bootstrap_servers: ["{bootstrap}"] }}]
 upstreams: [{{ name: receiver, endpoints: [{{ address: "{receiver}" }}]{breaker} }}]
 routes: [{{ name: alive, respond: {{ body: alive }} }}]
+{registry}
 "#
         )
     }

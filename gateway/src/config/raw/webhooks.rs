@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::schema::Schema;
 use super::subscribe::Start;
 use super::{Name, SecretRef};
 use crate::config::units::{Duration, Setting};
@@ -37,6 +38,10 @@ pub struct Webhook {
     /// What is sent of a record.
     #[serde(default)]
     pub format: Format,
+    /// What the values of records were written by. They are sent as the JSON that they are read as; one that
+    /// cannot be read is given up. They are sent as they are, if not said.
+    #[serde(default)]
+    pub schema: Option<Schema>,
     /// Signs what is sent, as Standard Webhooks say.
     #[serde(default)]
     pub sign: Option<Sign>,
@@ -116,7 +121,7 @@ pub enum Format {
     /// An object with its topic, partition, offset, timestamp, key, headers and value.
     #[default]
     Record,
-    /// Its value as it is, of the type that its header `content-type` says.
+    /// Its value as it is, of the type that its header `content-type` says; with `schema`, JSON.
     Value,
     /// The CloudEvent that it is, in binary content mode. One that is none is not delivered.
     CloudEvent,

@@ -1,6 +1,7 @@
 //! Webhooks.
 
 use super::{expect_after, good};
+use crate::config::routes::schema::Schema;
 
 const BEFORE: &str = "
 secrets:
@@ -12,6 +13,8 @@ upstreams: [{ name: up, endpoints: [{ address: 127.0.0.1:1 }] }]
 kafka_clusters: [{ name: events, bootstrap_servers: ['127.0.0.1:1'] }]
 routes: [{ name: alive, respond: { body: alive } }]
 ";
+
+const REGISTRIES: &str = "schema_registries: [{ name: main, url: 'http://a' }]\n";
 
 const START: &str = "name: hook, cluster: events, to: { upstream: up, path: /hook }";
 
@@ -53,6 +56,36 @@ fn what_it_says_is_checked() {
                 "webhooks[0].to.headers.webhook-id: \"webhook-id\" is no field that can be set; Weir writes what belongs to the message itself",
             ),
         ],
+    );
+}
+
+#[test]
+fn records_say_their_schema_themselves_or_a_file_does() {
+    let webhook = |schema: &str| {
+        format!("webhooks: [{{ {START}, team: shop, topics: [orders.new], schema: {schema} }}]")
+    };
+    let before = format!("{BEFORE}{REGISTRIES}");
+    expect_after(
+        &before,
+        &[
+            (
+                &webhook("{ kind: registry, registry: mian }"),
+                "webhooks[0].schema.registry: no schema registry named \"mian\"; did you mean \"main\"?",
+            ),
+            (
+                &webhook("{ kind: registry, registry: main, subject: a }"),
+                "webhooks[0].schema.subject: each record says itself by which schema of the registry it was written; leave it out",
+            ),
+        ],
+    );
+    let loaded = good(&format!(
+        "{before}{}",
+        webhook("{ kind: registry, registry: main }")
+    ));
+    let schema = &loaded.config.webhooks[0].schema;
+    assert!(
+        matches!(schema, Some(Schema::Registry(subject)) if &*subject.registry == "main"),
+        "{schema:?}"
     );
 }
 
