@@ -48,8 +48,9 @@ impl Doubtful {
     }
 }
 
-/// The entries after a place that an earlier process may have sent.
-pub(super) fn ahead(directory: &Path, from: Place) -> io::Result<Vec<Doubtful>> {
+/// The entries after a place that an earlier process may have sent: those in segments up to the last one
+/// that there was when that ended.
+pub(super) fn ahead(directory: &Path, from: Place, until: u64) -> io::Result<Vec<Doubtful>> {
     enum Stop {
         Enough,
         Failed(io::Error),
@@ -63,6 +64,7 @@ pub(super) fn ahead(directory: &Path, from: Place) -> io::Result<Vec<Doubtful>> 
     let read = survey::read_all(
         directory,
         from,
+        until,
         &mut survey::Found::default(),
         &mut |entry, _| {
             all.push(Doubtful::new(entry));

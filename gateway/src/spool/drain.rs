@@ -177,7 +177,8 @@ impl<S: Sink> Drain<S> {
 
     /// What an earlier process has sent of what is next; nothing, if it is to stop first.
     async fn look_ahead(&mut self, stop: &mut watch::Receiver<bool>) -> Option<HashSet<Id>> {
-        match doubt::ahead(&self.shared.settings.directory, self.place) {
+        let Held { place, until, .. } = self.held;
+        match doubt::ahead(&self.shared.settings.directory, place, until) {
             Ok(doubtful) => self.look(doubtful, stop).await,
             Err(error) => {
                 self.complain(&format!("cannot be read: {error}"));

@@ -63,7 +63,7 @@ use log::Draft;
 use position::Place;
 pub(crate) use sink::Cluster;
 use sink::Sink;
-use writer::{Order, Writer};
+use writer::{Count, Order, Writer};
 
 use crate::kafka::Outgoing;
 
@@ -161,6 +161,20 @@ impl Shared {
         if let Some(orders) = self.orders.upgrade() {
             let _ = orders.try_send(Order::EndSegment);
         }
+    }
+
+    /// What this process has added so far. Without an end, if nobody has the spool any more.
+    async fn count(&self) -> io::Result<Count> {
+        let (answer, answered) = oneshot::channel();
+        if let Some(orders) = self.orders.upgrade() {
+            // An error is seen by the answer that does not come.
+            let _ = orders.send(Order::Count(answer)).await;
+            drop(orders);
+            if let Ok(count) = answered.await {
+                return count;
+            }
+        }
+        std::future::pending().await
     }
 
     /// So many bytes less are taken up.

@@ -58,18 +58,13 @@ pub(crate) fn survey<E: From<io::Error>>(
     directory: &Path,
     mut each: impl FnMut(State, &Entry) -> Result<(), E>,
 ) -> Result<Found, E> {
-    let mut found = Found::default();
-    let from = position::read(directory)?;
-    read_all(directory, from, &mut found, &mut |entry, found| {
-        found.waiting += 1;
-        let oldest = found.oldest.get_or_insert(entry.time);
-        *oldest = entry.time.min(*oldest);
-        each(State::Waiting, entry)
-    })?;
+    let mut found = survey_waiting(directory, u64::MAX, |entry| each(State::Waiting, entry))?;
     let rejected = directory::rejected(directory);
+    let from = Place::default();
     read_all(
         &rejected,
-        Place::default(),
+        from,
+        u64::MAX,
         &mut found,
         &mut |entry, found| {
             found.rejected += 1;
@@ -79,14 +74,36 @@ pub(crate) fn survey<E: From<io::Error>>(
     Ok(found)
 }
 
+/// The same of what waits in segments up to this one.
+pub(super) fn survey_waiting<E: From<io::Error>>(
+    directory: &Path,
+    until: u64,
+    mut each: impl FnMut(&Entry) -> Result<(), E>,
+) -> Result<Found, E> {
+    let mut found = Found::default();
+    let from = position::read(directory)?;
+    read_all(directory, from, until, &mut found, &mut |entry, found| {
+        found.waiting += 1;
+        let oldest = found.oldest.get_or_insert(entry.time);
+        *oldest = entry.time.min(*oldest);
+        each(entry)
+    })?;
+    Ok(found)
+}
+
+/// Shows each entry from a place on, in all segments up to one.
 pub(super) fn read_all<E: From<io::Error>>(
     directory: &Path,
     from: Place,
+    until: u64,
     found: &mut Found,
     each: &mut dyn FnMut(&Entry, &mut Found) -> Result<(), E>,
 ) -> Result<(), E> {
     for (number, size) in directory::segments(directory)? {
         found.bytes += size;
+        if number > until {
+            continue;
+        }
         let offset = match number.cmp(&from.segment) {
             std::cmp::Ordering::Less => continue,
             std::cmp::Ordering::Equal => from.offset,

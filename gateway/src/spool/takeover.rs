@@ -10,6 +10,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use super::position::{Place, Position};
 use super::survey::{self, Found};
+use super::writer::Count;
 use super::{Shared, directory};
 
 /// How often it is looked whether somebody else still sends.
@@ -23,6 +24,8 @@ pub(super) struct Held {
     _lock: Flock<File>,
     pub(super) position: Position,
     pub(super) place: Place,
+    /// The last segment there was by then: of what is in later ones, nobody else has sent anything.
+    pub(super) until: u64,
     /// How many entries wait that this process did not add.
     pub(super) waiting: i64,
 }
@@ -32,7 +35,7 @@ pub(super) async fn take_over(shared: &Shared) -> Held {
     let (mut failing, mut said) = (false, false);
     let directory = &shared.settings.directory;
     loop {
-        match hold(shared) {
+        match hold(shared).await {
             Ok(Some(held)) => return held,
             Ok(None) => {
                 failing = false;
@@ -53,7 +56,7 @@ pub(super) async fn take_over(shared: &Shared) -> Held {
     }
 }
 
-fn hold(shared: &Shared) -> io::Result<Option<Held>> {
+async fn hold(shared: &Shared) -> io::Result<Option<Held>> {
     let directory = &shared.settings.directory;
     directory::make(directory)?;
     let Some(lock) = lock(directory)? else {
@@ -61,15 +64,17 @@ fn hold(shared: &Shared) -> io::Result<Option<Held>> {
     };
     directory::sweep(directory)?;
     let (position, place) = Position::open(directory)?;
-    // Before it is counted what is there, as what this process adds meanwhile is there, too.
-    let own = i64::try_from(shared.live.borrow().appended).unwrap_or(i64::MAX);
-    let found = survey::survey(directory, |_, _| Ok::<_, io::Error>(()))?;
+    // What this process adds from here on is in none of the segments that are looked at.
+    let Count { appended, until } = shared.count().await?;
+    let found = survey::survey_waiting(directory, until, |_| Ok::<_, io::Error>(()))?;
     say(directory, &found);
+    let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     Ok(Some(Held {
         _lock: lock,
         position,
         place,
-        waiting: i64::try_from(found.waiting).unwrap_or(i64::MAX) - own,
+        until,
+        waiting: signed(found.waiting) - signed(appended),
     }))
 }
 
@@ -83,12 +88,11 @@ fn lock(directory: &Path) -> io::Result<Option<Flock<File>>> {
 }
 
 fn say(directory: &Path, found: &Found) {
-    if found.waiting > 0 || found.rejected > 0 {
+    if found.waiting > 0 {
         ::log::info!(
-            "the spool {}: {} records wait to be sent, {} were refused by brokers",
+            "the spool {}: {} records wait to be sent",
             directory.display(),
             found.waiting,
-            found.rejected,
         );
     }
 }

@@ -29,6 +29,16 @@ pub(super) enum Order {
     Append(Vec<Draft>, Answer),
     /// To end the segment that is written.
     EndSegment,
+    /// To end it, and say what has been added so far.
+    Count(oneshot::Sender<io::Result<Count>>),
+}
+
+/// What this process had added at some moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Count {
+    pub(super) appended: u64,
+    /// The last segment there was then, of anybody: what this process adds later is in later ones.
+    pub(super) until: u64,
 }
 
 type Answer = oneshot::Sender<Result<Vec<Id>, Refusal>>;
@@ -88,7 +98,21 @@ impl Writer {
                 self.write();
                 self.end_segment(false);
             }
+            Order::Count(answer) => {
+                self.write();
+                self.end_segment(false);
+                // Who no longer asks needs no answer.
+                let _ = answer.send(self.count());
+            }
         }
+    }
+
+    fn count(&self) -> io::Result<Count> {
+        let segments = directory::segments(&self.shared.settings.directory)?;
+        Ok(Count {
+            appended: self.shared.live.borrow().appended,
+            until: segments.last().map_or(0, |(number, _)| *number),
+        })
     }
 
     fn add(&mut self, drafts: Vec<Draft>, answer: Answer) {

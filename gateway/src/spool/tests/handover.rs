@@ -29,7 +29,7 @@ async fn a_second_one_takes_records_at_once_and_sends_when_the_first_has_ended()
 async fn one_that_goes_on_writing_is_waited_for_and_nothing_of_it_is_skipped() {
     let home = Directory::new();
     let (keeper, cluster) = (Cluster::slow(), Cluster::default());
-    let first = open(home.path(), &keeper);
+    let first = open_first(home.path(), &keeper).await;
     append(&first, "value 0").await.unwrap();
     until(|| keeper.0.lock().held.len() == 1).await;
     // Not told to leave its segments to others: only its lock is gone.
@@ -60,6 +60,61 @@ async fn what_was_added_while_another_sent_is_looked_for_and_then_sent() {
     cluster.has(&values).await;
     spool.rest().await;
     assert_eq!(left(home.path()).0, Vec::<String>::new());
+}
+
+/// Takes over while callers add; how many records are said to wait, and how many do.
+async fn taken_over_amid_writes() -> (Metrics, usize) {
+    let home = Directory::new();
+    let lock = File::create(home.path().join("drain.lock")).unwrap();
+    let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).unwrap();
+    let metrics = Metrics::new();
+    let settings = settings(home.path(), ROOMY);
+    let spool = Spool::open(settings, Cluster::down(), &metrics).unwrap();
+    let batch = || (0..100).map(|n| record("orders", format!("value {n}")));
+    for _ in 0..20 {
+        spool.append_all(batch().collect()).await.unwrap();
+    }
+    drop(lock);
+    // For as long as it takes it over, and longer.
+    for _ in 0..100 {
+        spool.append_all(batch().collect()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let waiting = left(home.path()).0.len();
+    let figure = format!("weir_spool_records{{weir_kafka_cluster=\"events\"}} {waiting}\n");
+    until(|| metrics.encode().contains(&figure)).await;
+    // Nor is that so only for a moment.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    (metrics, waiting)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_added_while_it_takes_over_is_counted_once() {
+    let rounds = (0..8).map(|_| taken_over_amid_writes());
+    for (metrics, waiting) in futures_util::future::join_all(rounds).await {
+        assert_eq!(waiting, 12_000);
+        let figure = format!("weir_spool_records{{weir_kafka_cluster=\"events\"}} {waiting}\n");
+        assert!(metrics.encode().contains(&figure), "{}", metrics.encode());
+    }
+}
+
+/// What one added to a spool that was its own already, nobody else can have sent.
+#[tokio::test]
+async fn what_is_added_by_who_sends_is_not_looked_for() {
+    let home = Directory::new();
+    let cluster = Cluster::down();
+    let spool = open(home.path(), &cluster);
+    append(&spool, "value 0").await.unwrap();
+    until(|| cluster.0.lock().looked > 0).await;
+    spool.rest().await;
+    drop(spool);
+    let spool = open(home.path(), &cluster);
+    let looked = cluster.0.lock().looked;
+    until(|| cluster.0.lock().looked > looked).await;
+    append(&spool, "value 1").await.unwrap();
+    cluster.set(false);
+    cluster.has(&numbered(0..2)).await;
+    assert_eq!(cluster.0.lock().sought, 1, "only what was there before");
 }
 
 #[tokio::test]

@@ -57,6 +57,8 @@ struct Inside {
     blind: bool,
     /// How often it was looked at.
     looked: usize,
+    /// How many records were looked for when it last answered.
+    sought: usize,
     /// The ids and values it acknowledged, in order.
     taken: Vec<(String, String)>,
     /// What waits while it is down.
@@ -66,6 +68,8 @@ struct Inside {
     /// Topics of which it takes nothing.
     refused: HashSet<String>,
     renewed: usize,
+    /// How often somebody began to look, be it for nothing.
+    eyes: usize,
 }
 
 /// How many records it holds while it is down.
@@ -154,6 +158,7 @@ impl Sink for Cluster {
     }
 
     fn eyes(&self) -> Arc<dyn Look> {
+        self.0.lock().eyes += 1;
         Arc::new(self.clone())
     }
 }
@@ -166,6 +171,7 @@ impl Look for Cluster {
             let unseen = Unseen::Unavailable("it is down".to_owned());
             return Box::pin(std::future::ready(Err(unseen)));
         }
+        inside.sought = ids.len();
         let has = |id: &Bytes| inside.taken.iter().any(|(taken, _)| taken.as_bytes() == id);
         let found = ids.into_iter().filter(has).collect();
         Box::pin(std::future::ready(Ok(found)))
@@ -184,6 +190,14 @@ const ROOMY: u64 = 64 << 20;
 
 fn open(directory: &Path, cluster: &Cluster) -> Spool {
     open_sized(directory, cluster, ROOMY)
+}
+
+/// The same, and it is the one that sends by then: no segment ends any more because of that.
+async fn open_first(directory: &Path, cluster: &Cluster) -> Spool {
+    let before = cluster.0.lock().eyes;
+    let spool = open(directory, cluster);
+    until(|| cluster.0.lock().eyes > before).await;
+    spool
 }
 
 fn open_sized(directory: &Path, cluster: &Cluster, max_size: u64) -> Spool {
