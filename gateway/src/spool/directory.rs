@@ -12,7 +12,6 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 const SEGMENT: &str = "log";
 
@@ -81,20 +80,3 @@ pub(super) fn make(directory: &Path) -> io::Result<()> {
 pub(super) fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
-
-/// Takes away what was to become a segment and did not, because its process was killed.
-pub(super) fn sweep(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let path = entry.path();
-        let old = entry.metadata().and_then(|metadata| metadata.modified());
-        let old = old.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LONG));
-        if path.extension().is_some_and(|extension| extension == "new") && old {
-            fs::remove_file(&path)?;
-        }
-    }
-    Ok(())
-}
-
-/// Nobody takes as long to make a segment.
-const LONG: Duration = Duration::from_secs(60);

@@ -38,9 +38,11 @@ impl Position {
             .create(true)
             .truncate(false)
             .open(&path)?;
-        if file.metadata()?.len() < 2 * SLOT as u64 {
+        let length = file.metadata()?.len();
+        if length < 2 * SLOT as u64 {
             // Now, and not when the disk is full of what could go once this is written.
-            file.write_all_at(&[0; 2 * SLOT], 0)?;
+            let missing = 2 * SLOT - usize::try_from(length).unwrap_or(0);
+            file.write_all_at(&vec![0; missing], length)?;
             file.sync_all()?;
         }
         super::directory::sync(directory)?;
@@ -114,6 +116,14 @@ mod tests {
                 places[1..].contains(&said),
                 "{said:?} with byte {at} damaged"
             );
+        }
+        std::fs::write(&path, &whole).unwrap();
+        // What is whole of a file that is too short stays, even if nothing more is written.
+        let slot = &whole[..SLOT + 5];
+        std::fs::write(&path, slot).unwrap();
+        for _ in 0..2 {
+            let (_, place) = Position::open(directory.path()).unwrap();
+            assert!(places.contains(&place), "{place:?}");
         }
         std::fs::write(&path, &whole).unwrap();
         let (mut position, place) = Position::open(directory.path()).unwrap();

@@ -1,6 +1,6 @@
 //! Becoming the one who sends what is in a spool: only one process at a time may.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -8,15 +8,18 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
+use super::format::HEADS;
 use super::position::{Place, Position};
 use super::survey::{self, Found};
 use super::writer::Count;
-use super::{Shared, directory};
+use super::{Shared, directory, segment};
 
 /// How often it is looked whether somebody else still sends.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long to wait after something failed.
 const BREATH: Duration = Duration::from_secs(1);
+/// Nobody takes as long to make a segment.
+const LONG: Duration = Duration::from_secs(60);
 
 /// What who sends has, and nobody else.
 pub(super) struct Held {
@@ -62,8 +65,10 @@ async fn hold(shared: &Shared) -> io::Result<Option<Held>> {
     let Some(lock) = lock(directory)? else {
         return Ok(None);
     };
-    directory::sweep(directory)?;
+    sweep_drafts(directory)?;
+    sweep_drafts(&directory::rejected(directory))?;
     let (position, place) = Position::open(directory)?;
+    sweep_sent(shared, place)?;
     // What this process adds from here on is in none of the segments that are looked at.
     let Count { appended, until } = shared.count().await?;
     let found = survey::survey_waiting(directory, until, |_| Ok::<_, io::Error>(()))?;
@@ -76,6 +81,50 @@ async fn hold(shared: &Shared) -> io::Result<Option<Held>> {
         until,
         waiting: signed(found.waiting) - signed(appended),
     }))
+}
+
+/// Takes away what was to become a segment and did not, or did and kept its first name, too, because its
+/// process was killed.
+fn sweep_drafts(directory: &Path) -> io::Result<()> {
+    let found = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found?,
+    };
+    for entry in found {
+        let entry = entry?;
+        let path = entry.path();
+        if path.extension().is_none_or(|extension| extension != "new") {
+            continue;
+        }
+        let Ok(metadata) = entry.metadata() else {
+            // Its process did so itself just now.
+            continue;
+        };
+        let age = metadata.modified().ok().and_then(|at| at.elapsed().ok());
+        let old = age.is_some_and(|age| age > LONG);
+        // Who has written its head had locked it before.
+        let left = metadata.len() >= HEADS && segment::is_done(&path)?;
+        if old || left {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes away segments of which all is sent: a process that was killed may have written that down and no more.
+fn sweep_sent(shared: &Shared, place: Place) -> io::Result<()> {
+    let directory = &shared.settings.directory;
+    for (number, size) in directory::segments(directory)? {
+        let path = directory::segment(directory, number);
+        if number < place.segment && segment::is_done(&path)? {
+            fs::remove_file(&path)?;
+            shared.free(size);
+        }
+    }
+    Ok(())
 }
 
 fn lock(directory: &Path) -> io::Result<Option<Flock<File>>> {

@@ -3,6 +3,7 @@
 mod damage;
 mod drain;
 mod handover;
+mod killed;
 mod limits;
 mod model;
 
