@@ -42,6 +42,7 @@ pub(super) async fn take_over(shared: &Shared) -> Held {
             Ok(Some(held)) => return held,
             Ok(None) => {
                 failing = false;
+                give_way(shared);
                 if !std::mem::replace(&mut said, true) {
                     ::log::info!(
                         "the spool {}: another process sends what is in it, until it ends",
@@ -125,6 +126,21 @@ fn sweep_sent(shared: &Shared, place: Place) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Ends the segment that is written if there is a later one: who sends waits for its end.
+fn give_way(shared: &Shared) {
+    let Some(live) = shared.live.borrow().at else {
+        return;
+    };
+    // If it cannot be seen now, it will be.
+    let segments = directory::segments(&shared.settings.directory).unwrap_or_default();
+    if segments
+        .last()
+        .is_some_and(|(last, _)| *last > live.segment)
+    {
+        shared.end_segment();
+    }
 }
 
 fn lock(directory: &Path) -> io::Result<Option<Flock<File>>> {

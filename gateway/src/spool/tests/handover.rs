@@ -117,6 +117,30 @@ async fn what_is_added_by_who_sends_is_not_looked_for() {
     assert_eq!(cluster.0.lock().sought, 1, "only what was there before");
 }
 
+/// As two gateways have it that were given the same directory.
+#[tokio::test]
+async fn one_that_waits_for_its_turn_holds_up_nobody() {
+    let home = Directory::new();
+    let (cluster, idle) = (Cluster::default(), Cluster::default());
+    let first = open(home.path(), &cluster);
+    append(&first, "value 0").await.unwrap();
+    cluster.has(&numbered(0..1)).await;
+    let second = open(home.path(), &idle);
+    append(&second, "value 1").await.unwrap();
+    cluster.has(&numbered(0..2)).await;
+    for n in 2..40 {
+        let spool = if n % 5 == 0 { &second } else { &first };
+        append(spool, &format!("value {n}")).await.unwrap();
+    }
+    // All of it without anything more being added to the second.
+    until(|| cluster.values().len() == 40).await;
+    let mut values = cluster.values();
+    values.sort_by_key(|value| value[6..].parse::<usize>().unwrap());
+    assert_eq!(values, numbered(0..40));
+    assert_eq!(idle.values(), [""; 0]);
+    second.rest().await;
+}
+
 #[tokio::test]
 async fn what_nobody_would_send_is_warned_of() {
     let data = Directory::new();
