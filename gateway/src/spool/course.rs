@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::format::HEADS;
 use super::position::Place;
 use super::reader::{Reader, Step};
 use super::{Entry, Live, Shared, directory, segment};
@@ -80,6 +81,11 @@ impl Course {
                     self.look_further()?;
                     return Ok(Next::Nothing);
                 }
+                Step::End(_) if self.done && self.is_taken_back() => {
+                    // Its number may be used again.
+                    self.reader = None;
+                    self.at.offset = 0;
+                }
                 Step::End(rest) if self.done => return Ok(Next::Passed(self.pass(rest))),
                 Step::End(_) => {
                     self.done = segment::is_done(&self.path())?;
@@ -101,17 +107,19 @@ impl Course {
         let Some(&(number, size)) = next else {
             return Ok(false);
         };
-        if number > self.at.segment {
-            self.at = Place {
-                segment: number,
-                offset: 0,
-            };
-        }
-        let path = self.path();
-        self.reader = match Reader::open(&path, self.at.offset) {
+        let offset = match number > self.at.segment {
+            true => 0,
+            false => self.at.offset,
+        };
+        let path = directory::segment(&self.shared.settings.directory, number);
+        self.reader = match Reader::open(&path, offset) {
             // Its writer took it back: nothing was in it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
             opened => opened?,
+        };
+        self.at = Place {
+            segment: number,
+            offset,
         };
         self.done = false;
         if self.reader.is_none() {
@@ -136,6 +144,11 @@ impl Course {
             self.shared.end_segment();
         }
         Ok(())
+    }
+
+    /// Whether nothing was read of a segment that is gone.
+    fn is_taken_back(&self) -> bool {
+        self.at.offset <= HEADS && !self.path().exists()
     }
 
     /// Leaves a segment behind, of which so many bytes are no entry.

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -299,6 +300,7 @@ impl<S: Sink> Drain<S> {
             let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
             match std::fs::remove_file(&path) {
                 Ok(()) => self.shared.free(size),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => ::log::warn!("{} stays: {error}", path.display()),
             }
         }

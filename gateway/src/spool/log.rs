@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::directory;
 use super::entry::{Entry, Id};
-use super::position::{self, Place};
+use super::position::Place;
 use super::segment::Segment;
 use crate::kafka::Outgoing;
 
@@ -17,6 +17,8 @@ pub(super) struct Log {
     /// From which size on a segment gets no more entries.
     full: u64,
     active: Option<Segment>,
+    /// The number of the last segment that was made here.
+    last: u64,
     /// Entries that are not written yet, as frames.
     frames: Vec<u8>,
     pending: u32,
@@ -38,6 +40,7 @@ impl Log {
             directory: directory.to_owned(),
             full,
             active: None,
+            last: 0,
             frames: Vec::new(),
             pending: 0,
         }
@@ -56,14 +59,10 @@ impl Log {
             return Ok(None);
         }
         directory::make(&self.directory)?;
-        // In this order: what is drained and gone from the directory is before the position.
-        let last = directory::segments(&self.directory)?
-            .last()
-            .map(|(number, _)| *number);
-        let drained = position::read(&self.directory)?.segment;
-        let number = last.unwrap_or(0).max(drained) + 1;
-        let segment = Segment::create(&self.directory, number)?;
+        // Even where one that was made here is gone: who reads may have gone past it.
+        let segment = Segment::create(&self.directory, self.last + 1)?;
         let begin = segment.end();
+        self.last = begin.segment;
         self.active = Some(segment);
         Ok(Some(begin))
     }
@@ -119,7 +118,7 @@ impl Log {
         let Some(mut segment) = self.active.take() else {
             return Err(io::Error::other("no segment is open"));
         };
-        if let Err(error) = segment.write(&frames, entries) {
+        if let Err(error) = segment.write(&self.directory, &frames, entries) {
             if let Err(why) = segment.cut(&self.directory) {
                 ::log::error!(
                     "{}: what was not written could not be taken out again ({why}); \

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use nix::fcntl::{Flock, FlockArg};
@@ -12,7 +13,7 @@ use nix::fcntl::{Flock, FlockArg};
 use super::directory;
 use super::entry::Id;
 use super::format::{HEADS, Head};
-use super::position::Place;
+use super::position::{self, Place};
 
 /// A segment that is written.
 #[derive(Debug)]
@@ -27,28 +28,22 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    /// Makes the first segment whose number is free, from `number` on.
-    pub(super) fn create(directory: &Path, mut number: u64) -> io::Result<Self> {
+    /// Makes a segment behind all there are and all that was sent, with that number or a later one.
+    pub(super) fn create(directory: &Path, at_least: u64) -> io::Result<Self> {
         let head = Head::random()?;
         let draft = directory.join(format!("{:016x}.new", head.id));
         let made = Self::draft(&draft, &head).and_then(|file| {
-            loop {
-                // Unlike a rename, a link never takes the place of what is there.
-                match fs::hard_link(&draft, directory::segment(directory, number)) {
-                    Ok(()) => break,
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-                    Err(error) => return Err(error),
-                }
-            }
+            let number = link(&draft, directory, at_least)?;
             directory::sync(directory)?;
-            Ok(file)
+            Ok((file, number))
         });
         // Without it, too, the segment is what it is.
         let _ = fs::remove_file(&draft);
+        let (file, number) = made?;
         Ok(Self {
             number,
             head,
-            file: made?,
+            file,
             length: HEADS,
             entries: 0,
         })
@@ -90,12 +85,37 @@ impl Segment {
 
     /// Writes frames of so many entries; once this returns, they outlive the machine. After an error
     /// nothing may be written any more: see [`Segment::cut`].
-    pub(super) fn write(&mut self, frames: &[u8], entries: u32) -> io::Result<()> {
+    pub(super) fn write(
+        &mut self,
+        directory: &Path,
+        frames: &[u8],
+        entries: u32,
+    ) -> io::Result<()> {
         self.file.write_all(frames)?;
         self.file.sync_data()?;
+        let path = directory::segment(directory, self.number);
+        if !self.is_at(&path)? {
+            // What is in a file without a name is gone with the process.
+            ::log::error!(
+                "{} was taken away while it was written; what was in it and is not sent may be lost",
+                path.display()
+            );
+            let why = format!("{} was taken away", path.display());
+            return Err(io::Error::other(why));
+        }
         self.length += frames.len() as u64;
         self.entries = self.entries.saturating_add(entries);
         Ok(())
+    }
+
+    /// Whether it is still what is there.
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let own = self.file.metadata()?;
+        match fs::metadata(path) {
+            Ok(there) => Ok((there.dev(), there.ino()) == (own.dev(), own.ino())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether there is no entry in it.
@@ -108,11 +128,48 @@ impl Segment {
     pub(super) fn cut(self, directory: &Path) -> io::Result<()> {
         self.file.set_len(self.length)?;
         self.file.sync_all()?;
-        if self.is_empty() {
-            fs::remove_file(directory::segment(directory, self.number))?;
+        let path = directory::segment(directory, self.number);
+        if self.is_empty() && self.is_at(&path)? {
+            fs::remove_file(path)?;
         }
         Ok(())
     }
+}
+
+/// Gives a segment its name; its number.
+fn link(draft: &Path, directory: &Path, at_least: u64) -> io::Result<u64> {
+    let mut number = at_least.max(next_number(directory)?);
+    loop {
+        let path = directory::segment(directory, number);
+        // Unlike a rename, a link never takes the place of what is there.
+        match fs::hard_link(draft, &path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                number += 1;
+                continue;
+            }
+            Err(error) => return Err(error),
+        }
+        // Others may have gone past that number since it was looked for.
+        match next_number(directory) {
+            Ok(next) if next == number + 1 => return Ok(number),
+            Ok(next) => {
+                fs::remove_file(&path)?;
+                number = next;
+            }
+            Err(error) => {
+                fs::remove_file(&path)?;
+                return Err(error);
+            }
+        }
+    }
+}
+
+fn next_number(directory: &Path) -> io::Result<u64> {
+    // In this order: what is drained and gone from the directory is before the position.
+    let segments = directory::segments(directory)?;
+    let last = segments.last().map_or(0, |(number, _)| *number);
+    Ok(last.max(position::read(directory)?.segment) + 1)
 }
 
 /// Whether nobody writes the segment at `path` any more. Once so, it stays so.

@@ -1,5 +1,6 @@
 //! The spool against an idea of a cluster: what is promised is kept, whatever happens to the files.
 
+mod away;
 mod damage;
 mod drain;
 mod handover;
