@@ -31,25 +31,36 @@ pub(crate) struct Found {
     pub(crate) damaged: u64,
 }
 
-/// The spools in a data directory, or in the directory `spool` of one, by the names of their clusters.
+/// The spools in a data directory, or in the directory `spool` of one, by the names of their clusters; or
+/// the one whose directory this is itself.
 pub(crate) fn spools(directory: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let inner = directory.join(super::DIRECTORY);
-    let directory = if inner.is_dir() {
-        inner
-    } else {
-        directory.to_owned()
+    // It may be the name of a cluster, too.
+    let inside = inner.is_dir() && !is_spool(&inner)?;
+    if !inside
+        && is_spool(directory)?
+        && let Some(name) = directory.canonicalize()?.file_name()
+    {
+        let name = name.to_string_lossy().into_owned();
+        return Ok(vec![(name, directory.to_owned())]);
+    }
+    let directory = match inside {
+        true => inner,
+        false => directory.to_owned(),
     };
     let mut spools = Vec::new();
     for entry in std::fs::read_dir(&directory)? {
         let path = entry?.path();
-        let is_spool = path.is_dir()
-            && (path.join("position").exists() || !directory::segments(&path)?.is_empty());
-        if let (true, Some(name)) = (is_spool, path.file_name()) {
+        if let (true, Some(name)) = (is_spool(&path)?, path.file_name()) {
             spools.push((name.to_string_lossy().into_owned(), path.clone()));
         }
     }
     spools.sort();
     Ok(spools)
+}
+
+fn is_spool(path: &Path) -> io::Result<bool> {
+    Ok(path.is_dir() && (path.join("position").exists() || !directory::segments(path)?.is_empty()))
 }
 
 /// Looks at a spool, and shows `each` entry on the way: those that wait in the order in which they would
@@ -118,7 +129,12 @@ pub(super) fn read_all<E: From<io::Error>>(
             continue;
         };
         loop {
-            match reader.step_to_end()? {
+            let step = match reader.step_to_end() {
+                // Its writer just took back what it could not write whole.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+                step => step?,
+            };
+            match step {
                 Step::Entry(entry) => each(&entry, found)?,
                 Step::Damage(bytes) => found.damaged += bytes,
                 // What was not yet whole when its writer ended was promised to nobody.

@@ -97,3 +97,63 @@ async fn what_is_read_of_a_file_that_is_deleted_is_sent_and_what_follows_it() {
     spool.rest().await;
     assert_eq!(left(home.path()).0, Vec::<String>::new());
 }
+
+/// Whatever waits all the while is shown, in its order; what is sent meanwhile may be, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_looked_at_while_it_is_written_and_sent() {
+    let home = Directory::new();
+    let cluster = Cluster::default();
+    let spool = Arc::new(open_sized(home.path(), &cluster, 1 << 20));
+    let count = 3_000;
+    let promised = Arc::new(AtomicU32::new(0));
+    let (writing, counting) = (Arc::clone(&spool), Arc::clone(&promised));
+    let writer = tokio::spawn(async move {
+        for n in 0..count {
+            let value = format!("{n:01000}");
+            while append(&writing, &value).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            counting.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let mut looks = 0;
+    while !writer.is_finished() {
+        let there = promised.load(Ordering::SeqCst);
+        let looked = home.path().to_owned();
+        let looking = tokio::task::spawn_blocking(move || left(&looked));
+        let (values, rejected) = looking.await.unwrap();
+        let taken = u32::try_from(cluster.0.lock().taken.len()).unwrap();
+        let numbers: Vec<u32> = values.iter().map(|value| value.parse().unwrap()).collect();
+        assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+        let missing = (taken..there).find(|number| !numbers.contains(number));
+        assert_eq!(missing, None, "of {there}, {taken} sent: {numbers:?}");
+        assert_eq!(rejected, [""; 0]);
+        looks += usize::from(!numbers.is_empty());
+    }
+    writer.await.unwrap();
+    assert!(looks > 0);
+    until(|| cluster.0.lock().taken.len() == count).await;
+    spool.rest().await;
+    assert_eq!(left(home.path()).0, Vec::<String>::new());
+}
+
+#[test]
+fn a_spool_is_found_by_its_own_directory_too() {
+    let data = Directory::new();
+    let directory = data.path().join("spool").join("events");
+    std::fs::create_dir_all(directory.join("rejected")).unwrap();
+    Segment::create(&directory, 1).unwrap();
+    Segment::create(&directory.join("rejected"), 1).unwrap();
+    let expected = vec![("events".to_owned(), directory.clone())];
+    for place in [data.path().to_owned(), data.path().join("spool"), directory] {
+        let found = super::super::survey::spools(&place).unwrap();
+        assert_eq!(found, expected, "{}", place.display());
+    }
+    // Nor does the name of one mislead.
+    let named = data.path().join("spool").join("spool");
+    std::fs::create_dir(&named).unwrap();
+    Segment::create(&named, 1).unwrap();
+    let both = super::super::survey::spools(&data.path().join("spool")).unwrap();
+    let names: Vec<&str> = both.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(names, ["events", "spool"]);
+}
