@@ -44,7 +44,12 @@ impl Rejected {
             .add(draft, u64::MAX)
             .ok_or_else(|| io::Error::other("the record does not fit into a segment"))?;
         self.log.write()?;
-        self.make_room()
+        // It is kept already, and would be twice if it were tried again.
+        Ok(self.make_room().unwrap_or_else(|error| {
+            let directory = self.directory.display();
+            ::log::error!("{directory}: no room can be made, and it gets larger: {error}");
+            0
+        }))
     }
 
     fn make_room(&self) -> io::Result<u64> {

@@ -164,3 +164,26 @@ async fn what_brokers_refuse_is_bounded_and_the_oldest_of_it_goes_first() {
     let line = format!("weir_spool_lost_total{{weir_kafka_cluster=\"events\"}} {lost}\n");
     assert!(metrics.encode().contains(&line), "{}", metrics.encode());
 }
+
+/// Something that can be neither read nor taken away, where there should be less of it.
+#[tokio::test]
+async fn what_brokers_refuse_is_kept_once_even_if_no_room_can_be_made() {
+    let home = Directory::new();
+    let cluster = Cluster::default();
+    cluster.0.lock().refused.insert("nowhere".to_owned());
+    let stays = directory::segment(&directory::rejected(home.path()), 1);
+    std::fs::create_dir_all(stays.join("inside")).unwrap();
+    let metrics = Metrics::new();
+    let settings = settings(home.path(), 1024);
+    let spool = Spool::open(settings, cluster.clone(), &metrics).unwrap();
+    spool
+        .append_all(vec![record("nowhere", "refused")])
+        .await
+        .unwrap();
+    until(|| metrics.encode().contains("weir_spool_rejected_total{")).await;
+    spool.rest().await;
+    std::fs::remove_dir_all(&stays).unwrap();
+    assert_eq!(left(home.path()).1, ["refused"]);
+    let lost = "weir_spool_lost_total{weir_kafka_cluster=\"events\"} 0\n";
+    assert!(metrics.encode().contains(lost), "{}", metrics.encode());
+}
