@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 use weir_telemetry::Code;
@@ -170,6 +171,52 @@ async fn a_spool_that_cannot_be_written_refuses_until_it_can() {
     let exported = export(&gateway);
     assert_eq!(exported.len(), 1);
     assert_eq!(exported[0]["id"], *taken);
+}
+
+/// Files of a gateway that get to 64 KiB and no further, as on a disk that is full then: what is behind
+/// that is written in part.
+#[tokio::test]
+async fn a_write_that_is_cut_short_is_refused_and_leaves_nothing() {
+    let nobody = Upstream::refusing();
+    let builder = builder(nobody.addr());
+    let script = builder.dir().join("weir-with-small-files");
+    let weir = cli::executable().display().to_string();
+    // In units of 512 bytes; who is not told of it by a signal sees that the write fails.
+    let text = format!("#!/bin/sh\ntrap '' XFSZ\nulimit -f 128\nexec {weir} \"$@\"\n");
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let gateway = builder.executable(&script).start().await;
+    let mut promised = Vec::new();
+    for n in 0..8 {
+        // On a segment that was just begun and on one that has something.
+        for _ in 0..2 {
+            refused(&post(&gateway, vec![b'x'; 70_000]).await, Code::SpoolFull);
+        }
+        let answer = post(&gateway, format!("{n:010000}")).await;
+        match answer.status {
+            202 => promised.push(id(&answer)),
+            // It did not fit behind those before it.
+            _ => refused(&answer, Code::SpoolFull),
+        }
+    }
+    assert!(promised.len() >= 6, "{promised:?}");
+    let exported = export(&gateway);
+    let ids: Vec<&str> = exported
+        .iter()
+        .map(|line| line["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, promised);
+    let spool = gateway.dir().join("data/spool/events");
+    let sizes = std::fs::read_dir(&spool).unwrap().map(|entry| {
+        let entry = entry.unwrap();
+        (entry.file_name(), entry.metadata().unwrap().len())
+    });
+    for (name, size) in sizes {
+        let name = name.to_str().unwrap();
+        assert!(!name.ends_with(".new"), "{name}");
+        let whole = !name.ends_with(".log") || size > 10_000 || size == 64;
+        assert!(whole, "{name} has {size} bytes");
+    }
 }
 
 async fn several(gateway: &Gateway, key: Option<&str>, body: &str) -> Response {
