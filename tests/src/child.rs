@@ -21,6 +21,9 @@ use crate::wait;
 
 pub use nix::sys::signal::Signal as Kind;
 
+/// How long the kernel may take to freeze a process.
+const FREEZING: Duration = Duration::from_secs(30);
+
 /// A running (or ended) child process with everything it printed.
 #[derive(Debug)]
 pub struct Child {
@@ -106,6 +109,21 @@ impl Child {
         if !*ended {
             signal::kill(self.shared.pid, signal)
                 .unwrap_or_else(|error| panic!("{} cannot get {signal}: {error}", self.name));
+        }
+    }
+
+    /// Freezes it; once this returns, it does nothing until it gets a SIGCONT. On a busy machine the kernel
+    /// takes a while to stop all threads of a process.
+    ///
+    /// # Panics
+    /// If the kernel refuses, or does not stop it.
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+        let tasks = format!("/proc/{}/task", self.shared.pid);
+        let until = Instant::now() + FREEZING;
+        while !is_stopped(&tasks) {
+            assert!(Instant::now() < until, "{} is not frozen", self.name);
+            thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -224,6 +242,22 @@ fn read(pipe: impl Read + Send + 'static, shared: &Arc<Shared>) -> thread::JoinH
             let Ok(line) = line else { return };
             lock(&shared.lines).push(String::from_utf8_lossy(&line).into_owned());
         }
+    })
+}
+
+/// Whether none of these threads runs, or ever will by itself.
+fn is_stopped(tasks: &str) -> bool {
+    let Ok(mut tasks) = std::fs::read_dir(tasks) else {
+        return true;
+    };
+    tasks.all(|task| {
+        let stat = task.and_then(|task| std::fs::read_to_string(task.path().join("stat")));
+        // The state is behind the name, which ends with the last bracket.
+        let state = |stat: &str| {
+            stat.rsplit_once(") ")
+                .is_some_and(|(_, rest)| rest.starts_with('T'))
+        };
+        stat.map_or(true, |stat| state(&stat))
     })
 }
 

@@ -214,7 +214,7 @@ impl Redis {
 
     /// Freezes it: connections stay, nothing is answered.
     pub fn pause(&self) {
-        self.child.signal(Kind::SIGSTOP);
+        self.child.freeze();
     }
 
     /// Lets it go on.

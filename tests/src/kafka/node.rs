@@ -79,7 +79,7 @@ impl Node {
 
     /// Freezes it: connections stay, nothing is answered.
     pub(super) fn pause(&self) {
-        self.child.signal(Kind::SIGSTOP);
+        self.child.freeze();
     }
 
     /// Lets it go on.
