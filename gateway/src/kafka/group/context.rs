@@ -98,12 +98,7 @@ impl Context {
             _ => None,
         });
         self.course.assign(places.into_iter().zip(begins).collect());
-        client.incremental_assign(list)?;
-        // At once, so that it begins there whoever has it next.
-        match self.course.due() {
-            due if due.is_empty() => Ok(()),
-            due => client.commit(&offsets(&due), CommitMode::Async),
-        }
+        client.incremental_assign(list)
     }
 
     /// Partitions go, once what is under way of them is done and committed.
@@ -113,7 +108,7 @@ impl Context {
         if !due.is_empty()
             && let Err(error) = client.commit(&offsets(&due), CommitMode::Sync)
         {
-            // Who is given them next repeats what is done.
+            // Who is given them next may repeat what is done.
             log::warn!(
                 "kafka: the group \"{}\": not committed: {error}",
                 self.group
@@ -146,16 +141,6 @@ impl ConsumerContext for Context {
         };
         if let Err(error) = answered {
             log::warn!("kafka: the group \"{}\": {error}", self.group);
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, list: &TopicPartitionList) {
-        if let Err(error) = result {
-            log::warn!(
-                "kafka: the group \"{}\": not committed: {error}",
-                self.group
-            );
-            self.course.unheard(&places(list));
         }
     }
 }

@@ -128,17 +128,10 @@ impl Course {
         self.desk.lock().rooms()
     }
 
-    /// What is new to commit of all partitions.
+    /// What is to be committed of all partitions.
     pub(super) fn due(&self) -> Vec<(Place, i64)> {
-        let mut desk = self.desk.lock();
-        let places = desk.places();
-        desk.due(&places)
-    }
-
-    /// Commits of these partitions were not heard.
-    pub(super) fn unheard(&self, places: &[Place]) {
-        let mut desk = self.desk.lock();
-        places.iter().for_each(|place| desk.unheard(place));
+        let desk = self.desk.lock();
+        desk.due(&desk.places())
     }
 
     /// A partition ends there, and began there where nothing of it was read yet.

@@ -320,20 +320,13 @@ impl Desk {
         }
     }
 
-    /// What is new to commit of these.
-    pub(super) fn due(&mut self, places: &[Place]) -> Vec<(Place, i64)> {
+    /// What is to be committed of these.
+    pub(super) fn due(&self, places: &[Place]) -> Vec<(Place, i64)> {
         let due = places.iter().filter_map(|place| {
-            let offset = self.partitions.get_mut(place)?.track.tell()?;
+            let offset = self.partitions.get(place)?.track.due()?;
             Some((place.clone(), offset))
         });
         due.collect()
-    }
-
-    /// A commit of a partition was not heard.
-    pub(super) fn unheard(&mut self, place: &Place) {
-        if let Some(partition) = self.partitions.get_mut(place) {
-            partition.track.unheard();
-        }
     }
 
     /// A partition ends there, and began there where nothing of it was read yet.

@@ -23,8 +23,9 @@ use crate::kafka::record::Record;
 
 /// How often the thread looks up while nothing comes.
 const PACE: Duration = Duration::from_millis(100);
-/// How often what is done is committed.
-const COMMIT: Duration = Duration::from_secs(1);
+/// How often the client is told what is done. It commits that each second, and again what brokers refused
+/// because the group was just counted anew.
+const STORE: Duration = Duration::from_millis(200);
 /// How long the cluster may take to say its name, each time.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a group may take to share out its partitions while a member that leaves waits to commit.
@@ -75,7 +76,8 @@ impl Member {
         };
         client(&self.cluster, &DEFAULTS)
             .set("group.id", &*self.plan.group)
-            .set("enable.auto.commit", "false")
+            .set("enable.auto.commit", "true")
+            .set("auto.commit.interval.ms", "1000")
             .set("enable.auto.offset.store", "false")
             .set("isolation.level", "read_committed")
             .set("allow.auto.create.topics", "false")
@@ -96,7 +98,7 @@ impl Member {
         let topics: Vec<&str> = self.plan.topics.iter().map(|topic| &**topic).collect();
         client.subscribe(&topics)?;
         let mut fetching = Fetching::default();
-        let mut committed = Instant::now();
+        let mut stored = Instant::now();
         while !self.course.is_stopped() {
             let polled = client.poll(PACE);
             if let Some(error) = client.context().lost.lock().take() {
@@ -115,9 +117,9 @@ impl Member {
                 Some(Err(error)) => self.stumble(&error)?,
             }
             fetching.regulate(&client, &self.course)?;
-            if committed.elapsed() >= COMMIT {
-                committed = Instant::now();
-                self.commit(&client, CommitMode::Async);
+            if stored.elapsed() >= STORE {
+                stored = Instant::now();
+                self.store(&client);
             }
         }
         self.finish(&client);
@@ -152,18 +154,12 @@ impl Member {
         Ok(())
     }
 
-    fn commit(&self, client: &BaseConsumer<Context>, mode: CommitMode) {
+    fn store(&self, client: &BaseConsumer<Context>) {
         let due = self.course.due();
-        if due.is_empty() {
-            return;
-        }
-        if let Err(error) = client.commit(&offsets(&due), mode) {
-            log::warn!(
-                "kafka: the group \"{}\": not committed: {error}",
-                self.plan.group
-            );
-            let places: Vec<Place> = due.into_iter().map(|(place, _)| place).collect();
-            self.course.unheard(&places);
+        if !due.is_empty() {
+            // What is not stored now, as the group just took it or gives it, is the next time.
+            let stored = client.store_offsets(&offsets(&due));
+            stored.unwrap_or_else(|error| log::debug!("kafka: not stored: {error}"));
         }
     }
 

@@ -9,8 +9,6 @@ pub(super) struct Track {
     taken: VecDeque<(i64, bool)>,
     /// The first offset that is not done, once one was, or where it begins.
     next: Option<i64>,
-    /// What the brokers were told of that.
-    told: Option<i64>,
 }
 
 impl Track {
@@ -52,15 +50,8 @@ impl Track {
         waiting.or(self.next)
     }
 
-    /// What to tell the brokers, if that is new.
-    pub(super) fn tell(&mut self) -> Option<i64> {
-        let news = self.next.filter(|_| self.next != self.told);
-        self.told = self.next;
-        news
-    }
-
-    /// They did not hear it.
-    pub(super) fn unheard(&mut self) {
-        self.told = None;
+    /// What is to be committed, if anything is.
+    pub(super) const fn due(&self) -> Option<i64> {
+        self.next
     }
 }
