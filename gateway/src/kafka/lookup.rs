@@ -11,8 +11,8 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::consumer::{self, Broken, PATIENCE, Span};
 use super::positions::{Positions, UNKNOWN};
-use super::producer::Acknowledged;
 use super::record::Record;
+use super::sender::Acknowledged;
 use super::watch::Watch;
 use crate::config::kafka_clusters::Cluster;
 

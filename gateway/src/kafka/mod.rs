@@ -7,7 +7,8 @@
 //! | `session` | what speaks with one set of credentials |
 //! | `token` | what OAUTHBEARER takes as such |
 //! | `outgoing` | a record to send |
-//! | `producer` | what the broker said of a record |
+//! | `sender` | a client that sends, and is told |
+//! | `producer` | what is known of a record that was sent |
 //! | `record` | one that was read |
 //! | `positions` | how far a topic was read |
 //! | `subscription` | one who reads a topic from some place on |
@@ -41,6 +42,7 @@ mod positions;
 mod producer;
 mod record;
 mod ring;
+mod sender;
 mod session;
 mod subscription;
 mod tail;
@@ -58,8 +60,9 @@ pub(crate) use outgoing::{Headers, Outgoing};
 pub(crate) use partitioner::Partitioner;
 pub(crate) use patient::{Answer, Patient};
 pub(crate) use positions::Positions;
-pub(crate) use producer::{Acknowledged, Producer};
+pub(crate) use producer::Producer;
 pub(crate) use record::{Header, Record};
+pub(crate) use sender::Acknowledged;
 pub(crate) use session::Session;
 pub(crate) use subscription::{Next, Subscription};
 pub(crate) use tail::Follower;

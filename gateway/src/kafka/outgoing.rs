@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, FutureRecord};
+use rdkafka::producer::BaseRecord;
 use rdkafka::util::IntoOpaque;
 
 /// Headers of a record, in their order; names may repeat.
@@ -39,20 +39,8 @@ impl Outgoing {
         length(&self.key) + length(&self.value)
     }
 
-    /// As the client takes it; it copies what it keeps.
-    pub(super) fn as_record(&self) -> FutureRecord<'_, [u8], [u8]> {
-        FutureRecord {
-            topic: &self.topic,
-            partition: self.partition,
-            payload: self.value.as_deref(),
-            key: self.key.as_deref(),
-            timestamp: self.timestamp,
-            headers: Some(self.owned_headers()),
-        }
-    }
-
-    /// The same, with what is told of it later.
-    pub(super) fn as_base_record<O: IntoOpaque>(&self, opaque: O) -> BaseRecord<'_, [u8], [u8], O> {
+    /// As the client takes it, with whom to tell what becomes of it; it copies what it keeps.
+    pub(super) fn as_record<O: IntoOpaque>(&self, opaque: O) -> BaseRecord<'_, [u8], [u8], O> {
         BaseRecord {
             topic: &self.topic,
             partition: self.partition,

@@ -2,10 +2,11 @@
 //! it or says that it never will. Nobody waits at the other end, so there is no time in which to answer.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::FutureProducer;
+use tokio::sync::oneshot;
 use weir_telemetry::Code;
 
 use super::outgoing::Outgoing;
+use super::sender::{Place, Sender};
 use super::watch::Watch;
 use crate::config::kafka_clusters::Cluster;
 
@@ -31,15 +32,15 @@ pub(crate) enum Answer {
 /// A producer that never gives up.
 pub(crate) struct Patient {
     cluster: Cluster,
-    /// Taken only for as long as another is made, and when this is dropped.
-    inner: Option<FutureProducer<Watch>>,
+    /// None, if no other could be made.
+    sender: Option<Sender<oneshot::Sender<Place>>>,
 }
 
 impl Patient {
     /// Starts one. It connects in the background; an unreachable broker is no error.
     pub(crate) fn start(cluster: &Cluster) -> Result<Self, String> {
         Ok(Self {
-            inner: Some(start(cluster)?),
+            sender: Some(start(cluster)?),
             cluster: cluster.clone(),
         })
     }
@@ -50,14 +51,15 @@ impl Patient {
         &self,
         record: &Outgoing,
     ) -> Result<Option<impl Future<Output = Answer> + Send + use<>>, Answer> {
-        let Some(inner) = &self.inner else {
+        let Some(sender) = &self.sender else {
             return Err(Answer::Unknown("no producer could be started".to_owned()));
         };
-        match inner.send_result(record.as_record()) {
-            Ok(delivery) => Ok(Some(async move {
-                match delivery.await {
+        let (tell, told) = oneshot::channel();
+        match sender.send(record, Box::new(tell)) {
+            Ok(()) => Ok(Some(async move {
+                match told.await {
                     Ok(Ok(_)) => Answer::Acknowledged,
-                    Ok(Err((error, _))) => answer(&error),
+                    Ok(Err(error)) => answer(&error),
                     Err(_) => Answer::Unknown("the producer was stopped".to_owned()),
                 }
             })),
@@ -70,30 +72,20 @@ impl Patient {
 
     /// Begins anew with an empty queue: of what is on its way it is told soon that nothing is known.
     pub(crate) fn renew(&mut self) -> Result<(), String> {
-        self.end();
-        self.inner = Some(start(&self.cluster)?);
+        // Before there is another.
+        self.sender = None;
+        self.sender = Some(start(&self.cluster)?);
         Ok(())
     }
-
-    fn end(&mut self) {
-        // Ending it waits for librdkafka's threads.
-        let inner = self.inner.take();
-        std::thread::spawn(move || drop(inner));
-    }
 }
 
-impl Drop for Patient {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-fn start(cluster: &Cluster) -> Result<FutureProducer<Watch>, String> {
-    super::client(cluster, &DEFAULTS)
+fn start(cluster: &Cluster) -> Result<Sender<oneshot::Sender<Place>>, String> {
+    let mut config = super::client(cluster, &DEFAULTS);
+    config
         .set("enable.idempotence", "true")
         .set("acks", "all")
-        .set("message.timeout.ms", "0")
-        .create_with_context(Watch::of(cluster))
+        .set("message.timeout.ms", "0");
+    Sender::start(&config, Watch::of(cluster))
         .map_err(|e| format!("kafka_clusters \"{}\": {e}", cluster.name))
 }
 

@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{DeliveryFuture, FutureProducer, Producer as _, PurgeConfig};
+use rdkafka::producer::Producer as _;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use weir_telemetry::Code;
 use weir_telemetry::metrics::backlog::Figures;
 
 use super::outgoing::Outgoing;
+use super::sender::{Acknowledged, Place, Sender};
 use super::watch::{Mark, PACE, Refused, Watch};
 use crate::config::kafka_clusters::Cluster;
 use crate::config::routes::publish::Ack;
@@ -37,21 +39,16 @@ pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// A cluster's producer.
 pub(crate) struct Producer {
-    /// Taken only when this is dropped.
-    inner: Option<FutureProducer<Watch>>,
+    sender: Sender<oneshot::Sender<Place>>,
     watch: Watch,
     /// Topics that a broker took a record for; [`MOST_TOPICS`] at most.
     published: RwLock<HashSet<Box<str>>>,
 }
 
-/// What the broker said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Acknowledged {
-    pub(crate) partition: i32,
-    pub(crate) offset: i64,
-}
+/// Told what became of a record.
+type Delivery = oneshot::Receiver<Place>;
 
-/// What became of a record.
+/// What is known of that.
 enum Fate {
     Known(Result<Acknowledged, GatewayError>),
     /// The client gave it up in time, and may have sent it before.
@@ -77,11 +74,10 @@ impl Producer {
             )
             .set("statistics.interval.ms", PACE.as_millis().to_string());
         let watch = Watch::of(cluster);
-        let inner: FutureProducer<Watch> = config
-            .create_with_context(watch.clone())
+        let sender = Sender::start(&config, watch.clone())
             .map_err(|e| format!("kafka_clusters \"{}\": {e}", cluster.name))?;
         Ok(Producer {
-            inner: Some(inner),
+            sender,
             watch,
             published: RwLock::default(),
         })
@@ -99,7 +95,7 @@ impl Producer {
 
     /// Whether records wait for brokers.
     pub(super) fn is_sending(&self) -> bool {
-        self.inner().in_flight_count() > 0
+        self.waiting() > 0
     }
 
     /// What it holds until brokers answer.
@@ -113,10 +109,9 @@ impl Producer {
         Some(not_let_in(refused, self.watch.is_callers))
     }
 
-    fn inner(&self) -> &FutureProducer<Watch> {
-        self.inner
-            .as_ref()
-            .expect("it is taken only when this is dropped")
+    /// How many records wait for brokers.
+    fn waiting(&self) -> i32 {
+        self.sender.client().in_flight_count()
     }
 
     /// Whether a broker took a record for this topic, as far as is remembered.
@@ -173,13 +168,14 @@ impl Producer {
     }
 
     /// Hands records to the client, in order.
-    fn queue(&self, records: &[&Outgoing]) -> Vec<Result<DeliveryFuture, GatewayError>> {
+    fn queue(&self, records: &[&Outgoing]) -> Vec<Result<Delivery, GatewayError>> {
         let mut full: Option<GatewayError> = None;
         let queued = records.iter().map(|record| {
             if let Some(full) = &full {
                 return Err(full.clone());
             }
-            let sent = self.inner().send_result(record.as_record());
+            let (tell, told) = oneshot::channel();
+            let sent = self.sender.send(record, Box::new(tell)).map(|()| told);
             sent.map_err(|(error, _)| {
                 let error = self.not_taken(&error);
                 full = (error.code == Code::KafkaQueueFull).then(|| error.clone());
@@ -190,17 +186,14 @@ impl Producer {
     }
 
     /// Waits for what becomes of a record that is queued.
-    async fn fate(&self, record: &Outgoing, delivery: DeliveryFuture, until: Instant) -> Fate {
+    async fn fate(&self, record: &Outgoing, delivery: Delivery, until: Instant) -> Fate {
         Fate::Known(
             match tokio::time::timeout_at(until, self.told(delivery)).await {
-                Ok(Ok(Ok(delivery))) => {
+                Ok(Ok(Ok(acknowledged))) => {
                     self.note(&record.topic);
-                    Ok(Acknowledged {
-                        partition: delivery.partition,
-                        offset: delivery.offset,
-                    })
+                    Ok(acknowledged)
                 }
-                Ok(Ok(Err((error, _)))) => match error.rdkafka_error_code() {
+                Ok(Ok(Err(error))) => match error.rdkafka_error_code() {
                     Some(RDKafkaErrorCode::MessageTimedOut) => return Fate::GivenUp(error),
                     Some(RDKafkaErrorCode::PurgeQueue) => {
                         Err(self.refused().unwrap_or_else(|| unknown(error)))
@@ -226,8 +219,7 @@ impl Producer {
             told = &mut delivery => return told,
             () = self.watch.is_refused() => {}
         }
-        self.inner()
-            .purge(PurgeConfig::default().queue().non_blocking());
+        self.sender.give_up_unsent();
         delivery.await
     }
 
@@ -258,21 +250,10 @@ impl Producer {
     fn not_taken(&self, error: &KafkaError) -> GatewayError {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::QueueFull) => GatewayError::new(Code::KafkaQueueFull)
-                .source(format!(
-                    "{} records wait to be sent",
-                    self.inner().in_flight_count()
-                ))
+                .source(format!("{} records wait to be sent", self.waiting()))
                 .retry_after(RETRY_AFTER),
             _ => self.refusal(error).unwrap_or_else(|| unknown(error)),
         }
-    }
-}
-
-impl Drop for Producer {
-    fn drop(&mut self) {
-        // Ending it waits for librdkafka's threads, and the last who held this may be a worker.
-        let inner = self.inner.take();
-        std::thread::spawn(move || drop(inner));
     }
 }
 

@@ -4,26 +4,21 @@
 //! them for a cluster, started when they are needed, and each transaction runs on a thread of its own.
 //! Whether it is committed is decided once: by that thread, or by a caller whose time is over first.
 
-use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rdkafka::Message as _;
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::Producer as _;
 use rdkafka::util::Timeout;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 use weir_telemetry::{Code, trace};
 
 use super::outgoing::Outgoing;
-use super::producer::{
-    Acknowledged, DEFAULTS, RETRY_AFTER, not_let_in, refusal, unavailable, unknown,
-};
+use super::producer::{DEFAULTS, RETRY_AFTER, not_let_in, refusal, unavailable, unknown};
+use super::sender::{self, Acknowledged, Place, Sender};
 use super::watch::Watch;
 use crate::config::kafka_clusters::Cluster;
 use crate::error::GatewayError;
@@ -118,14 +113,6 @@ impl Transactions {
     }
 }
 
-impl Drop for Transactions {
-    fn drop(&mut self) {
-        // Ending a producer waits for librdkafka's threads, and the last who held this may be a worker.
-        let idle = std::mem::take(&mut *self.idle.lock());
-        std::thread::spawn(move || drop(idle));
-    }
-}
-
 /// One transaction.
 struct Run {
     records: Vec<Outgoing>,
@@ -142,7 +129,7 @@ impl Run {
 }
 
 /// A transactional producer. It is given up once nobody can say what state it is in.
-pub(super) struct Transactor(ThreadedProducer<Reports>);
+pub(super) struct Transactor(Sender<Ticket>);
 
 /// What a transaction came to.
 pub(super) enum Ended {
@@ -173,11 +160,9 @@ impl Transactor {
             .set("transactional.id", id)
             .set("transaction.timeout.ms", &longest)
             .set("message.timeout.ms", &longest);
-        let reports = Reports(Watch::of(cluster));
-        let producer = ThreadedProducer::from_config_and_context(&config, reports);
-        let producer = producer.map_err(unavailable)?;
+        let producer = Sender::start(&config, Watch::of(cluster)).map_err(unavailable)?;
         let left = until.saturating_duration_since(Instant::now());
-        let begun = producer.init_transactions(left);
+        let begun = producer.client().init_transactions(left);
         let this = Self(producer);
         begun.map_err(|error| this.refusal(error))?;
         Ok(this)
@@ -185,7 +170,7 @@ impl Transactor {
 
     /// Runs a transaction to its end, on the caller's thread.
     pub(super) fn write(&self, records: &[Outgoing], until: Instant) -> Ended {
-        if let Err(error) = self.0.begin_transaction() {
+        if let Err(error) = self.0.client().begin_transaction() {
             return Ended::Lost(unavailable(error).into());
         }
         let places = match self.send(records, until) {
@@ -193,7 +178,7 @@ impl Transactor {
             Err(failed) => {
                 let lies_in_records = failed.error.code != Code::KafkaUnavailable;
                 let left = until.saturating_duration_since(Instant::now());
-                let aborted = self.0.abort_transaction(left);
+                let aborted = self.0.client().abort_transaction(left);
                 return match lies_in_records && aborted.is_ok() {
                     true => Ended::Nothing(failed.error),
                     false => Ended::Lost(failed.error),
@@ -201,7 +186,7 @@ impl Transactor {
             }
         };
         let left = until.saturating_duration_since(Instant::now());
-        match self.0.commit_transaction(left) {
+        match self.0.client().commit_transaction(left) {
             Ok(()) => Ended::Committed(places),
             Err(error) => {
                 log::debug!("kafka: a commit ended with {error}");
@@ -212,7 +197,7 @@ impl Transactor {
 
     /// Runs a transaction to its end; the producer, if it can run another.
     fn run(self, run: Run) -> Option<Self> {
-        if let Err(error) = self.0.begin_transaction() {
+        if let Err(error) = self.0.client().begin_transaction() {
             run.told(Err(whole(unavailable(error))));
             return None;
         }
@@ -224,7 +209,7 @@ impl Transactor {
             sent => sent,
         };
         match sent {
-            Ok(places) => match self.0.commit_transaction(Timeout::Never) {
+            Ok(places) => match self.0.client().commit_transaction(Timeout::Never) {
                 Ok(()) => run.told(Ok(places)),
                 Err(KafkaError::Transaction(error)) if error.txn_requires_abort() => {
                     run.told(Err(whole(unavailable(KafkaError::Transaction(error)))));
@@ -246,7 +231,7 @@ impl Transactor {
     /// Ends a transaction that was told to be aborted already: without a commit it never counts, and
     /// the brokers end it themselves in time if this does not.
     fn aborted(self) -> Option<Self> {
-        self.0.abort_transaction(Timeout::Never).ok()?;
+        self.0.client().abort_transaction(Timeout::Never).ok()?;
         Some(self)
     }
 
@@ -284,7 +269,7 @@ impl Transactor {
 
     /// Why nothing was written.
     fn refusal(&self, error: KafkaError) -> GatewayError {
-        let watch = &self.0.context().0;
+        let watch = self.0.client().context().watch();
         if let Some(refused) = watch.refused() {
             return not_let_in(refused, watch.is_callers);
         }
@@ -292,10 +277,11 @@ impl Transactor {
     }
 
     /// Hands over a record, as soon as there is room for it.
-    fn queue(&self, record: &Outgoing, mut ticket: Ticket, until: Instant) -> Result<(), Failed> {
+    fn queue(&self, record: &Outgoing, ticket: Ticket, until: Instant) -> Result<(), Failed> {
+        let index = ticket.index;
+        let mut ticket = Box::new(ticket);
         loop {
-            let index = ticket.index;
-            let Err((error, refused)) = self.0.send(record.as_base_record(Box::new(ticket))) else {
+            let Err((error, refused)) = self.0.send(record, ticket) else {
                 return Ok(());
             };
             let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
@@ -306,7 +292,7 @@ impl Transactor {
                 return Err(whole(late()));
             }
             std::thread::sleep(PAUSE);
-            ticket = *refused.delivery_opaque;
+            ticket = refused;
         }
     }
 }
@@ -314,7 +300,7 @@ impl Transactor {
 /// What is told of one record.
 struct Report {
     index: usize,
-    place: Result<Acknowledged, KafkaError>,
+    place: Place,
 }
 
 /// Whom to tell of a record; of one that was given up, nobody listens any more.
@@ -323,38 +309,10 @@ struct Ticket {
     tell: mpsc::Sender<Report>,
 }
 
-/// Passes on what becomes of records.
-struct Reports(Watch);
-
-impl ClientContext for Reports {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.0.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(error, reason);
-    }
-
-    fn generate_oauth_token(&self, said: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.0.generate_oauth_token(said)
-    }
-}
-
-impl ProducerContext for Reports {
-    type DeliveryOpaque = Box<Ticket>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
-        let place = match result {
-            Ok(message) => Ok(Acknowledged {
-                partition: message.partition(),
-                offset: message.offset(),
-            }),
-            Err((error, _)) => Err(error.clone()),
-        };
-        let index = ticket.index;
-        drop(ticket.tell.send(Report { index, place }));
+impl sender::Ticket for Ticket {
+    fn told(self, place: Place) {
+        let index = self.index;
+        drop(self.tell.send(Report { index, place }));
     }
 }
 
