@@ -82,6 +82,7 @@ async fn the_same_call_is_answered_from_what_was_kept_and_costs_nothing() {
     let told = &line["gen_ai"];
     assert_eq!(told["provenance"], "cached", "{line}");
     assert_eq!(told["usage.input_tokens"], 0, "{line}");
+    assert_eq!(told["cost_dollars"], 0.0, "{line}");
     assert_eq!(told["weir.provider"], "mock", "{line}");
     assert!(
         line["weir.attempts"].as_array().is_none_or(Vec::is_empty),

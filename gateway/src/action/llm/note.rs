@@ -124,6 +124,8 @@ pub(super) fn kept(request: &mut Request, model: &Model, provider: &Arc<str>, an
             ..Tokens::default()
         };
         llm.provenance = "cached";
+        // That is known whether or not prices are.
+        llm.cost = Some(0);
     }
 }
 
