@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod replay;
+mod spent;
 mod told;
 
 use std::collections::BTreeMap;
@@ -72,16 +73,21 @@ fn summed(records: &[Value]) -> Counters {
 
 /// The counters as a gateway has them, once nothing is reserved.
 async fn counted(gateway: &Gateway) -> Counters {
+    counted_of(gateway, &["tokens", "calls", "spend"]).await
+}
+
+/// Those of quotas of these names.
+async fn counted_of(gateway: &Gateway, quotas: &[&str]) -> Counters {
     wait::until("reservations to be settled", || async {
         let mut counters = Counters::new();
-        for name in ["tokens", "calls", "spend"] {
+        for name in quotas {
             let shown = gateway.admin(&format!("/quotas/{name}")).await.json();
             if shown["total"]["reserved"] != 0 {
                 return None;
             }
             for key in shown["list"].as_array()? {
                 let figure = |name: &str| key[name].as_u64().unwrap();
-                let place = (name.to_owned(), key["key"].as_str().unwrap().to_owned());
+                let place = ((*name).to_owned(), key["key"].as_str().unwrap().to_owned());
                 counters.insert(place, (figure("used"), figure("debt")));
             }
         }
