@@ -1,6 +1,7 @@
 //! Usage as events on a real Kafka: what requests leave in the topic, and counters made anew from it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod lasting;
 mod replay;
 mod spent;
 mod told;
