@@ -37,6 +37,16 @@ pub(super) fn offsets(of: &[(Place, i64)]) -> TopicPartitionList {
     list
 }
 
+/// Commits, and waits for the answer. It is stored as well: what is stored is committed once more when a
+/// partition goes, and would take back a later commit.
+pub(super) fn commit(client: &BaseConsumer<Context>, due: &[(Place, i64)]) -> KafkaResult<()> {
+    let due = offsets(due);
+    // Those that are not ours any more are refused; the commit says so.
+    let stored = client.store_offsets(&due);
+    stored.unwrap_or_else(|error| log::debug!("kafka: not stored: {error}"));
+    client.commit(&due, CommitMode::Sync)
+}
+
 fn places(list: &TopicPartitionList) -> Vec<Place> {
     let elements = list.elements();
     let places = elements.iter();
@@ -106,7 +116,7 @@ impl Context {
         let places = places(list);
         let due = self.course.wind_up(&places);
         if !due.is_empty()
-            && let Err(error) = client.commit(&offsets(&due), CommitMode::Sync)
+            && let Err(error) = commit(client, &due)
         {
             // Who is given them next may repeat what is done.
             log::warn!(

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use weir_telemetry::metrics::Received;
 
 use super::Plan;
 use super::beginning::Beginning;
-use super::context::{Context, offsets};
+use super::context::{Context, commit, offsets};
 use super::course::{Course, UNREACHABLE};
 use super::desk::{Place, Room};
 use crate::config::kafka_clusters::Cluster;
@@ -185,7 +185,7 @@ fn commit_at_last(
     use rdkafka::error::RDKafkaErrorCode as E;
     let until = Instant::now() + SHARED_OUT;
     while !due.is_empty() {
-        let Err(error) = client.commit(&offsets(&due), CommitMode::Sync) else {
+        let Err(error) = commit(client, &due) else {
             break;
         };
         let passing = matches!(
