@@ -6,7 +6,7 @@ use weir_tests::child::Kind;
 use weir_tests::kafka::Kafka;
 use weir_tests::{Upstream, wait};
 
-use super::setup::{Setup, assert_each_and_in_order, number, slow, write_numbered};
+use super::setup::{Setup, assert_each_and_in_order, number, slow, uneven, write_numbered};
 
 #[tokio::test]
 async fn nothing_is_lost_when_the_gateway_is_killed() {
@@ -33,7 +33,7 @@ async fn nothing_is_lost_when_the_gateway_is_killed() {
 #[tokio::test]
 async fn two_gateways_share_a_group_and_hand_over_in_order() {
     let kafka = Kafka::shared().await;
-    let receiver = Upstream::start(slow()).await;
+    let receiver = Upstream::start(uneven()).await;
     let setup = Setup::new(kafka, &receiver, "shared", 4).await;
     let one = setup.start("max_in_flight: 4").await;
     let partitions = [("weir_webhook", "hook")];

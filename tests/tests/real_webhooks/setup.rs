@@ -205,6 +205,15 @@ pub(crate) fn slow() -> Behaviour {
     ])
 }
 
+/// Takes everything; for some records it takes ten times as long, so that keys get ahead of others.
+pub(crate) fn uneven() -> Behaviour {
+    Behaviour::new(When::Whole, |request| {
+        let is_slow = number(request).is_multiple_of(10);
+        let pause = Duration::from_millis(if is_slow { 150 } else { 15 });
+        vec![Step::Pause(pause), Step::Send(OK.to_vec())]
+    })
+}
+
 /// Fails so often on each of those records before it takes it.
 pub(crate) fn failing_first(times: usize, which: fn(u64) -> bool) -> Behaviour {
     let failed: Mutex<HashMap<u64, usize>> = Mutex::default();

@@ -55,16 +55,19 @@ impl Course {
         }
     }
 
-    /// Partitions are about to go: waits for what is handed over of them, but not for ever; says what is to
-    /// be committed of them. Blocks.
+    /// Partitions are about to go: waits for what is handed over of them, and what lies before it, but not for
+    /// ever; says what is to be committed of them. Blocks.
     pub(super) fn wind_up(&self, places: &[Place]) -> Vec<(Place, i64)> {
         let until = Instant::now() + self.patience;
         let mut desk = self.desk.lock();
         places.iter().for_each(|place| desk.close(place));
-        while desk.under_way(places) > 0 {
+        while desk.under_way(places) > 0 || desk.has_turns(places) {
             if self.back.wait_until(&mut desk, until).timed_out() {
                 let cut = desk.under_way(places);
-                log::warn!("kafka: {cut} records under way are cut, and will be given out again");
+                log::warn!(
+                    "kafka: {cut} records under way are cut; what is not done is given out again, and what \
+                     was done after it"
+                );
                 break;
             }
         }
@@ -103,7 +106,7 @@ impl Course {
         }
     }
 
-    /// Nothing more is handed over, for good.
+    /// All partitions are about to go.
     pub(super) fn stop(&self) {
         self.desk.lock().stop();
     }

@@ -39,8 +39,10 @@ struct Partition {
     waiting: usize,
     bytes: usize,
     under_way: usize,
-    /// Nothing more of it is handed over: it is about to go.
+    /// It is about to go: only what lies before a record that was handed over still is.
     closed: bool,
+    /// The last record that was handed over.
+    furthest: i64,
     held: Option<(&'static str, Instant)>,
     /// Lanes whose turn came while it was held.
     parked: Vec<Lane>,
@@ -84,7 +86,7 @@ pub(super) struct Desk {
     epochs: u64,
     most: usize,
     order: Order,
-    /// Nothing more is handed over, for good.
+    /// All partitions are about to go, those that still come too.
     stopped: bool,
     /// Nothing is, until somebody says otherwise.
     paused: bool,
@@ -115,6 +117,7 @@ impl Desk {
             bytes: 0,
             under_way: 0,
             closed: false,
+            furthest: -1,
             held: None,
             parked: Vec::new(),
             error: None,
@@ -125,7 +128,8 @@ impl Desk {
         self.partitions.insert(place, partition);
     }
 
-    /// Nothing more of a partition is handed over.
+    /// A partition is about to go. What lies before a record that was handed over has its turn yet, so that all
+    /// that is done can be committed.
     pub(super) fn close(&mut self, place: &Place) {
         if let Some(partition) = self.partitions.get_mut(place) {
             partition.closed = true;
@@ -141,6 +145,21 @@ impl Desk {
     pub(super) fn under_way(&self, places: &[Place]) -> usize {
         let partitions = places.iter().filter_map(|place| self.partitions.get(place));
         partitions.map(|partition| partition.under_way).sum()
+    }
+
+    /// Whether one of these that are about to go has a record whose turn is still to come.
+    pub(super) fn has_turns(&self, places: &[Place]) -> bool {
+        let mut tickets = self.ready.iter().filter(|it| places.contains(&it.place));
+        !self.paused
+            && tickets.any(|ticket| {
+                let partition = self.partitions.get(&ticket.place);
+                partition.is_some_and(|it| {
+                    let front = it.lanes.get(&ticket.lane).and_then(VecDeque::front);
+                    it.epoch == ticket.epoch
+                        && it.held.is_none()
+                        && front.is_some_and(|task| task.record.offset <= it.furthest)
+                })
+            })
     }
 
     /// The partitions there are.
@@ -181,14 +200,11 @@ impl Desk {
 
     /// Whose turn it is, if anybody's.
     pub(super) fn next(&mut self) -> Option<Turn> {
-        while !self.stopped && !self.paused && self.in_flight < self.most {
+        while !self.paused && self.in_flight < self.most {
             let ticket = self.ready.pop_front()?;
             let Some(partition) = of(&mut self.partitions, &ticket) else {
                 continue;
             };
-            if partition.closed {
-                continue;
-            }
             if partition.held.is_some() {
                 partition.parked.push(ticket.lane);
                 continue;
@@ -197,6 +213,11 @@ impl Desk {
             let Some(task) = queue.and_then(VecDeque::front_mut) else {
                 continue;
             };
+            let offset = task.record.offset;
+            if (partition.closed || self.stopped) && offset > partition.furthest {
+                continue;
+            }
+            partition.furthest = partition.furthest.max(offset);
             if task.tries == 0 {
                 task.since = Instant::now();
             }

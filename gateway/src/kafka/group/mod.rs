@@ -4,7 +4,8 @@
 //! What it promises: a record is done at least once. Records of one key (or of one partition) are handed
 //! over one after the other, in their order; the next only when the one before it is done. What is committed
 //! lies before the first record that is not done. A partition that goes to another member is waited for, at
-//! most [`Plan::patience`]: what is not done by then is cut, and the other member is given it again.
+//! most [`Plan::patience`], until nothing lies before what is done: what is not done by then is cut, and the
+//! other member is given it again, and what was done after it.
 //!
 //! | Module | Knows |
 //! |---|---|

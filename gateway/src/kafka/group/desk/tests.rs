@@ -52,9 +52,10 @@ enum Event {
     Later {
         which: usize,
     },
-    /// A partition goes and comes again.
+    /// A partition goes, perhaps in order, and comes again.
     Move {
         partition: i32,
+        in_order: bool,
     },
 }
 
@@ -70,7 +71,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
             .prop_map(|(partition, key, gap)| Event::Admit { partition, key, gap }),
         6 => (any::<usize>(), outcome).prop_map(|(which, outcome)| Event::Settle { which, outcome }),
         4 => any::<usize>().prop_map(|which| Event::Later { which }),
-        1 => partition.prop_map(|partition| Event::Move { partition }),
+        1 => (partition, any::<bool>())
+            .prop_map(|(partition, in_order)| Event::Move { partition, in_order }),
     ];
     prop::collection::vec(event, 1..200)
 }
@@ -132,9 +134,15 @@ impl Model {
                 let later = self.later.swap_remove(which % self.later.len());
                 self.come(later);
             }
-            Event::Move { partition } => {
+            Event::Move {
+                partition,
+                in_order,
+            } => {
                 let at = partition as usize;
                 self.desk.close(&place(partition));
+                if in_order {
+                    self.wind_up(partition);
+                }
                 self.commit();
                 self.desk.remove(&place(partition));
                 self.desk.assign(place(partition), None);
@@ -155,6 +163,28 @@ impl Model {
         }
         self.take();
         self.commit();
+    }
+
+    /// Nothing that is done comes again, unless something before it is held or to be tried again.
+    fn wind_up(&mut self, partition: i32) {
+        let (at, place) = (partition as usize, place(partition));
+        let places = [place.clone()];
+        let waits = |later: &Later| match later {
+            Later::Wake(ticket, _) => ticket.place == place,
+            Later::Release(of, _) => *of == place,
+        };
+        while self.desk.under_way(&places) > 0 || self.desk.has_turns(&places) {
+            self.take();
+            for turn in std::mem::take(&mut self.under_way) {
+                self.settle(turn, Outcome::Done);
+            }
+        }
+        self.commit();
+        let repeated = self.done[at].iter().find(|it| **it >= self.committed[at]);
+        assert!(
+            repeated.is_none() || self.later.iter().any(waits),
+            "{repeated:?} comes again"
+        );
     }
 
     fn come(&mut self, later: Later) {
@@ -290,6 +320,31 @@ fn nothing_is_handed_over_while_paused_and_nothing_after_the_end() {
     desk.stop();
     desk.admit(&place(0), &"c".into(), record(0, 1, None));
     assert!(desk.next().is_none());
+}
+
+#[test]
+fn what_lies_before_a_record_that_is_done_has_its_turn_while_its_partition_goes() {
+    let mut desk = Desk::new(&plan(Order::Key, 2));
+    desk.assign(place(0), None);
+    for (offset, key) in [(0, 1), (1, 2), (2, 1), (3, 2), (4, 1), (5, 2)] {
+        desk.admit(&place(0), &"c".into(), record(0, offset, Some(key)));
+    }
+    let mut turn = || desk.next().expect("somebody's turn");
+    let (slow, quick) = (turn(), turn());
+    desk.settle(quick.ticket, Some(Outcome::Done), Instant::now());
+    let quick = desk.next().expect("the next of its key");
+    assert_eq!(quick.task.record.offset, 3);
+    let places = [place(0)];
+    desk.close(&place(0));
+    desk.settle(quick.ticket, Some(Outcome::Done), Instant::now());
+    assert!(desk.next().is_none(), "5 has no turn any more");
+    desk.settle(slow.ticket, Some(Outcome::Done), Instant::now());
+    assert!(desk.has_turns(&places));
+    let gap = desk.next().expect("what lies before 3");
+    assert_eq!(gap.task.record.offset, 2);
+    desk.settle(gap.ticket, Some(Outcome::Done), Instant::now());
+    assert!(desk.next().is_none() && !desk.has_turns(&places));
+    assert_eq!(desk.due(&places), [(place(0), 4)]);
 }
 
 #[test]
