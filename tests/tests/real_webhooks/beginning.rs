@@ -95,6 +95,7 @@ async fn what_is_left_comes_where_retention_took_what_was_next() {
         write(kafka, "retained", 0, number).await;
     }
     kafka.delete_before("retained", 0, 3).await;
-    let _next = Gateway::start(&from_latest(&setup)).await;
+    let next = Gateway::start(&from_latest(&setup)).await;
     come(&receiver, &[1, 4, 5]).await;
+    assert!(next.log().concat().contains("offset reset"));
 }
