@@ -8,7 +8,7 @@ use weir_tests::scratch::Scratch;
 use weir_tests::{cli, wait};
 
 /// How the guide begins to say what a command is for, and what of its output shows it.
-const SHOWN: [(&str, &[&str]); 23] = [
+const SHOWN: [(&str, &[&str]); 26] = [
     ("REST: ", &["\"/echo/hello\"", "\"hi there\""]),
     ("gRPC, as browsers", &["Hello, weir!", "grpc-status: 0"]),
     ("gRPC, as programs", &["Hello, weir! (1 of 5)", "(5 of 5)"]),
@@ -47,7 +47,16 @@ const SHOWN: [(&str, &[&str]); 23] = [
     ("A model whose", &["HTTP/1.1 200", "gemini"]),
     ("A prompt as an API", &["\"summary\""]),
     ("A prompt larger", &["HTTP/1.1 429"]),
-    ("Publish", &["\"partition\""]),
+    ("Publish: ", &["\"partition\""]),
+    ("Publish, many", &["\"offset\":0", "\"offset\":1"]),
+    (
+        "Subscribe: ",
+        &["\"cursor\"", "\"item\":\"book\"", "\"item\":\"desk\""],
+    ),
+    (
+        "Subscribe, as",
+        &["id: ", "data: {\"partition\"", "\"item\":\"lamp\""],
+    ),
     ("A route whose", &["HTTP/1.1 502", "connection_refused"]),
     (
         "Metrics",

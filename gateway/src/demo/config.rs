@@ -173,6 +173,7 @@ mod tests {
                 "chat",
                 "summarise",
                 "ingest",
+                "feed",
                 "greeter",
                 "shop",
                 "rooms",

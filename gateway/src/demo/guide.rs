@@ -45,8 +45,9 @@ pub(super) fn write(bound: &[(String, SocketAddr)], bootstrap_servers: &str) -> 
 
 /// The commands, in the order to try them, and what each shows.
 fn commands(public: &str, metrics: &str, admin: &str) -> Vec<(&'static str, String)> {
-    let mut commands = models_and_records(public).to_vec();
+    let mut commands = models(public).to_vec();
     commands.splice(1..1, protocols(public));
+    commands.extend(records(public));
     commands.extend([
         (
             "A route whose upstream refuses: the answer says so, and names the page that helps",
@@ -173,12 +174,11 @@ print((got + to.makefile("rb").read()).decode(errors="replace"))'"#,
     )
 }
 
-/// What the gateway does for models, and for Kafka.
-fn models_and_records(public: &str) -> [(&'static str, String); 9] {
+/// What the gateway does for REST, and for models.
+fn models(public: &str) -> [(&'static str, String); 8] {
     let chat = format!(
         "http://{public}/v1/chat/completions -H 'authorization: Bearer {KEY}' -H 'content-type: application/json'"
     );
-    let topic = broker::TOPIC;
     [
         (
             "REST: proxied to an echo, which shows what an upstream sees",
@@ -226,10 +226,33 @@ fn models_and_records(public: &str) -> [(&'static str, String); 9] {
                 r#"curl -sSi {chat} -d '{{"model":"demo","messages":[{{"role":"user","content":"Add up '{MANY}'"}}]}}'"#
             ),
         ),
+    ]
+}
+
+/// What it does for Kafka.
+fn records(public: &str) -> [(&'static str, String); 4] {
+    let topic = broker::TOPIC;
+    [
         (
             "Publish: a request becomes a Kafka record, answered once the broker has it",
             format!(
                 r#"curl -sS http://{public}/events/{topic} -H 'x-key: customer-7' -H 'content-type: application/json' -d '{{"item":"book","count":2}}'"#
+            ),
+        ),
+        (
+            "Publish, many at once: a line becomes a record, and each is answered for",
+            format!(
+                r#"printf '%s\n' '{{"item":"lamp"}}' '{{"item":"desk"}}' | curl -sS http://{public}/events/{topic} -H 'x-key: customer-8' -H 'content-type: application/x-ndjson' --data-binary @-"#
+            ),
+        ),
+        (
+            "Subscribe: what is in the topic, and a cursor to go on from, here or at any other gateway",
+            format!("curl -sS 'http://{public}/feeds/{topic}?start=earliest'"),
+        ),
+        (
+            "Subscribe, as a page does by new EventSource(...): events as they are written, here for three seconds",
+            format!(
+                "curl -sN -m 3 'http://{public}/feeds/{topic}?start=earliest' -H 'accept: text/event-stream' || true"
             ),
         ),
     ]
