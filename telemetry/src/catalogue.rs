@@ -129,6 +129,12 @@ metrics! {
     UPSTREAM_CONNECTIONS "weir_upstream_connections_total" Counter "{connection}"
         ["weir_upstream" "reused"] &[],
         "Connections an attempt was sent on, new or reused.";
+    UPSTREAM_IDLE_ENDED "weir_upstream_idle_connections_ended_total" Counter "{connection}"
+        ["weir_upstream" "by"] &[],
+        "Idle connections that were not used again: the endpoint had closed them (endpoint), or would soon, as it says or was learnt, and the gateway did so before (gateway); or it closed them as a request was sent on them, and that failed (race).";
+    UPSTREAM_IDLE_TIMEOUT "weir_upstream_idle_timeout_seconds" Gauge "s"
+        ["weir_upstream" "endpoint"] &[],
+        "For how long an endpoint leaves idle connections open, as it says in Keep-Alive or as was learnt; none as long as nothing is known.";
     UPSTREAM_RETRIES "weir_upstream_retries_total" Counter "{attempt}"
         ["weir_upstream" "reason"] &[],
         "Attempts that were followed by another, by the reason.";

@@ -212,6 +212,12 @@ fn write_attempt(out: &mut String, (index, attempt): (usize, &Attempt)) -> fmt::
         write!(out, " ({})", Quoted(detail))?;
     }
     write!(out, ", {} in all", Took(attempt.total))?;
+    if let Some(race) = attempt.keep_alive_race {
+        write!(out, "; a keep-alive race: the endpoint {} it", race.how)?;
+        if let Some(timeout) = race.idle_timeout {
+            write!(out, ", as it does with idle ones after {}", Took(timeout))?;
+        }
+    }
     if let Some(reason) = attempt.retried {
         write!(out, "; tried again: {reason}")?;
     }
@@ -279,7 +285,7 @@ impl fmt::Display for Quoted<'_> {
 mod tests {
     use super::*;
     use crate::Code;
-    use crate::record::sample;
+    use crate::record::{Race, sample};
 
     #[test]
     fn a_failure_is_told_with_its_attempts_and_its_page() {
@@ -311,6 +317,27 @@ mod tests {
         ] {
             assert!(story.contains(part), "{part:?} is missing in\n{story}");
         }
+    }
+
+    #[test]
+    fn a_keep_alive_race_is_told_with_what_the_endpoint_does() {
+        let mut record = sample::plain("one");
+        let mut attempt = Attempt::begin("orders".into(), "10.0.0.1:80".into(), Duration::ZERO);
+        attempt.reused = true;
+        attempt.connection_idle = Duration::from_secs(5);
+        attempt.code = Some(Code::ConnectionTerminated);
+        attempt.keep_alive_race = Some(Race {
+            how: "closed",
+            idle_timeout: Some(Duration::from_secs(5)),
+        });
+        record.attempts = vec![attempt];
+        let story = explain(&record);
+        let race =
+            "a keep-alive race: the endpoint closed it, as it does with idle ones after 5.000 s";
+        assert!(
+            story.contains("idle for 5.000 s") && story.contains(race),
+            "{story}"
+        );
     }
 
     #[test]

@@ -158,6 +158,8 @@ pub struct Attempt {
     pub connection_age: Duration,
     /// How long it had been idle, when the attempt began.
     pub connection_idle: Duration,
+    /// Set if the endpoint ended the connection, which had been idle, instead of an answer.
+    pub keep_alive_race: Option<Race>,
     /// The status of the upstream's response, if a head came.
     pub status: Option<u16>,
     /// How the remote procedure call ended, where it was one and the upstream said so.
@@ -170,6 +172,15 @@ pub struct Attempt {
     pub bytes_sent: u64,
     /// Why another attempt followed this one; `fallback` if somebody else was asked.
     pub retried: Option<&'static str>,
+}
+
+/// An endpoint ended an idle connection as a request was sent on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Race {
+    /// How it did: `closed` in order, or `reset`.
+    pub how: &'static str,
+    /// For how long it leaves idle connections open, as far as is known since.
+    pub idle_timeout: Option<Duration>,
 }
 
 impl Attempt {
@@ -187,6 +198,7 @@ impl Attempt {
             reused: false,
             connection_age: Duration::ZERO,
             connection_idle: Duration::ZERO,
+            keep_alive_race: None,
             status: None,
             rpc: None,
             code: None,

@@ -373,6 +373,9 @@ fn client_attributes(record: &Record, index: usize, attempt: &Attempt) -> Vec<Ke
         seconds("weir.connection.idle", attempt.connection_idle),
         number("weir.bytes_sent", attempt.bytes_sent),
     ];
+    if let Some(race) = attempt.keep_alive_race {
+        attributes.push(text("weir.keep_alive_race", race.how));
+    }
     if !attempt.endpoint.is_empty() {
         attributes.extend(server_name(&attempt.endpoint));
     }

@@ -113,6 +113,15 @@ pub(crate) fn writing_body(error: &io::Error) -> Failure {
     )
 }
 
+/// How the peer ended the connection: in order, or not.
+pub(crate) fn how_it_ended(error: &BError) -> &'static str {
+    let cause: Option<&io::Error> = error.root_cause().downcast_ref();
+    match cause.map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "reset",
+        _ => "closed",
+    }
+}
+
 /// A stream the peer declared unprocessed may be replayed whatever its method.
 fn refused_stream(error: &BError) -> Option<Failure> {
     let h2 = h2_cause(error)?;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use pingora_core::utils::tls::CertKey;
-use weir_telemetry::Metrics;
+use weir_telemetry::{Metrics, metrics as counts};
 
 use super::balance::{Balance, Balancer};
 use super::breaker::{self, Breaker};
@@ -35,10 +35,11 @@ pub(crate) fn build(
     let kept = previous.filter(|p| {
         p.definition.protocol == definition.protocol && p.definition.tls == definition.tls
     });
+    let counts = metrics.upstream(&definition.name);
     let endpoints: Vec<_> = definition
         .endpoints
         .iter()
-        .map(|e| endpoint(e, definition, kept))
+        .map(|e| endpoint(e, definition, kept, &counts))
         .collect();
     let weights: Vec<u32> = definition.endpoints.iter().map(|e| e.weight).collect();
     let names: Vec<&str> = endpoints.iter().map(|e| &*e.name).collect();
@@ -67,7 +68,7 @@ pub(crate) fn build(
                 |p| p.outliers.clone(),
             ),
         dialer: Dialer::new(protocol(definition), tls(definition)),
-        metrics: metrics.upstream(&definition.name),
+        metrics: counts,
         max_connections: definition.max_connections_per_endpoint,
         definition: definition.clone(),
         tasks: health::Tasks::default(),
@@ -82,6 +83,7 @@ fn endpoint(
     definition: &config::Endpoint,
     upstream: &config::Upstream,
     previous: Option<&Arc<Upstream>>,
+    metrics: &Arc<counts::Upstream>,
 ) -> Arc<Endpoint> {
     let name = definition.to_string();
     if let Some(kept) = previous.and_then(|p| p.endpoints.iter().find(|e| *e.name == *name)) {
@@ -95,7 +97,7 @@ fn endpoint(
             config::Host::Ip(ip) => Resolved::literal((*ip, definition.port).into()),
             config::Host::Name(host) => Resolved::new(host, definition.port),
         },
-        pool: Pool::default(),
+        pool: Pool::new(metrics.clone()),
         healthy: AtomicBool::new(true),
         in_flight: AtomicUsize::new(0),
         connections: Arc::default(),

@@ -188,10 +188,15 @@ async fn attempt(
         }
         Ok(Err(error)) => {
             lease.failed();
-            return Err(Stop::Upstream(attribute::awaiting_head(
-                &error,
-                session.heard(),
-            )));
+            let failure = attribute::awaiting_head(&error, session.heard());
+            if failure.code == Code::ConnectionTerminated
+                && let Some(attempt) = request.record.attempts.last_mut()
+            {
+                let pool = &lease.endpoint().pool;
+                let how = attribute::how_it_ended(&error);
+                attempt.keep_alive_race = pool.ended_in_use(&facts, now.elapsed(), how);
+            }
+            return Err(Stop::Upstream(failure));
         }
         Err(_) => {
             if !call.hasty {
@@ -249,7 +254,12 @@ async fn connect(
     {
         return Ok((session, facts));
     }
-    let slot = Slot::take(&endpoint.connections, upstream.max_connections).ok_or_else(|| {
+    let take = || Slot::take(&endpoint.connections, upstream.max_connections);
+    let slot = take().or_else(|| {
+        endpoint.pool.make_room();
+        take()
+    });
+    let slot = slot.ok_or_else(|| {
         Failure::new(
             Code::ConnectionLimitReached,
             Sent::Nothing,

@@ -23,6 +23,7 @@ use super::attribute::{self, Failure, Sent};
 use super::body::Writer;
 use super::call::Body;
 use super::clock::{Clock, Overdue, Phase};
+use super::keep_alive;
 use super::pool::Facts;
 use super::session::Session;
 use crate::error::GatewayError;
@@ -338,6 +339,8 @@ impl Exchange {
                     self.writer = tunnel;
                 }
                 self.head = Some(now);
+                let keep_alive = head.headers.get("keep-alive");
+                self.facts.keep_alive = keep_alive.and_then(keep_alive::timeout_of);
                 attempt.first_byte = Some(now - self.sent);
                 attempt.status = Some(head.status.as_u16());
                 attempt.bytes_sent = self.head_bytes + self.writer.sent();
@@ -361,6 +364,11 @@ impl Exchange {
                     None => attribute::awaiting_head(&error, self.session.heard()),
                     Some(_) => attribute::amid_body(&error),
                 };
+                if failure.code == Code::ConnectionTerminated {
+                    let pool = &self.lease.endpoint().pool;
+                    let how = attribute::how_it_ended(&error);
+                    attempt.keep_alive_race = pool.ended_in_use(&self.facts, now - self.sent, how);
+                }
                 Err(self.failed(request, failure))
             }
         }

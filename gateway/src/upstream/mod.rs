@@ -14,6 +14,7 @@ mod clock;
 mod dial;
 mod exchange;
 mod health;
+mod keep_alive;
 mod methods;
 mod outlier;
 mod pool;
@@ -238,6 +239,10 @@ impl Upstream {
                     "requests_in_flight": endpoint.in_flight.load(Ordering::Relaxed),
                     "connections": endpoint.connections.load(Ordering::Relaxed),
                     "idle_closed_by_peer": endpoint.pool.closed_by_peer(),
+                    "idle_timeout": endpoint.pool.idle_timeout().map(|timeout| serde_json::json!({
+                        "seconds": timeout.after.as_secs_f64(),
+                        "source": timeout.source.as_str(),
+                    })),
                 })
             })
             .collect();

@@ -7,12 +7,16 @@
 //! It does not connect, speak HTTP or time out a request; [`super::dial`] and [`super::call`] do.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use pingora_core::connectors::http::v2::ConnectionRef;
+use weir_telemetry::metrics::{self, EndedBy};
+use weir_telemetry::record::Race;
 
+use super::keep_alive::{KeepAlive, Timeout};
 use crate::wire::{Handle, Idle};
 
 /// What is known of a connection, for attribution and telemetry.
@@ -28,6 +32,8 @@ pub(crate) struct Facts {
     pub(crate) uses: u64,
     /// How long it lay idle before this request; zero when new.
     pub(crate) idle_for: Duration,
+    /// For how long the endpoint said that it leaves it open.
+    pub(crate) keep_alive: Option<Duration>,
 }
 
 impl Facts {
@@ -39,6 +45,7 @@ impl Facts {
             connect_took,
             uses: 0,
             idle_for: Duration::ZERO,
+            keep_alive: None,
         }
     }
 
@@ -53,6 +60,8 @@ struct Parked {
     handle: Handle,
     facts: Facts,
     since: Instant,
+    /// At which age it was last seen open.
+    seen_open: Duration,
 }
 
 /// A live HTTP/2 connection, shared by its streams.
@@ -63,31 +72,53 @@ struct Shared {
 }
 
 /// The pool of one endpoint. Last in, first out, so that surplus connections age and leave.
-#[derive(Default)]
 pub(crate) struct Pool {
+    metrics: Arc<metrics::Upstream>,
     parked: Mutex<Vec<Parked>>,
     shared: Mutex<Vec<Shared>>,
+    keep_alive: KeepAlive,
     closed_by_peer: AtomicU64,
 }
 
 /// Most idle HTTP/1 connections kept per endpoint.
 const MAX_PARKED: usize = 1024;
+/// Who ends a connection that lay idle for less has another reason than that, as a crash.
+const IDLE: Duration = Duration::from_millis(100);
 
 impl Pool {
+    /// That of an endpoint of the upstream whose metrics these are.
+    pub(crate) fn new(metrics: Arc<metrics::Upstream>) -> Self {
+        Self {
+            metrics,
+            parked: Mutex::default(),
+            shared: Mutex::default(),
+            keep_alive: KeepAlive::default(),
+            closed_by_peer: AtomicU64::new(0),
+        }
+    }
+
     /// Takes an idle HTTP/1 connection to one of `addresses` that is still open.
     pub(crate) fn take(
         &self,
         addresses: &[SocketAddr],
         max_idle: Duration,
     ) -> Option<(Handle, Facts)> {
+        let limit = self.keep_alive.limit();
         loop {
-            let parked = self.parked.lock().pop()?;
-            let idle_for = parked.since.elapsed();
+            let (parked, idle_for) = {
+                let mut all = self.parked.lock();
+                let idle_for = all.last()?.since.elapsed();
+                if idle_for >= limit {
+                    // All others have lain idle for longer.
+                    return None;
+                }
+                (all.pop()?, idle_for)
+            };
             if idle_for >= max_idle || !addresses.contains(&parked.facts.address) {
                 continue;
             }
             if parked.handle.look() == Idle::Gone {
-                self.closed_by_peer.fetch_add(1, Ordering::Relaxed);
+                self.closed(&parked, idle_for);
                 continue;
             }
             let facts = Facts {
@@ -101,14 +132,55 @@ impl Pool {
 
     /// Parks a connection whose exchange ended cleanly, at `since`.
     pub(crate) fn park(&self, handle: Handle, facts: Facts, since: Instant) {
+        self.keep_alive.said(facts.keep_alive);
         let mut parked = self.parked.lock();
         if parked.len() < MAX_PARKED {
             parked.push(Parked {
                 handle,
                 facts,
                 since,
+                seen_open: Duration::ZERO,
             });
         }
+    }
+
+    /// The endpoint closed one while it lay idle.
+    fn closed(&self, parked: &Parked, age: Duration) {
+        self.closed_by_peer.fetch_add(1, Ordering::Relaxed);
+        self.metrics.idle_ended(EndedBy::Endpoint, 1);
+        self.keep_alive
+            .closed(parked.seen_open, age, Instant::now());
+    }
+
+    /// The endpoint ended one, instead of an answer, so long after a request was sent; a race, if it had lain
+    /// idle before.
+    pub(crate) fn ended_in_use(
+        &self,
+        facts: &Facts,
+        after: Duration,
+        how: &'static str,
+    ) -> Option<Race> {
+        if !facts.reused() || facts.idle_for < IDLE {
+            return None;
+        }
+        self.metrics.idle_ended(EndedBy::Race, 1);
+        let age = facts.idle_for + after;
+        self.keep_alive.closed(facts.idle_for, age, Instant::now());
+        Some(Race {
+            how,
+            idle_timeout: self.idle_timeout().map(|timeout| timeout.after),
+        })
+    }
+
+    /// For how long the endpoint leaves idle connections open, if that is known.
+    pub(crate) fn idle_timeout(&self) -> Option<Timeout> {
+        self.keep_alive.timeout()
+    }
+
+    /// Ends those that nobody uses any more, for others to have their place.
+    pub(crate) fn make_room(&self) {
+        let limit = self.keep_alive.limit();
+        self.parked.lock().retain(|p| p.since.elapsed() < limit);
     }
 
     /// A shared HTTP/2 connection that takes another stream.
@@ -143,16 +215,29 @@ impl Pool {
 
     /// Drops what has been idle too long, or was closed by the peer. Called every second or so.
     pub(crate) fn sweep(&self, max_idle: Duration) {
-        self.parked.lock().retain(|p| {
-            if p.since.elapsed() >= max_idle {
+        let mut parked = self.parked.lock();
+        parked.retain_mut(|p| {
+            let age = p.since.elapsed();
+            if age >= max_idle {
                 return false;
             }
-            let open = p.handle.look() == Idle::Open;
-            if !open {
-                self.closed_by_peer.fetch_add(1, Ordering::Relaxed);
+            if p.handle.look() == Idle::Gone {
+                self.closed(p, age);
+                return false;
             }
-            open
+            p.seen_open = age;
+            self.keep_alive.open(age);
+            true
         });
+        // The oldest come first. One of those that are left alone stays, to see what becomes of it.
+        let limit = self.keep_alive.limit();
+        let left_alone = parked.partition_point(|p| p.seen_open >= limit);
+        if left_alone > 1 {
+            parked.drain(1..left_alone);
+            self.metrics
+                .idle_ended(EndedBy::Gateway, left_alone as u64 - 1);
+        }
+        drop(parked);
         self.shared.lock().retain_mut(|s| {
             if !s.connection.is_idle() {
                 s.idle_since = Instant::now();

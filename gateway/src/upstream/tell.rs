@@ -28,7 +28,7 @@ impl Default for Voice {
 }
 
 impl Upstream {
-    /// Tells the metrics which endpoints take traffic.
+    /// Tells the metrics which endpoints take traffic, and for how long they leave idle connections open.
     pub(super) fn tell_health(&self) {
         let rights = self.voice.0.lock();
         if !rights.endpoints {
@@ -38,6 +38,8 @@ impl Upstream {
         for (i, endpoint) in self.endpoints.iter().enumerate() {
             let takes_traffic = endpoint.is_healthy() && !self.outliers.is_ejected(i, now);
             self.metrics.endpoint_healthy(&endpoint.name, takes_traffic);
+            let timeout = endpoint.pool.idle_timeout().map(|timeout| timeout.after);
+            self.metrics.idle_timeout(&endpoint.name, timeout);
         }
     }
 

@@ -59,6 +59,11 @@ pub(super) struct AttemptLine<'a> {
     #[serde(serialize_with = "seconds")]
     connection_idle: Duration,
     #[serde(skip_serializing_if = "Option::is_none")]
+    keep_alive_race: Option<&'static str>,
+    #[serde(serialize_with = "maybe_seconds")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle_timeout: Option<Duration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rpc_status: Option<&'static str>,
@@ -102,6 +107,8 @@ impl<'a> AttemptLine<'a> {
             reused: attempt.reused,
             connection_age: attempt.connection_age,
             connection_idle: attempt.connection_idle,
+            keep_alive_race: attempt.keep_alive_race.map(|race| race.how),
+            idle_timeout: attempt.keep_alive_race.and_then(|race| race.idle_timeout),
             status: attempt.status,
             rpc_status: attempt.rpc.map(|status| status.name),
             error: attempt.code.map(crate::Code::slug),

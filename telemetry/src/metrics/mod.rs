@@ -54,7 +54,7 @@ pub use subscription::Subscription;
 pub use table::Table;
 pub use target::Target;
 pub use topic::Topic;
-pub use upstream::Upstream;
+pub use upstream::{EndedBy, Upstream};
 pub use usage::Usage;
 pub use websocket::WebSocket;
 pub use worker::Worker;

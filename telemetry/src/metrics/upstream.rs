@@ -5,8 +5,32 @@ use super::{Families, InFlight};
 use crate::record::Attempt;
 use prometheus::{Histogram, IntCounter, IntGauge};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// Who ended an idle connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// The endpoint, before it was wanted again.
+    Endpoint,
+    /// The gateway, as the endpoint would have soon.
+    Gateway,
+    /// The endpoint, as it was used again.
+    Race,
+}
+
+impl EndedBy {
+    const ALL: [Self; 3] = [Self::Endpoint, Self::Gateway, Self::Race];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Endpoint => "endpoint",
+            Self::Gateway => "gateway",
+            Self::Race => "race",
+        }
+    }
+}
 
 /// The series of one upstream.
 pub struct Upstream {
@@ -19,6 +43,7 @@ pub struct Upstream {
     body: Histogram,
     reused: IntCounter,
     opened: IntCounter,
+    idle_ended: [IntCounter; EndedBy::ALL.len()],
     ejections: IntCounter,
     breaker: IntGauge,
     active: IntGauge,
@@ -34,6 +59,7 @@ impl Upstream {
             body: families.body_duration.with(&[name]),
             reused: families.upstream_connections.with(&[name, "true"]),
             opened: families.upstream_connections.with(&[name, "false"]),
+            idle_ended: EndedBy::ALL.map(|by| families.idle_ended.with(&[name, by.as_str()])),
             ejections: families.ejections.with(&[name]),
             breaker: families.breaker_open.with(&[name]),
             active: families.upstream_active.with(&[name]),
@@ -94,9 +120,26 @@ impl Upstream {
 
     /// The endpoint is no longer one of this upstream's.
     pub fn endpoint_removed(&self, endpoint: &str) {
-        self.families
-            .endpoint_healthy
-            .remove(&[&self.name, endpoint]);
+        let labels = [&*self.name, endpoint];
+        self.families.endpoint_healthy.remove(&labels);
+        self.families.idle_timeout.remove(&labels);
+    }
+
+    /// Idle connections were ended.
+    pub fn idle_ended(&self, by: EndedBy, count: u64) {
+        self.idle_ended[by as usize].inc_by(count);
+    }
+
+    /// For how long an endpoint leaves idle connections open, if that is known.
+    pub fn idle_timeout(&self, endpoint: &str, timeout: Option<Duration>) {
+        let labels = [&*self.name, endpoint];
+        match timeout {
+            Some(timeout) => {
+                let series = self.families.idle_timeout.with(&labels);
+                series.set(timeout.as_secs_f64());
+            }
+            None => self.families.idle_timeout.remove(&labels),
+        }
     }
 
     /// An endpoint was put out of traffic because its answers failed.

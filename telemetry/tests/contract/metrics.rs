@@ -108,6 +108,8 @@ fn exercise(metrics: &Metrics) -> impl Sized {
     );
     upstream.endpoint_healthy("10.0.0.1:443", false);
     upstream.ejected();
+    upstream.idle_ended(metrics::EndedBy::Race, 1);
+    upstream.idle_timeout("10.0.0.1:443", Some(Duration::from_secs(5)));
     upstream.breaker_open(true);
     let quota = metrics.quota("team-tokens");
     quota.decided(Decision::Allowed);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use weir_telemetry::metrics::worker::{Kind, Outcome};
 use weir_telemetry::record::websocket::{Close, Closer, WebSocket};
 use weir_telemetry::record::{
-    Delivery, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Reply, Rpc, RpcStatus, Subscription,
+    Delivery, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Race, Reply, Rpc, RpcStatus, Subscription,
     Target, Tokens,
 };
 use weir_telemetry::trace::{Context, RequestId};
@@ -28,6 +28,10 @@ fn record() -> Record {
     (attempt.status, attempt.code) = (Some(200), Some(Code::ResponseStalled));
     (attempt.detail, attempt.retried) = (Some("silent".into()), Some("idempotent"));
     attempt.rpc = attempt_status();
+    attempt.keep_alive_race = Some(Race {
+        how: "closed",
+        idle_timeout: some,
+    });
     let mut record = Record::begin(id, trace, "public".into(), client);
     record.peer = Some("192.0.2.1:4711".parse().expect("an address"));
     record.host = "shop.example.com:8080".into();

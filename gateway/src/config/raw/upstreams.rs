@@ -132,7 +132,8 @@ pub struct Timeouts {
     pub stream_idle: Duration,
     /// The whole call, all attempts included.
     pub total: Duration,
-    /// How long an unused connection is kept.
+    /// How long an unused connection is kept. It is not used any more shortly before its endpoint closes it, where
+    /// the endpoint says when (`Keep-Alive: timeout=…`) or that was learnt.
     pub pool_idle: Duration,
 }
 
