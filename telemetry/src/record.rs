@@ -6,12 +6,14 @@
 //! formatted: a name is a shared pointer, a time a [`Duration`].
 
 mod delivery;
+mod kafka;
 mod llm;
 mod reply;
 mod rpc;
 pub mod websocket;
 
 pub use delivery::Delivery;
+pub use kafka::{Batch, Kafka};
 pub use llm::{Llm, Sampling, Target, Tokens, known_provider};
 pub use reply::Reply;
 pub use rpc::{Rpc, RpcStatus};
@@ -75,6 +77,8 @@ pub struct Record {
     pub method: http::Method,
     /// The request's path as it came, without the query.
     pub path: String,
+    /// Whether it had a query, which is not kept.
+    pub query: bool,
     /// The request's authority (`name` or `name:port`), without userinfo.
     pub host: String,
     /// `User-Agent`, if sent.
@@ -139,6 +143,12 @@ pub struct Attempt {
     pub upstream: Arc<str>,
     /// `address:port` of the endpoint; empty if none could be picked.
     pub endpoint: Arc<str>,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// The method it was asked with, where that is not the request's own.
+    pub method: Option<http::Method>,
+    /// The path it was asked for, without the query, where that is not the request's own.
+    pub path: Option<Box<str>>,
     /// The CLIENT span's id, as sent upstream in `traceparent`.
     pub span_id: [u8; 8],
     /// When the attempt began, counted from the request's start.
@@ -189,6 +199,9 @@ impl Attempt {
         Self {
             upstream,
             endpoint,
+            scheme: "http",
+            method: None,
+            path: None,
             span_id: crate::trace::span_id(),
             started,
             connect: None,
@@ -235,31 +248,6 @@ pub struct QuotaUse {
     pub provenance: &'static str,
 }
 
-/// What was written, or tried to be written, to Kafka: one record, or a batch.
-#[derive(Clone, Debug)]
-pub struct Kafka {
-    /// The cluster's name in the configuration.
-    pub cluster: Arc<str>,
-    /// The topic; empty for a batch that goes to several.
-    pub topic: Arc<str>,
-    /// How many records there were and what became of them, if it was a batch.
-    pub batch: Option<Batch>,
-    /// The PRODUCER span's id, as sent in the record's `traceparent`.
-    pub span_id: [u8; 8],
-    /// When it was handed to the producer, counted from the request's start.
-    pub started: Duration,
-    /// The partition the broker acknowledged.
-    pub partition: Option<i32>,
-    /// The offset the broker acknowledged.
-    pub offset: Option<i64>,
-    /// Size of the record's key and value, or of those of all.
-    pub bytes: u64,
-    /// From there to the broker's answer or the failure.
-    pub took: Duration,
-    /// The id by which it is known in the spool, if its caller was answered once it was there.
-    pub spooled: Option<Box<str>>,
-}
-
 /// What a subscriber was given of a Kafka topic.
 #[derive(Clone, Debug)]
 pub struct Subscription {
@@ -267,21 +255,14 @@ pub struct Subscription {
     pub cluster: Arc<str>,
     /// The topic.
     pub topic: Arc<str>,
+    /// The id of the CLIENT span.
+    pub span_id: [u8; 8],
+    /// When it began to be followed, counted from the request's start.
+    pub started: Duration,
     /// How many records.
     pub records: u64,
     /// How many it was behind the end of the topic at last.
     pub lag: u64,
-}
-
-/// Records that were sent together.
-#[derive(Clone, Copy, Debug)]
-pub struct Batch {
-    /// How many there were.
-    pub messages: u64,
-    /// How many of them the broker acknowledged.
-    pub acknowledged: u64,
-    /// What became of the first one that it did not.
-    pub code: Option<Code>,
 }
 
 /// What was asked in GraphQL.
@@ -321,6 +302,7 @@ impl Record {
             peer: None,
             method: http::Method::GET,
             path: String::new(),
+            query: false,
             host: String::new(),
             user_agent: None,
             route: None,

@@ -266,7 +266,7 @@ fn weight(record: &Record) -> usize {
         + record
             .attempts
             .iter()
-            .map(|a| text(&a.detail))
+            .map(|a| text(&a.detail) + a.path.as_ref().map_or(0, |path| path.len()))
             .sum::<usize>()
         + record.policies.capacity() * size_of::<crate::record::PolicyRun>()
         + record.quotas.capacity() * size_of::<crate::record::QuotaUse>()

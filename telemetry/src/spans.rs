@@ -1,6 +1,6 @@
 //! A record as OpenTelemetry spans: one SERVER span for the request, or one CONSUMER span for a record
-//! that was read from Kafka; one CLIENT span per attempt, one PRODUCER span for a Kafka record, and one
-//! CONSUMER span for the record that replied to it.
+//! that was worked on; one CLIENT span per attempt, one PRODUCER span for a Kafka record, and one
+//! CLIENT span for the record that replied to it, or for those that a subscriber was given.
 //!
 //! Attribute names follow the semantic conventions for HTTP, GenAI, GraphQL
 //! and messaging; ours begin with `weir.`. It runs on the exporter's thread, not
@@ -8,8 +8,10 @@
 
 mod delivery;
 mod llm;
+mod method;
 mod reply;
 mod rpc;
+mod subscription;
 mod websocket;
 
 use crate::content::Content;
@@ -66,6 +68,7 @@ pub fn count(record: &Record) -> usize {
     1 + record.attempts.len()
         + usize::from(record.kafka.is_some())
         + usize::from(record.reply.is_some())
+        + usize::from(record.subscription.is_some())
 }
 
 /// All spans of a record, the SERVER (or CONSUMER) span first; `content` is shown on the attempt that was
@@ -87,6 +90,9 @@ pub fn spans(record: &Record, reason: Reason, content: Option<&Content>) -> Vec<
     }
     if let Some(reply) = &record.reply {
         spans.push(reply::span(record, reply));
+    }
+    if let Some(subscription) = &record.subscription {
+        spans.push(subscription::span(record, subscription));
     }
     spans
 }
@@ -170,8 +176,8 @@ fn server(record: &Record, reason: Reason) -> SpanData {
     }
     let span_name = match (rpc::name(record), &record.route) {
         (Some(called), _) => called.to_owned().into(),
-        (None, Some(route)) => format!("{} {route}", record.method).into(),
-        (None, None) => record.method.as_str().to_owned().into(),
+        (None, Some(route)) => format!("{} {route}", method::name(&record.method)).into(),
+        (None, None) => method::name(&record.method).to_owned().into(),
     };
     // The conventions: a 4xx is not an error of the server's.
     let status = match record.error_type() {
@@ -238,7 +244,6 @@ fn asked_in_graphql(graphql: &Graphql) -> Vec<KeyValue> {
 
 fn server_attributes(record: &Record, reason: Reason) -> Vec<KeyValue> {
     let mut attributes = vec![
-        text("http.request.method", record.method.as_str()),
         number("http.response.status_code", record.status.into()),
         text("url.path", &record.path),
         text("url.scheme", if record.tls { "https" } else { "http" }),
@@ -256,6 +261,10 @@ fn server_attributes(record: &Record, reason: Reason) -> Vec<KeyValue> {
         ),
         KeyValue::new("weir.export.reason", reason.as_str()),
     ];
+    attributes.extend(method::attributes(&record.method));
+    if record.query {
+        attributes.push(KeyValue::new("url.query", "REDACTED"));
+    }
     attributes.extend(server_name(&record.host));
     if let Some(peer) = record.peer {
         attributes.push(text("network.peer.address", &peer.ip().to_string()));
@@ -291,15 +300,6 @@ fn server_attributes(record: &Record, reason: Reason) -> Vec<KeyValue> {
     }
     if let Some(websocket) = &record.websocket {
         attributes.extend(websocket::attributes(websocket));
-    }
-    if let Some(subscription) = &record.subscription {
-        attributes.extend([
-            KeyValue::new("messaging.system", "kafka"),
-            KeyValue::new("messaging.operation.type", "receive"),
-            name("messaging.destination.name", &subscription.topic),
-            number("messaging.batch.message_count", subscription.records),
-            name("weir.kafka.cluster", &subscription.cluster),
-        ]);
     }
     if let Some(graphql) = &record.graphql {
         attributes.extend(asked_in_graphql(graphql));
@@ -344,7 +344,8 @@ fn client(record: &Record, index: usize, attempt: &Attempt, answered: bool) -> S
     if let Some(error) = &error {
         attributes.push(text("error.type", error));
     }
-    let mut span_name: Cow<'static, str> = record.method.as_str().to_owned().into();
+    let method = attempt.method.as_ref().unwrap_or(&record.method);
+    let mut span_name: Cow<'static, str> = method::name(method).to_owned().into();
     if let Some(called) = rpc::name(record) {
         span_name = called.to_owned().into();
         attributes.extend(rpc::of(record, attempt.rpc));
@@ -365,14 +366,19 @@ fn client(record: &Record, index: usize, attempt: &Attempt, answered: bool) -> S
 }
 
 fn client_attributes(record: &Record, index: usize, attempt: &Attempt) -> Vec<KeyValue> {
+    let path = attempt.path.as_deref().unwrap_or(&record.path);
+    let url = format!("{}://{}{path}", attempt.scheme, attempt.endpoint);
     let mut attributes = vec![
-        text("http.request.method", record.method.as_str()),
+        text("url.full", &url),
         name("weir.upstream", &attempt.upstream),
         KeyValue::new("weir.connection.reused", attempt.reused),
         seconds("weir.connection.age", attempt.connection_age),
         seconds("weir.connection.idle", attempt.connection_idle),
         number("weir.bytes_sent", attempt.bytes_sent),
     ];
+    attributes.extend(method::attributes(
+        attempt.method.as_ref().unwrap_or(&record.method),
+    ));
     if let Some(race) = attempt.keep_alive_race {
         attributes.push(text("weir.keep_alive_race", race.how));
     }

@@ -13,6 +13,7 @@ pub mod child;
 pub mod chromium;
 pub mod cli;
 pub mod consumer;
+pub mod conventions;
 pub mod events;
 pub mod exposition;
 pub mod forwarding;

@@ -57,6 +57,7 @@ pub(crate) fn identify(
     record.protocol = protocol(head.version);
     record.method = head.method.clone();
     head.uri.path().clone_into(&mut record.path);
+    record.query = head.uri.query().is_some();
     record.host = host(head).to_owned();
     record.user_agent = head
         .headers

@@ -110,13 +110,16 @@ pub(crate) async fn call(
     let mut lease = upstream.lease(call.hash_key.as_deref(), &tried)?;
     loop {
         let index = request.record.attempts.len();
-        let begun = Attempt::begin(
+        let mut begun = Attempt::begin(
             upstream.name.clone(),
             lease.endpoint().name.clone(),
             request.began.elapsed(),
         );
         let outgoing = Box::new(head(request, down, begun.span_id));
-        let method = outgoing.method.clone();
+        begun.scheme = upstream.scheme();
+        let (method, path) = (outgoing.method.clone(), outgoing.uri.path());
+        begun.method = (method != request.record.method).then(|| method.clone());
+        begun.path = (path != request.record.path).then(|| path.into());
         request.record.attempts.push(begun);
         request.upstream_metrics.push(upstream.metrics.clone());
         tried.push(lease.index());

@@ -132,6 +132,14 @@ impl Upstream {
         self.definition.protocol == config::Protocol::Http2
     }
 
+    /// What URLs of it begin with.
+    fn scheme(&self) -> &'static str {
+        match self.definition.tls {
+            Some(_) => "https",
+            None => "http",
+        }
+    }
+
     /// How it is called by who calls it in its own name: as its first endpoint.
     pub(crate) fn authority(&self) -> &str {
         self.endpoints

@@ -1,4 +1,5 @@
-//! The span of a record that replied to a request: it links to what the reply comes from.
+//! The span of a record that replied to a request: it links to what the reply comes from. It was
+//! asked for, so its kind is CLIENT.
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{
@@ -16,7 +17,7 @@ pub(super) fn span(record: &Record, reply: &Reply) -> SpanData {
         span_id: reply.span_id,
         parent: Some(record.trace.span_id),
         remote: false,
-        kind: SpanKind::Consumer,
+        kind: SpanKind::Client,
         started: reply.started,
         took: reply.took,
     };

@@ -65,6 +65,8 @@ fn record() -> Record {
         cost: 12,
     }));
     record.subscription = Some(Box::new(Subscription {
+        span_id: [6; 8],
+        started: Duration::ZERO,
         cluster: "events".into(),
         topic: "orders".into(),
         records: 3,

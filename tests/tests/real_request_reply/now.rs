@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use serde_json::json;
 use weir_tests::kafka::Kafka;
-use weir_tests::otlp::{Collector, Kind};
+use weir_tests::otlp::{Collector, Kind, Span};
 use weir_tests::{Gateway, wire};
 
 use super::responder::{Responder, TRACE};
@@ -159,7 +159,8 @@ async fn one_trace_goes_out_and_the_reply_is_linked_to_its_own() {
     let answer = post(&gateway, "/sync", &[], &json!({})).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
 
-    let reply = collector.wait_for(|span| span.kind == Kind::Consumer).await;
+    let received = |span: &Span| span.kind == Kind::Client && span.name.starts_with("receive");
+    let reply = collector.wait_for(received).await;
     assert_eq!(reply.name, "receive traced-replies");
     let (trace, span) = (TRACE[3..35].to_owned(), TRACE[36..52].to_owned());
     assert_eq!(reply.links, [(trace, span)]);

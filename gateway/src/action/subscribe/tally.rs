@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use weir_telemetry::metrics::{self, InFlight};
 use weir_telemetry::record;
+use weir_telemetry::trace::span_id;
 
 use crate::kafka::Record;
 use crate::proxy::Request;
@@ -27,6 +28,8 @@ impl Tally {
         request.record.subscription = Some(Box::new(record::Subscription {
             cluster: cluster.clone(),
             topic: topic.clone(),
+            span_id: span_id(),
+            started: request.began.elapsed(),
             records: 0,
             lag: 0,
         }));
