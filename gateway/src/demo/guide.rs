@@ -246,7 +246,7 @@ fn records(public: &str) -> [(&'static str, String); 4] {
             ),
         ),
         (
-            "Subscribe: what is in the topic, and a cursor to go on from, here or at any other gateway",
+            "Subscribe: a page of what is in the topic, and a cursor to go on from, here or at any other gateway",
             format!("curl -sS 'http://{public}/feeds/{topic}?start=earliest'"),
         ),
         (
