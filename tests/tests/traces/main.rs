@@ -1,6 +1,5 @@
 //! A trace of each protocol that needs no other server, as an OTLP receiver gets it: who is whose parent,
 //! what each span says, and that upstreams were told of it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod http;
 mod spoken;
