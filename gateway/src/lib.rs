@@ -22,6 +22,7 @@ pub mod quota;
 mod redis;
 mod reload;
 mod routing;
+mod runbooks;
 mod runtime;
 mod schema;
 mod server;

@@ -8,7 +8,7 @@ use weir_telemetry::export::{Resolved, Settings};
 use weir_telemetry::metrics::store::Fault;
 use weir_telemetry::recorder::{Limits, Recorder};
 use weir_telemetry::trace::Sampler;
-use weir_telemetry::{AccessLog, Exporter, Metrics, Telemetry, metrics};
+use weir_telemetry::{AccessLog, Exporter, Metrics, Tail, Telemetry, metrics};
 
 use crate::config::Config;
 use crate::config::telemetry as config;
@@ -32,6 +32,7 @@ pub(crate) fn start(config: &Config) -> Result<Telemetry, String> {
         access_log,
         exporter,
         recorder: Recorder::new(Limits::default()),
+        tail: Tail::default(),
         slow_after: config.telemetry.slow_after.into(),
         metrics,
     })

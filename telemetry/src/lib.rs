@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod record;
 pub mod recorder;
 pub mod spans;
+pub mod tail;
 mod timestamp;
 pub mod trace;
 
@@ -26,6 +27,7 @@ pub use export::Exporter;
 pub use metrics::Metrics;
 pub use record::{Attempt, Protocol, Record};
 pub use recorder::Recorder;
+pub use tail::Tail;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,6 +72,8 @@ pub struct Telemetry {
     pub exporter: Option<Exporter>,
     /// The flight recorder.
     pub recorder: Recorder,
+    /// Whoever watches failures as they happen.
+    pub tail: Tail,
     /// From when on a request counts as slow.
     pub slow_after: SlowAfter,
 }
@@ -117,7 +121,8 @@ impl Telemetry {
             None => None,
         };
         let kept = self.recorder.wants(&record);
-        if self.access_log.is_none() && reason.is_none() && !kept {
+        let watched = self.tail.is_watched() && self.is_watched_for(&record);
+        if self.access_log.is_none() && reason.is_none() && !kept && !watched {
             return;
         }
         let record = Arc::new(record);
@@ -128,9 +133,16 @@ impl Telemetry {
             let content = content.filter(|_| reason == spans::Reason::Sampled);
             exporter.export(&record, reason, content);
         }
+        if watched {
+            self.tail.tell(&record);
+        }
         if kept {
             self.recorder.keep(record);
         }
+    }
+
+    fn is_watched_for(&self, record: &Record) -> bool {
+        record.error_type().is_some() || record.aborted || record.slow(self.slow_after.get())
     }
 
     fn count(&self, record: &Record, handles: Handles<'_>) {

@@ -5,6 +5,7 @@
 //! no query and no body, so no secret can reach any of them. Nothing here is
 //! formatted: a name is a shared pointer, a time a [`Duration`].
 
+mod attempt;
 mod delivery;
 mod kafka;
 mod llm;
@@ -12,6 +13,7 @@ mod reply;
 mod rpc;
 pub mod websocket;
 
+pub use attempt::{Attempt, NotRetried, Race};
 pub use delivery::Delivery;
 pub use kafka::{Batch, Kafka};
 pub use llm::{Llm, Sampling, Target, Tokens, known_provider};
@@ -85,6 +87,8 @@ pub struct Record {
     pub user_agent: Option<String>,
     /// The route's name, once one matched.
     pub route: Option<Arc<str>>,
+    /// What the rule that matched asks of a request: host, path, methods and so on.
+    pub matched: Option<Arc<str>>,
     /// The team that owns the route, or the consumer's once authenticated.
     pub team: Option<Arc<str>>,
     /// Who the caller proved to be.
@@ -134,92 +138,6 @@ pub struct Record {
     /// A WebSocket, a subscription or another stream whose length is the
     /// caller's choice: its duration never counts as slow.
     pub long_lived: bool,
-}
-
-/// One try to have an upstream answer.
-#[derive(Clone, Debug)]
-pub struct Attempt {
-    /// The upstream's name.
-    pub upstream: Arc<str>,
-    /// `address:port` of the endpoint; empty if none could be picked.
-    pub endpoint: Arc<str>,
-    /// `http` or `https`.
-    pub scheme: &'static str,
-    /// The method it was asked with, where that is not the request's own.
-    pub method: Option<http::Method>,
-    /// The path it was asked for, without the query, where that is not the request's own.
-    pub path: Option<Box<str>>,
-    /// The CLIENT span's id, as sent upstream in `traceparent`.
-    pub span_id: [u8; 8],
-    /// When the attempt began, counted from the request's start.
-    pub started: Duration,
-    /// How long a new connection took, TLS included; `None` when one was
-    /// reused or none came about.
-    pub connect: Option<Duration>,
-    /// From the request being sent to the response's first byte.
-    pub first_byte: Option<Duration>,
-    /// From the response's first byte to its last.
-    pub body: Option<Duration>,
-    /// The whole attempt.
-    pub total: Duration,
-    /// Whether the connection had served before.
-    pub reused: bool,
-    /// How long ago the connection was opened, when the attempt began.
-    pub connection_age: Duration,
-    /// How long it had been idle, when the attempt began.
-    pub connection_idle: Duration,
-    /// Set if the endpoint ended the connection, which had been idle, instead of an answer.
-    pub keep_alive_race: Option<Race>,
-    /// The status of the upstream's response, if a head came.
-    pub status: Option<u16>,
-    /// How the remote procedure call ended, where it was one and the upstream said so.
-    pub rpc: Option<RpcStatus>,
-    /// Why the attempt failed.
-    pub code: Option<Code>,
-    /// More about the failure, for operators only.
-    pub detail: Option<String>,
-    /// Bytes of the request, head included, given to the connection.
-    pub bytes_sent: u64,
-    /// Why another attempt followed this one; `fallback` if somebody else was asked.
-    pub retried: Option<&'static str>,
-}
-
-/// An endpoint ended an idle connection as a request was sent on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Race {
-    /// How it did: `closed` in order, or `reset`.
-    pub how: &'static str,
-    /// For how long it leaves idle connections open, as far as is known since.
-    pub idle_timeout: Option<Duration>,
-}
-
-impl Attempt {
-    /// An attempt that has only begun; whoever makes it fills in the rest.
-    pub fn begin(upstream: Arc<str>, endpoint: Arc<str>, started: Duration) -> Self {
-        Self {
-            upstream,
-            endpoint,
-            scheme: "http",
-            method: None,
-            path: None,
-            span_id: crate::trace::span_id(),
-            started,
-            connect: None,
-            first_byte: None,
-            body: None,
-            total: Duration::ZERO,
-            reused: false,
-            connection_age: Duration::ZERO,
-            connection_idle: Duration::ZERO,
-            keep_alive_race: None,
-            status: None,
-            rpc: None,
-            code: None,
-            detail: None,
-            bytes_sent: 0,
-            retried: None,
-        }
-    }
 }
 
 /// One policy's part in a request.
@@ -306,6 +224,7 @@ impl Record {
             host: String::new(),
             user_agent: None,
             route: None,
+            matched: None,
             team: None,
             consumer: None,
             action: "",
@@ -335,6 +254,13 @@ impl Record {
     /// The configuration's revision, as people read it.
     pub(crate) fn config_revision(&self) -> Revision {
         Revision(self.config_revision)
+    }
+
+    /// The part of it spent waiting for the client: for its body, or for it to read the answer.
+    pub fn client_wait(&self) -> Duration {
+        self.duration
+            .saturating_sub(self.gateway_time)
+            .saturating_sub(self.upstream_wait)
     }
 
     /// Whose fault a failure is; an upstream's own 5xx or status of a call, passed through, is
@@ -385,7 +311,7 @@ impl Record {
 }
 
 /// A revision written as 16 hexadecimal digits: as a number, JSON readers would round it.
-pub(crate) struct Revision(u64);
+pub(crate) struct Revision(pub(crate) u64);
 
 impl std::fmt::Display for Revision {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -7,7 +7,6 @@
 //! [`Record`]s as they are; they carry no header, query or body.
 
 use crate::code::Fault;
-use crate::explain::explain;
 use crate::json::{Detail, List, Summary};
 use crate::record::Record;
 use parking_lot::Mutex;
@@ -123,11 +122,11 @@ impl Recorder {
     }
 
     /// The body of `GET /requests/{id}`: the record in the fields of the
-    /// access log, with its `explanation` and `runbook`.
-    pub fn find_json(&self, id: &str) -> Option<String> {
+    /// access log, with its `explanation`, `timeline`, `likely_cause`, what to look at `next`, and its
+    /// `runbook`; `in_force` is the revision of the configuration in force.
+    pub fn find_json(&self, id: &str, in_force: u64) -> Option<String> {
         let record = self.find(id)?;
-        let detail = Detail::of(&record, explain(&record));
-        serde_json::to_string_pretty(&detail).ok()
+        serde_json::to_string_pretty(&Detail::of(&record, in_force)).ok()
     }
 
     /// The body of `GET /requests`: `failed` and `refused`, newest first, and
@@ -359,11 +358,11 @@ mod tests {
             recorder.find(&trace).expect("kept").request_id.as_str(),
             "one"
         );
-        let json = recorder.find_json("one").expect("kept");
+        let json = recorder.find_json("one", 0).expect("kept");
         let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
         assert_eq!(json["error.type"], "internal_error");
         assert_eq!(json["runbook"], "runbooks/internal_error.md");
-        assert_eq!(recorder.find_json("another"), None);
+        assert_eq!(recorder.find_json("another", 0), None);
     }
 
     #[test]

@@ -400,6 +400,9 @@ fn client_attributes(record: &Record, index: usize, attempt: &Attempt) -> Vec<Ke
     if let Some(reason) = attempt.retried {
         attributes.push(KeyValue::new("weir.retry.reason", reason));
     }
+    if let Some(why) = attempt.not_retried {
+        attributes.push(KeyValue::new("weir.retry.refused", why.as_str()));
+    }
     for (key, time) in [
         ("weir.upstream.connect.duration", attempt.connect),
         ("weir.upstream.first_byte.duration", attempt.first_byte),

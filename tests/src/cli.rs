@@ -86,9 +86,11 @@ fn is_stale(executable: &Path) -> bool {
         Ok(time) => time,
         Err(_) => return true,
     };
-    ["gateway", "protocols", "telemetry"].iter().any(|name| {
-        newest(&workspace().join(name).join("src")).is_some_and(|changed| changed > built)
-    })
+    // It has the runbooks with it.
+    let sources = ["gateway/src", "protocols/src", "telemetry/src", "runbooks"];
+    sources
+        .iter()
+        .any(|folder| newest(&workspace().join(folder)).is_some_and(|changed| changed > built))
 }
 
 /// The latest change of a file under `dir`.

@@ -2,8 +2,13 @@
 
 use http::StatusCode;
 
+use serde_json::{Value, json};
+use weir_telemetry::Code;
+
+use super::problem::Problem;
 use super::{Answer, ready, routes, workers};
 use crate::gateway::Gateway;
+use crate::runbooks;
 
 /// Paths of both addresses.
 pub(super) fn common(gateway: &Gateway, path: &str) -> Option<Answer> {
@@ -38,17 +43,49 @@ pub(super) fn admin(gateway: &Gateway, path: &str) -> Option<Answer> {
             Answer::json(StatusCode::OK, workers::list(&gateway.llm_workers, gateway))
         }
         "/requests" => Answer::json(StatusCode::OK, recorder.list_json()),
+        "/runbooks" => Answer::json(StatusCode::OK, runbook_list()),
+        _ if path.starts_with("/runbooks/") => runbook(path.trim_start_matches("/runbooks/")),
         _ => {
             let id = path.strip_prefix("/requests/")?;
-            match recorder.find_json(id) {
+            match recorder.find_json(id, gateway.snapshot().revision) {
                 Some(found) => Answer::json(StatusCode::OK, found),
-                None => Answer::text(
-                    StatusCode::NOT_FOUND,
-                    "not recorded: only failed and slow requests are kept, the latest of them\n",
-                ),
+                None => Problem::absent(
+                    format!("\"{id}\" is not recorded"),
+                    "only the latest failed, the latest refused and the slowest requests are, until \
+                     the gateway restarts: look for it in the access log, and ask the gateway that \
+                     served it",
+                )
+                .into(),
             }
         }
     })
+}
+
+fn runbook_list() -> String {
+    let pages = runbooks::all().map(|page| {
+        let code = page.name.parse::<Code>().ok();
+        json!({
+            "name": page.name,
+            "status": code.map(Code::status),
+            "fault": code.map(|code| code.fault().as_str()),
+            "title": code.map(Code::title),
+        })
+    });
+    Value::from_iter(pages).to_string()
+}
+
+fn runbook(name: &str) -> Answer {
+    match runbooks::find(name.trim_end_matches(".md")) {
+        Some(page) => Answer {
+            status: StatusCode::OK,
+            content_type: "text/markdown; charset=utf-8",
+            body: page.text.into(),
+        },
+        None => Answer::text(
+            StatusCode::NOT_FOUND,
+            "there is no such page; /runbooks lists them\n",
+        ),
+    }
 }
 
 fn upstreams(gateway: &Gateway) -> String {
@@ -57,21 +94,22 @@ fn upstreams(gateway: &Gateway) -> String {
         .upstreams()
         .map(|upstream| upstream.describe())
         .collect();
-    serde_json::Value::from(list).to_string()
+    Value::from(list).to_string()
 }
 
 fn targets(gateway: &Gateway) -> String {
     let snapshot = gateway.snapshot();
     let all = snapshot.targets();
     let list: Vec<_> = all.into_iter().map(|target| target.describe()).collect();
-    serde_json::Value::from(list).to_string()
+    Value::from(list).to_string()
 }
 
 /// What there is, for who asks for something else.
 pub(super) fn index(admin: bool) -> &'static str {
     if admin {
         "there are /metrics /healthz /readyz /config /routes /upstreams /upstreams/{name}/methods \
-         /targets /webhooks /llm_workers /requests /requests/{id} /quotas /quotas/{name} /quotas/{name}/{key}, and for POST \
+         /targets /webhooks /llm_workers /requests /requests/{id} /tail /evidence /runbooks \
+         /runbooks/{name} /quotas /quotas/{name} /quotas/{name}/{key}, and for POST \
          /quotas/{name}/{key}/grant \
          /quotas/{name}/{key}/reset /stores/{name}/rebuild /usage/replay /webhooks/{name}/pause /webhooks/{name}/resume \
          /llm_workers/{name}/pause /llm_workers/{name}/resume\n"

@@ -8,12 +8,14 @@ mod answers;
 mod audit;
 mod body;
 mod change;
+mod evidence;
 mod figures;
 mod methods;
 mod problem;
 mod quotas;
 mod ready;
 mod routes;
+mod tail;
 mod usage;
 mod workers;
 
@@ -29,10 +31,12 @@ use pingora_core::apps::ServerApp;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
-use pingora_http::ResponseHeader;
+use pingora_http::{RequestHeader, ResponseHeader};
 use subtle::ConstantTimeEq as _;
+use weir_telemetry::tail::Filter;
 
 use self::change::Change;
+use self::problem::Problem;
 use crate::config::{Config, Secret};
 use crate::gateway::Gateway;
 use crate::server::guard::{self, Allowance, Opening};
@@ -105,7 +109,16 @@ impl App {
             session.set_keepalive(None);
         }
         let _open = self.gateway.drain.begin();
-        let answer = self.answer(&mut session).await;
+        let answer = match self.watched(&session) {
+            Some(Ok(filter)) => {
+                tail::serve(&self.gateway, &mut session, &filter)
+                    .await
+                    .ok()?;
+                return None;
+            }
+            Some(Err(problem)) => problem.into(),
+            None => self.answer(&mut session).await,
+        };
         write(&mut session, answer).await.ok()?;
         session
             .finish()
@@ -114,10 +127,18 @@ impl App {
             .map(|reusable| reusable.into_parts())
     }
 
+    /// What is to be told as it happens, if that is what is asked for.
+    fn watched(&self, session: &ServerSession) -> Option<Result<Filter, Problem>> {
+        let head = session.req_header();
+        let asked = self.admin && head.method == Method::GET && head.uri.path() == "/tail";
+        // One that is about to go has nothing more to tell.
+        let asked = asked && !self.gateway.drain.closing();
+        (asked && self.authorized(head)).then(|| tail::filter(head.uri.query()))
+    }
+
     async fn answer(&self, session: &mut ServerSession) -> Answer {
         let head = session.req_header();
-        let authorization = head.headers.get(AUTHORIZATION).map(|v| v.as_bytes());
-        if self.admin && !self.authorized(authorization) {
+        if self.admin && !self.authorized(head) {
             return Answer::text(
                 StatusCode::UNAUTHORIZED,
                 "this address wants its bearer token\n",
@@ -153,6 +174,9 @@ impl App {
             if let Some(answer) = quotas::show(&self.gateway, uri).await {
                 return answer;
             }
+            if let Some(answer) = evidence::show(&self.gateway, uri).await {
+                return answer;
+            }
         }
         Answer::text(StatusCode::NOT_FOUND, answers::index(self.admin))
     }
@@ -176,7 +200,8 @@ impl App {
         admin.is_some_and(|admin| admin.token.is_some())
     }
 
-    fn authorized(&self, presented: Option<&[u8]>) -> bool {
+    fn authorized(&self, head: &RequestHeader) -> bool {
+        let presented = head.headers.get(AUTHORIZATION).map(|v| v.as_bytes());
         let snapshot = self.gateway.snapshot();
         let token = snapshot
             .loaded

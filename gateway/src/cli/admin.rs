@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::response::Parts;
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Body;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -26,7 +27,7 @@ const TOKEN: &str = "WEIR_ADMIN_TOKEN";
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The longest answer, in bytes.
-const LONGEST: usize = 16 << 20;
+const LONGEST: usize = 64 << 20;
 
 /// What may not stand in a path as it is; what is encoded already stays.
 const ESCAPED: &AsciiSet = &CONTROLS
@@ -59,12 +60,17 @@ pub(super) struct Address {
 impl Address {
     /// What stands under a path of the admin address.
     pub(super) fn get(&self, path: &str) -> Result<Value, Failure> {
-        self.ask(Method::GET, path, None, PATIENCE)
+        self.get_with(path, "")
+    }
+
+    /// The same with a query, whose values are escaped.
+    pub(super) fn get_with(&self, path: &str, query: &str) -> Result<Value, Failure> {
+        self.ask(Method::GET, (path, query), None, PATIENCE)
     }
 
     /// What came of a change.
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.ask(Method::POST, path, Some(body), PATIENCE)
+        self.ask(Method::POST, (path, ""), Some(body), PATIENCE)
     }
 
     /// What came of a change that takes so long at most.
@@ -74,19 +80,19 @@ impl Address {
         body: &Value,
         patience: Duration,
     ) -> Result<Value, Failure> {
-        self.ask(Method::POST, path, Some(body), patience)
+        self.ask(Method::POST, (path, ""), Some(body), patience)
     }
 
     fn ask(
         &self,
         method: Method,
-        path: &str,
+        target: (&str, &str),
         body: Option<&Value>,
         patience: Duration,
     ) -> Result<Value, Failure> {
         let told = |why: String| Failure::Told(format!("{}: {why}", self.admin));
         let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
-        let request = self.request(method, path, body, token.as_deref());
+        let request = self.request(method, target, body, token.as_deref());
         let request = request.map_err(told)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -104,7 +110,7 @@ impl Address {
     fn request(
         &self,
         method: Method,
-        path: &str,
+        (path, query): (&str, &str),
         body: Option<&Value>,
         token: Option<&str>,
     ) -> Result<Request<Full<Bytes>>, String> {
@@ -117,7 +123,7 @@ impl Address {
         let authority = self.admin.authority().map_or("", |a| a.as_str());
         let mut request = Request::builder()
             .method(method)
-            .uri(utf8_percent_encode(path, ESCAPED).to_string())
+            .uri(format!("{}?{query}", utf8_percent_encode(path, ESCAPED)))
             .header(HOST, authority);
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
@@ -129,7 +135,54 @@ impl Address {
         request.body(Full::from(body)).map_err(|e| e.to_string())
     }
 
+    /// Where it is asked.
+    pub(super) fn url(&self) -> &Uri {
+        &self.admin
+    }
+
+    /// Hands over each line of an answer as it comes, until there are no more.
+    pub(super) fn follow(
+        &self,
+        target: (&str, &str),
+        on_line: &mut dyn FnMut(&str) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let told = |why: String| Failure::Told(format!("{}: {why}", self.admin));
+        let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
+        let request = self.request(Method::GET, target, None, token.as_deref());
+        let request = request.map_err(told)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let (head, mut body) = self.begin(request).await.map_err(told)?;
+            if head.status != StatusCode::OK {
+                let body = whole(Limited::new(body, LONGEST)).await.map_err(told)?;
+                return read(head.status, &body, token.is_some())
+                    .map(drop)
+                    .map_err(told);
+            }
+            let mut rest = Vec::new();
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|e| told(format!("the answer broke off: {e}")))?;
+                rest.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+                while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                    let line: Vec<u8> = rest.drain(..=end).collect();
+                    on_line(String::from_utf8_lossy(&line[..end]).as_ref())?;
+                }
+            }
+            Ok(())
+        })
+    }
+
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
+        let (head, body) = self.begin(request).await?;
+        let body = whole(Limited::new(body, LONGEST)).await;
+        let body = body.map_err(|e| format!("the answer broke off: {e}"))?;
+        Ok((head.status, body))
+    }
+
+    /// The head of an answer, and a body that is still coming.
+    async fn begin(&self, request: Request<Full<Bytes>>) -> Result<(Parts, Incoming), String> {
         let host = self.admin.host().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let port = self.admin.port_u16().unwrap_or(80);
@@ -145,13 +198,9 @@ impl Address {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(broken)?;
-        let connection = tokio::spawn(connection);
+        tokio::spawn(connection);
         let answer = sender.send_request(request).await.map_err(broken)?;
-        let (head, body) = answer.into_parts();
-        let body = whole(Limited::new(body, LONGEST)).await;
-        let body = body.map_err(|e| format!("the answer broke off: {e}"))?;
-        connection.abort();
-        Ok((head.status, body))
+        Ok(answer.into_parts())
     }
 }
 
@@ -198,9 +247,15 @@ mod tests {
     #[test]
     fn a_key_goes_into_the_path_as_it_was_shown() {
         let admin = address("http://[::1]:9901");
-        let request = admin.request(Method::GET, "/quotas/q/a%2Fb/é x?", None, Some("t"));
+        let request = admin.request(
+            Method::GET,
+            ("/quotas/q/a%2Fb/é x?", "most=1"),
+            None,
+            Some("t"),
+        );
         let request = request.expect("a request");
         assert_eq!(request.uri().path(), "/quotas/q/a%2Fb/%C3%A9%20x%3F");
+        assert_eq!(request.uri().query(), Some("most=1"));
         assert_eq!(request.headers()[HOST], "[::1]:9901");
         assert_eq!(request.headers()[AUTHORIZATION], "Bearer t");
     }
@@ -212,11 +267,11 @@ mod tests {
             "http://127.0.0.1:9901/quotas",
             "127.0.0.1:9901",
         ] {
-            let refused = address(url).request(Method::GET, "/", None, None);
+            let refused = address(url).request(Method::GET, ("/", ""), None, None);
             let why = refused.expect_err(url);
             assert!(why.contains("http://HOST:PORT"), "{why}");
         }
-        let why = address("http://127.0.0.1").request(Method::GET, "/", None, Some("a\nb"));
+        let why = address("http://127.0.0.1").request(Method::GET, ("/", ""), None, Some("a\nb"));
         assert!(!why.expect_err("no header").contains("a\nb"));
     }
 

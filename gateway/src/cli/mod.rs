@@ -16,6 +16,8 @@ mod admin;
 mod check;
 mod demo;
 mod diff;
+mod evidence;
+mod explain;
 mod grpc;
 mod key;
 mod quota;
@@ -23,6 +25,7 @@ mod route;
 mod run;
 mod schema;
 mod spool;
+mod tail;
 mod usage;
 
 /// An AI- and event-aware API gateway.
@@ -48,6 +51,12 @@ enum Command {
     Route(route::Arguments),
     /// Tells what a reload from one configuration to another would change
     Diff(diff::Arguments),
+    /// Tells what happened to a request, or what an error code means and what to do first
+    Explain(explain::Arguments),
+    /// Tells failures of a running gateway as they happen
+    Tail(tail::Arguments),
+    /// Writes all that a running gateway can tell into one file, for a ticket
+    Evidence(evidence::Arguments),
     /// Makes API keys
     #[command(subcommand)]
     Key(key::Command),
@@ -123,6 +132,9 @@ fn dispatch(command: Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
         Command::Check(arguments) => check::run(&arguments, terminal),
         Command::Route(arguments) => route::run(&arguments, terminal),
         Command::Diff(arguments) => diff::run(&arguments, terminal),
+        Command::Explain(arguments) => explain::run(&arguments, terminal),
+        Command::Tail(arguments) => tail::run(&arguments, terminal),
+        Command::Evidence(arguments) => evidence::run(&arguments, terminal),
         Command::Key(command) => key::run(&command, terminal),
         Command::Quota(command) => quota::run(&command, terminal),
         Command::Grpc(command) => grpc::run(&command, terminal),

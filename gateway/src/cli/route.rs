@@ -67,10 +67,11 @@ pub(super) fn run(arguments: &Arguments, terminal: &mut Terminal<'_>) -> Result<
     if let Outcome::Found {
         route,
         captures,
-        pattern,
+        asks,
+        ..
     } = &outcome
     {
-        writeln!(terminal.out, "route: {} (by {pattern})", name(*route))?;
+        writeln!(terminal.out, "route: {} (by {asks})", name(*route))?;
         for (capture, value) in captures.iter() {
             writeln!(terminal.out, "capture: {capture} = {value}")?;
         }

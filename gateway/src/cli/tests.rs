@@ -141,7 +141,7 @@ fn route_tells_which_and_why_and_which_policies() {
     assert_eq!(
         lines[..5],
         [
-            "route: order (by /orders/{id})",
+            "route: order (by host shop.example.com, path like /orders/{id}, method GET)",
             "capture: id = 7",
             "action: forward",
             "policy: key_auth",

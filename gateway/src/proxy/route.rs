@@ -41,8 +41,12 @@ pub(super) fn route(
     let snapshot = request.snapshot.clone();
     match find(&snapshot.router, &query) {
         Outcome::Found {
-            route, captures, ..
+            route,
+            captures,
+            asks,
+            ..
         } => {
+            request.record.matched = Some(asks.clone());
             let route = snapshot.routes[route].clone();
             let told = route.action.told(head, path);
             request.captures = captures;

@@ -25,6 +25,8 @@ pub(super) struct Compiled {
     pub(super) host: HostPattern,
     pub(super) group: usize,
     pattern: String,
+    /// What it asks of a request, for people.
+    asks: Arc<str>,
     captures: Vec<Arc<str>>,
     pub(super) listeners: Option<Vec<Arc<str>>>,
     pub(super) methods: Vec<Method>,
@@ -48,6 +50,7 @@ impl Compiled {
         if rule.listeners.as_ref().is_some_and(Vec::is_empty) {
             return Err(Cause::NoListener);
         }
+        let asks = rule.to_string().into();
         let host = rule.host.checked().map_err(Cause::Malformed)?;
         let normal = |path: &str| match normalise(path) {
             Ok(path) => Ok(merge_slashes(&path).into_owned()),
@@ -77,6 +80,7 @@ impl Compiled {
             host,
             group: 0,
             pattern: rule.path.as_str().to_owned(),
+            asks,
             captures,
             listeners: rule.listeners,
             methods: rule.methods,
@@ -132,6 +136,7 @@ impl Compiled {
                 route: self.route,
                 captures,
                 pattern: &self.pattern,
+                asks: &self.asks,
             },
             Err(refused) => Outcome::Refused(refused),
         }

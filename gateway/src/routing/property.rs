@@ -172,7 +172,7 @@ proptest! {
             let chosen: Vec<_> =
                 lines.iter().filter(|line| line.chosen).map(|line| line.route).collect();
             match (router.find(&query), reference::route(&rules, request)) {
-                (Outcome::Found { route, captures, pattern }, Ok(expected)) => {
+                (Outcome::Found { route, captures, pattern, .. }, Ok(expected)) => {
                     prop_assert_eq!(route, expected, "{:?}", request);
                     prop_assert_eq!(chosen, [route]);
                     prop_assert_eq!(pattern, rules[route].path.as_str());

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use http::{HeaderMap, Method};
 use matchit::Params;
@@ -57,6 +58,8 @@ pub enum Outcome<'r> {
         /// The path pattern as written: a bounded name for the path, for metrics and spans
         /// (`http.route`).
         pattern: &'r str,
+        /// What the rule that matched asks of a request, for people.
+        asks: &'r Arc<str>,
     },
     /// A rule matches in everything except the method (405).
     MethodNotAllowed {

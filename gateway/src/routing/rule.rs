@@ -200,6 +200,44 @@ fn is_host(host: &str) -> bool {
     })
 }
 
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            HostPattern::Any => f.write_str("any host")?,
+            host => write!(f, "host {host}")?,
+        }
+        match &self.path {
+            PathPattern::Exact(path) => write!(f, ", path {path}")?,
+            PathPattern::Prefix(path) if path == "/" => f.write_str(", any path")?,
+            PathPattern::Prefix(path) => write!(f, ", path {path} or below")?,
+            PathPattern::Template(path) => write!(f, ", path like {path}")?,
+        }
+        for (i, method) in self.methods.iter().enumerate() {
+            write!(f, "{}{method}", if i == 0 { ", method " } else { " or " })?;
+        }
+        for condition in &self.headers {
+            write!(f, ", header {} {}", condition.name, condition.test.met())?;
+        }
+        for condition in &self.query {
+            write!(f, ", query {} {}", condition.name, condition.test.met())?;
+        }
+        Ok(())
+    }
+}
+
+impl Test {
+    /// What holds of a value that meets it. What values are compared with is not said: an operator may
+    /// have written a secret there.
+    fn met(&self) -> &'static str {
+        match self {
+            Self::Present => "is there",
+            Self::Exact(_) => "is as asked",
+            Self::Prefix(_) => "begins as asked",
+            Self::Absent => "is absent",
+        }
+    }
+}
+
 impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -13,7 +13,7 @@ use http::Method;
 use pingora_error::ErrorType;
 use pingora_http::{RequestHeader, ResponseHeader};
 use weir_telemetry::Code;
-use weir_telemetry::record::Attempt;
+use weir_telemetry::record::{Attempt, NotRetried};
 
 use super::attribute::{self, Failure, Sent};
 use super::dial::Opened;
@@ -133,13 +133,18 @@ pub(crate) async fn call(
             Err(Stop::Upstream(failure)) => failure,
         };
         close(request, index, failure.code, Some(&failure.detail));
-        let Some((reason, next)) =
-            upstream.retry(&method, call, &failure, (&tried, earlier + tried.len()))
-        else {
-            return Err(failure.into());
-        };
-        request.record.attempts[index].retried = Some(reason);
-        lease = next;
+        let again = upstream.retry(&method, call, &failure, (&tried, earlier + tried.len()));
+        let attempt = &mut request.record.attempts[index];
+        match again {
+            Ok((reason, next)) => {
+                attempt.retried = Some(reason);
+                lease = next;
+            }
+            Err(why) => {
+                attempt.not_retried = Some(why);
+                return Err(failure.into());
+            }
+        }
     }
 }
 
@@ -349,21 +354,19 @@ fn note_connection(request: &mut Request, facts: &Facts, now: Instant) {
     }
 }
 
-/// Why another attempt is safe, if it is (RFC 9110, 9.2.2).
+/// Why another attempt is safe (RFC 9110, 9.2.2), or not.
 pub(super) fn replay_reason(
     method: &Method,
     body: &Body,
     failure: &Failure,
-) -> Option<&'static str> {
-    if !body.is_whole() {
-        return None;
-    }
+) -> Result<&'static str, NotRetried> {
+    let no_answer = matches!(failure.code, Code::ConnectionTerminated);
     match failure.sent {
-        Sent::Nothing => Some("not_connected"),
-        Sent::Refused => Some("stream_refused"),
-        Sent::Some => {
-            let no_answer = matches!(failure.code, Code::ConnectionTerminated);
-            (no_answer && method.is_idempotent()).then_some("idempotent")
-        }
+        Sent::Some if !no_answer => Err(NotRetried::Failure),
+        Sent::Some if !method.is_idempotent() => Err(NotRetried::Method),
+        _ if !body.is_whole() => Err(NotRetried::Body),
+        Sent::Nothing => Ok("not_connected"),
+        Sent::Refused => Ok("stream_refused"),
+        Sent::Some => Ok("idempotent"),
     }
 }

@@ -33,6 +33,7 @@ use std::time::{Duration, Instant};
 use http::{Method, StatusCode};
 use weir_telemetry::Code;
 use weir_telemetry::metrics;
+use weir_telemetry::record::NotRetried;
 
 pub(crate) use balance::pick_weighted;
 pub(crate) use body::Writer;
@@ -205,14 +206,20 @@ impl Upstream {
         call: &Call,
         failure: &Failure,
         (tried, attempts): (&[usize], usize),
-    ) -> Option<(&'static str, Lease)> {
-        let spent = u32::try_from(attempts).unwrap_or(u32::MAX) > self.max_retries;
-        if spent || Instant::now() >= call.deadline {
-            return None;
+    ) -> Result<(&'static str, Lease), NotRetried> {
+        if Instant::now() >= call.deadline {
+            return Err(NotRetried::Deadline);
         }
         let reason = call::replay_reason(method, &call.body, failure)?;
-        let lease = self.lease(call.hash_key.as_deref(), tried).ok()?;
-        self.budget.try_retry().then_some((reason, lease))
+        if u32::try_from(attempts).unwrap_or(u32::MAX) > self.max_retries {
+            return Err(NotRetried::Max);
+        }
+        let lease = self.lease(call.hash_key.as_deref(), tried);
+        let lease = lease.map_err(|_| NotRetried::Endpoint)?;
+        match self.budget.try_retry() {
+            true => Ok((reason, lease)),
+            false => Err(NotRetried::Budget),
+        }
     }
 
     /// How often a request has tried it.

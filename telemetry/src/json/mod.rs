@@ -8,11 +8,14 @@
 
 mod parts;
 
+pub(crate) use parts::seconds;
+
+use crate::explain::{Phase, explain, likely_cause, next, timeline};
 use crate::record::{Record, Revision, split_port};
 use crate::timestamp::Rfc3339;
 use parts::{
     AttemptLine, DeliveryLine, GraphqlLine, KafkaLine, LlmLine, PolicyLine, QuotaLine, ReplyLine,
-    RpcLine, SubscriptionLine, WebSocketLine, seconds, span_hex,
+    RpcLine, SubscriptionLine, WebSocketLine, span_hex,
 };
 use serde::Serialize;
 use std::net::IpAddr;
@@ -183,17 +186,65 @@ impl<'a> Line<'a> {
 pub(crate) struct Detail<'a> {
     #[serde(flatten)]
     line: Line<'a>,
+    #[serde(rename = "weir.route.matched")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched: Option<&'a str>,
+    timeline: Vec<Phase>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    likely_cause: Option<String>,
+    next: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     runbook: Option<String>,
     explanation: String,
 }
 
 impl<'a> Detail<'a> {
-    pub(crate) fn of(record: &'a Record, explanation: String) -> Self {
+    pub(crate) fn of(record: &'a Record, in_force: u64) -> Self {
         Self {
             line: Line::of(record),
+            matched: record.matched.as_deref(),
+            timeline: timeline(record),
+            likely_cause: likely_cause(record),
+            next: next(record),
             runbook: record.code.map(crate::Code::runbook),
-            explanation,
+            explanation: explain(record, Some(in_force)),
+        }
+    }
+}
+
+/// A failed or slow request as it is told to who watches.
+#[derive(Serialize)]
+pub(crate) struct Failure<'a> {
+    #[serde(flatten)]
+    summary: Summary<'a>,
+    #[serde(rename = "weir.team")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    team: Option<&'a str>,
+    #[serde(rename = "weir.upstream")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<&'a str>,
+    #[serde(rename = "weir.error.detail")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    likely_cause: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runbook: Option<String>,
+}
+
+impl<'a> Failure<'a> {
+    pub(crate) fn of(record: &'a Record) -> Self {
+        let last = record.attempts.last();
+        Self {
+            summary: Summary::of(record),
+            team: record.team.as_deref(),
+            upstream: last.map(|attempt| &*attempt.upstream),
+            endpoint: last.map(|attempt| &*attempt.endpoint),
+            detail: record.detail.as_deref(),
+            likely_cause: likely_cause(record),
+            runbook: record.code.map(crate::Code::runbook),
         }
     }
 }

@@ -5,13 +5,13 @@ use crate::code::Code;
 use crate::metrics::worker::{Kind, Outcome};
 use crate::record::websocket::{Closer, WebSocket};
 use crate::record::{
-    Attempt, Delivery, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Record, Reply, Rpc, Subscription,
-    Target,
+    Attempt, Delivery, Graphql, Kafka, Llm, NotRetried, PolicyRun, QuotaUse, Record, Reply, Rpc,
+    Subscription, Target,
 };
 use serde::{Serialize, Serializer};
 use std::time::Duration;
 
-pub(super) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     // Whole microseconds, so that a line does not carry the noise of an f64.
     serializer.serialize_f64(time.as_micros() as f64 / 1e6)
 }
@@ -75,6 +75,8 @@ pub(super) struct AttemptLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     retried: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    not_retried: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a str>,
 }
 
@@ -115,6 +117,7 @@ impl<'a> AttemptLine<'a> {
             detail: attempt.detail.as_deref(),
             bytes_sent: attempt.bytes_sent,
             retried: attempt.retried,
+            not_retried: attempt.not_retried.map(NotRetried::as_str),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_telemetry::access_log::Output;
-use weir_telemetry::{AccessLog, Handles, Metrics, Recorder, Telemetry};
+use weir_telemetry::{AccessLog, Handles, Metrics, Recorder, Tail, Telemetry};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -157,6 +157,7 @@ fn a_stuck_writer_holds_no_request_up_and_lost_lines_are_counted() {
         access_log: Some(log),
         exporter: None,
         recorder: Recorder::default(),
+        tail: Tail::default(),
         slow_after: LONG.into(),
     };
     let finish = || telemetry.finish(sample::plain(), Handles::of(&listener));

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use weir_telemetry::export::{Settings, StartError};
 use weir_telemetry::spans::Reason;
-use weir_telemetry::{Code, Exporter, Handles, Metrics, Recorder, Telemetry};
+use weir_telemetry::{Code, Exporter, Handles, Metrics, Recorder, Tail, Telemetry};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -141,6 +141,7 @@ fn a_stuck_collector_holds_no_request_up_and_lost_spans_are_counted() {
         access_log: None,
         exporter: Some(exporter),
         recorder: Recorder::default(),
+        tail: Tail::default(),
         slow_after: LONG.into(),
     };
     // The exporter takes one off its queue and is stuck with it: were

@@ -7,7 +7,9 @@ use weir_telemetry::access_log::Output;
 use weir_telemetry::export::Settings;
 use weir_telemetry::recorder::Limits;
 use weir_telemetry::trace::{Context, RequestId};
-use weir_telemetry::{AccessLog, Code, Exporter, Handles, Metrics, Record, Recorder, Telemetry};
+use weir_telemetry::{
+    AccessLog, Code, Exporter, Handles, Metrics, Record, Recorder, Tail, Telemetry,
+};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -38,6 +40,7 @@ fn a_good_request_is_logged_and_a_bad_one_is_also_traced_and_kept() {
             slowest: 0,
             ..Limits::default()
         }),
+        tail: Tail::default(),
         slow_after: ms(1_000).into(),
         metrics,
     };

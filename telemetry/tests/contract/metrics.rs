@@ -12,7 +12,7 @@ use weir_telemetry::metrics::quota::Decision;
 use weir_telemetry::metrics::reply::Outcome;
 use weir_telemetry::metrics::standing::Figures;
 use weir_telemetry::metrics::{table, worker};
-use weir_telemetry::{Code, Handles, Metrics, Protocol, Recorder, Telemetry, metrics};
+use weir_telemetry::{Code, Handles, Metrics, Protocol, Recorder, Tail, Telemetry, metrics};
 
 fn telemetry(metrics: &Metrics) -> Telemetry {
     Telemetry {
@@ -20,6 +20,7 @@ fn telemetry(metrics: &Metrics) -> Telemetry {
         access_log: None,
         exporter: None,
         recorder: Recorder::default(),
+        tail: Tail::default(),
         slow_after: ms(1_000).into(),
     }
 }

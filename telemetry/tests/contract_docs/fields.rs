@@ -10,8 +10,8 @@ use serde_json::Value;
 use weir_telemetry::metrics::worker::{Kind, Outcome};
 use weir_telemetry::record::websocket::{Close, Closer, WebSocket};
 use weir_telemetry::record::{
-    Delivery, Graphql, Kafka, Llm, PolicyRun, QuotaUse, Race, Reply, Rpc, RpcStatus, Subscription,
-    Target, Tokens,
+    Delivery, Graphql, Kafka, Llm, NotRetried, PolicyRun, QuotaUse, Race, Reply, Rpc, RpcStatus,
+    Subscription, Target, Tokens,
 };
 use weir_telemetry::trace::{Context, RequestId};
 use weir_telemetry::{AccessLog, Attempt, Code, Metrics, Record, Recorder};
@@ -27,6 +27,7 @@ fn record() -> Record {
     (attempt.connect, attempt.first_byte, attempt.body) = (some, some, some);
     (attempt.status, attempt.code) = (Some(200), Some(Code::ResponseStalled));
     (attempt.detail, attempt.retried) = (Some("silent".into()), Some("idempotent"));
+    attempt.not_retried = Some(NotRetried::Max);
     attempt.rpc = attempt_status();
     attempt.keep_alive_race = Some(Race {
         how: "closed",
@@ -37,6 +38,7 @@ fn record() -> Record {
     record.host = "shop.example.com:8080".into();
     record.user_agent = Some("curl".into());
     record.route = Some("orders".into());
+    record.matched = Some("any host, any path".into());
     record.team = Some("shop".into());
     record.consumer = Some("checkout".into());
     record.action = "forward";
@@ -199,7 +201,7 @@ pub fn of_the_access_log() -> BTreeSet<String> {
 pub fn of_the_recorder() -> BTreeSet<String> {
     let recorder = Recorder::default();
     recorder.keep(Arc::new(record()));
-    let one = recorder.find_json("req-1").expect("it is kept");
+    let one = recorder.find_json("req-1", 0).expect("it is kept");
     let mut all = keys(&serde_json::from_str(&one).expect("JSON"));
     all.extend(keys(
         &serde_json::from_str(&recorder.list_json()).expect("JSON"),

@@ -8,8 +8,9 @@ use crate::{fields, none, promql, root, rules};
 use weir_telemetry::{Code, catalogue};
 
 /// Paths of the admin and metrics addresses.
-const ADDRESSES: [&str; 15] = [
+const ADDRESSES: [&str; 19] = [
     "/config",
+    "/evidence",
     "/healthz",
     "/llm_workers",
     "/llm_workers/summaries/pause",
@@ -19,6 +20,9 @@ const ADDRESSES: [&str; 15] = [
     "/requests",
     "/requests/$ID",
     "/routes",
+    "/runbooks",
+    "/runbooks/dns_error",
+    "/tail",
     "/targets",
     "/upstreams",
     "/webhooks",
