@@ -158,6 +158,9 @@ metrics! {
     CONNECTIONS "weir_connections_total" Counter "{connection}"
         ["listener" "protocol"] &[],
         "Client connections accepted, by the HTTP version they turned out to speak.";
+    TLS_CERTIFICATE_EXPIRY "weir_tls_certificate_expiry_timestamp_seconds" Gauge "s"
+        ["listener" "certificate"] &[],
+        "When a certificate that a listener shows expires, in Unix time, by the file it came from.";
     REQUESTS_REFUSED "weir_requests_refused_total" Counter "{request}"
         ["listener" "error_type"] &[],
         "Requests refused before a route was found.";

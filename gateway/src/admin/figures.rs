@@ -1,5 +1,5 @@
-//! Where quotas stand, which targets are set aside, how views of tables do and what waits for brokers, for
-//! `/metrics`: looked at when somebody scrapes, and at most once a second.
+//! Where quotas stand, which targets are set aside, how views of tables do, what waits for brokers and when
+//! certificates expire, for `/metrics`: looked at when somebody scrapes, and at most once a second.
 //!
 //! A look goes through every key this process knows, on a thread that may be kept busy. Nobody
 //! pays for it but who asks.
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use weir_telemetry::Metrics;
 use weir_telemetry::metrics::standing::Figures;
-use weir_telemetry::metrics::{Backlog, Standing, Target, table};
+use weir_telemetry::metrics::{Backlog, Certificate, Standing, Target, table};
 
 use super::workers;
 use crate::gateway::Gateway;
@@ -40,6 +40,8 @@ struct Look {
     tables: Named<table::Standing>,
     /// By the names of clusters.
     backlogs: HashMap<Arc<str>, Backlog>,
+    /// By the names of listener and file.
+    certificates: Named<Certificate>,
 }
 
 /// What has a name in two parts.
@@ -87,6 +89,7 @@ fn look(gateway: &Gateway, before: Look) -> Look {
         targets: targets(&snapshot, metrics, before.targets),
         tables: tables(&snapshot, metrics, before.tables),
         backlogs: backlogs(&snapshot, metrics, before.backlogs),
+        certificates: certificates(&snapshot, metrics, before.certificates),
     }
 }
 
@@ -125,6 +128,31 @@ fn backlogs(
         let backlog = known.unwrap_or_else(|| metrics.backlog(name));
         backlog.is(&cluster.held());
         (name.clone(), backlog)
+    });
+    each.collect()
+}
+
+fn certificates(
+    snapshot: &Snapshot,
+    metrics: &Metrics,
+    mut shown: Named<Certificate>,
+) -> Named<Certificate> {
+    let listeners = snapshot.loaded.config.listeners.iter();
+    let all = listeners.flat_map(|listener| {
+        let tls = listener.tls.iter();
+        let certificates = tls.flat_map(|tls| &tls.certificates);
+        certificates.map(|certificate| (&listener.name, certificate))
+    });
+    let each = all.filter_map(|(listener, certificate)| {
+        let expiry = certificate.expiry()?;
+        let names = (
+            listener.clone(),
+            certificate.cert_file.display().to_string().into(),
+        );
+        let known = shown.remove(&names);
+        let series = known.unwrap_or_else(|| metrics.certificate(&names.0, &names.1));
+        series.expires(expiry);
+        Some((names, series))
     });
     each.collect()
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use openssl::asn1::Asn1Time;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 
@@ -51,6 +52,18 @@ pub struct Certificate {
     pub cert_file: PathBuf,
     /// The file the key came from.
     pub key_file: PathBuf,
+}
+
+impl Certificate {
+    /// When the first of its chain expires, in seconds of Unix time.
+    pub(crate) fn expiry(&self) -> Option<i64> {
+        let epoch = Asn1Time::from_unix(0).ok()?;
+        let seconds = |certificate: &X509| {
+            let since = epoch.diff(certificate.not_after()).ok()?;
+            Some(i64::from(since.days) * 86_400 + i64::from(since.secs))
+        };
+        self.chain.iter().filter_map(seconds).min()
+    }
 }
 
 /// What one connection, and all of them together, may cost.

@@ -10,6 +10,7 @@
 pub mod answers;
 pub mod backlog;
 mod cache;
+mod certificate;
 mod consumer;
 mod families;
 mod family;
@@ -39,6 +40,7 @@ pub mod worker;
 
 pub use answers::Answers;
 pub use backlog::Backlog;
+pub use certificate::Certificate;
 pub use graphql::Graphql;
 pub use guardrail::Findings;
 pub use listener::Listener;
@@ -185,6 +187,11 @@ impl Metrics {
     /// How a target of models does, for as long as the result is kept.
     pub fn target(&self, provider: &str, model: &str) -> Target {
         Target::resolve(&self.families, provider, model)
+    }
+
+    /// A certificate that a listener shows, by the file it came from, for as long as the result is kept.
+    pub fn certificate(&self, listener: &str, file: &str) -> Certificate {
+        Certificate::resolve(&self.families, listener, file)
     }
 
     /// A store that quotas are counted in.

@@ -131,6 +131,8 @@ fn exercise(metrics: &Metrics) -> impl Sized {
     metrics.draining(true);
     let standing = metrics.standing("team-tokens");
     standing.is(&Figures::default());
+    let certificate = metrics.certificate("public", "/etc/weir/shop.pem");
+    certificate.expires(1_900_000_000);
     let target = metrics.target("openai", "gpt-4o");
     target.set_aside(false);
     metrics
@@ -138,7 +140,7 @@ fn exercise(metrics: &Metrics) -> impl Sized {
         .came(table::Outcome::Written);
     let view = metrics.table_standing("events", "users");
     let backlog = metrics.backlog("events");
-    (standing, target, view, backlog, working)
+    (standing, target, view, backlog, working, certificate)
 }
 
 /// The label names of every sample of one metric.
