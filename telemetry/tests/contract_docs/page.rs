@@ -4,8 +4,9 @@
 use crate::{files, text};
 
 /// The sections every page has, in this order.
-pub const SECTIONS: [&str; 7] = [
+pub const SECTIONS: [&str; 8] = [
     "What it means",
+    "Impact",
     "In sixty seconds",
     "Find out",
     "Causes, likeliest first",
@@ -40,7 +41,7 @@ impl Page {
 
     /// Whether it is about one code or alert; the others lead to those.
     pub fn is_about_one(&self) -> bool {
-        !["README", "502-503"].contains(&&*self.name)
+        !["README", "502-503", "latency"].contains(&&*self.name)
     }
 
     pub fn title(&self) -> &str {
@@ -91,6 +92,30 @@ impl Page {
         }
         assert!(!open, "{}: a fence is not closed", self.name);
         blocks
+    }
+
+    /// Queries after which nobody says what they answer when all is well.
+    pub fn queries_without_a_healthy_value(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut lines = self.text.lines().map(str::trim);
+        while let Some(line) = lines.next() {
+            if line != "```promql" {
+                continue;
+            }
+            let query = lines
+                .by_ref()
+                .take_while(|line| *line != "```")
+                .last()
+                .unwrap_or_default();
+            let next = lines
+                .by_ref()
+                .find(|line| !line.is_empty())
+                .unwrap_or_default();
+            if !next.starts_with("Healthy: ") {
+                wrong.push(format!("{}: what is healthy of {query}", self.name));
+            }
+        }
+        wrong
     }
 
     /// Targets of links.
