@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # What `make test` builds and runs: everything, real servers included.
 TESTED := --workspace --features weir-tests/real-servers,weir/real-servers
 
-.PHONY: help deps build demo test soak bench lint fmt clean
+.PHONY: help deps build demo test soak bench lint dashboards fmt clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -50,6 +50,12 @@ lint: ## check format, lints, licences, sources and advisories
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	@scripts/deny.sh
+
+dashboards: ## make the dashboards and the rules of objectives from the catalogue of metrics
+	@scripts/deps.sh test
+	WEIR_UPDATE=1 cargo test --locked --quiet -p weir-telemetry --test contract_docs the_catalogue
+	$(TARGET)/servers/python/bin/python dashboards/generate.py dashboards
+	$(TARGET)/servers/python/bin/python dashboards/generate.py rules
 
 fmt: ## format the sources
 	cargo fmt --all

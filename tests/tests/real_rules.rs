@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use weir_tests::prometheus::Prometheus;
-use weir_tests::{Behaviour, Gateway, Upstream, wire};
+use weir_tests::{Behaviour, Gateway, Upstream, scratch, wire};
 
 fn rules() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../dashboards/rules")
@@ -38,6 +38,34 @@ fn promtool_finds_the_rules_good() {
 #[test]
 fn every_alert_fires_and_stays_silent_as_its_tests_say() {
     promtool(&["test", "rules"], &files(rules().join("tests")));
+}
+
+/// Runs dashboards/generate.py on the environment with Grafana's types.
+fn generate(arguments: &[&str]) {
+    let python = scratch::target_dir().join("servers/python/bin/python");
+    let program = rules().join("../generate.py");
+    let output = Command::new(&python).arg(program).args(arguments).output();
+    let output = output.expect("`make deps WHAT=test` makes the environment");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {told}");
+}
+
+#[test]
+fn what_is_generated_is_as_it_would_be_made_now() {
+    generate(&["dashboards", "--check"]);
+    generate(&["rules", "--check"]);
+}
+
+#[test]
+fn rules_whose_windows_are_shortened_are_good_too() {
+    let folder = scratch::Scratch::new("rules");
+    let out = folder.path().to_str().expect("a plain name");
+    generate(&["rules", "--shorten", "60", "--out", out]);
+    let shortened = files(folder.path().to_owned());
+    assert_eq!(shortened.len(), files(rules()).len());
+    promtool(&["check", "rules"], &shortened);
+    let slo = std::fs::read_to_string(folder.path().join("slo.yaml")).expect("it is written");
+    assert!(slo.contains("[60s]") && !slo.contains("[1h]"), "{slo}");
 }
 
 #[tokio::test]

@@ -21,12 +21,14 @@ const GROUPING: [&str; 6] = [
 
 const OPERATORS: [&str; 5] = ["and", "or", "unless", "bool", "offset"];
 
-const FUNCTIONS: [&str; 18] = [
+const FUNCTIONS: [&str; 20] = [
     "absent",
     "changes",
     "count",
     "deriv",
     "histogram_quantile",
+    "label_replace",
+    "sum_over_time",
     "increase",
     "label_values",
     "max",

@@ -1,0 +1,1 @@
+"""Makes the dashboards and rules from the catalogue of metrics."""
