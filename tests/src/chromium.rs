@@ -79,6 +79,18 @@ impl Chromium {
             .await
     }
 
+    /// Gives the page another size, in pixels.
+    ///
+    /// # Panics
+    /// If the browser refuses.
+    pub async fn shape(&self, width: u32, height: u32) {
+        let size = json!({
+            "cmd": "Emulation.setDeviceMetricsOverride",
+            "params": { "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false },
+        });
+        self.command("goog/cdp/execute", &size).await;
+    }
+
     async fn command(&self, command: &str, body: &Value) -> Value {
         let target = format!("/session/{}/{command}", self.session);
         ask(self.driver, &target, body).await

@@ -8,6 +8,7 @@ mod answers;
 mod audit;
 mod body;
 mod change;
+mod console;
 mod evidence;
 mod figures;
 mod methods;
@@ -138,6 +139,13 @@ impl App {
 
     async fn answer(&self, session: &mut ServerSession) -> Answer {
         let head = session.req_header();
+        let reads = matches!(head.method, Method::GET | Method::HEAD);
+        if self.admin
+            && reads
+            && let Some(answer) = console::show(head.uri.path())
+        {
+            return answer;
+        }
         if self.admin && !self.authorized(head) {
             return Answer::text(
                 StatusCode::UNAUTHORIZED,
