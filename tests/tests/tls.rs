@@ -320,3 +320,27 @@ async fn an_upstream_that_speaks_no_tls_or_not_http2_has_codes_of_its_own() {
     );
     assert!(old.requests().is_empty());
 }
+
+#[tokio::test]
+async fn when_a_certificate_expires_is_told_by_the_file_it_came_from() {
+    let authority = Authority::new();
+    let upstream = Upstream::start(Behaviour::echo()).await;
+    let gateway = listening(&authority, upstream.addr(), "").await;
+    let text = gateway.metrics().await;
+    let name = "weir_tls_certificate_expiry_timestamp_seconds{";
+    let told: Vec<_> = text.lines().filter(|line| line.starts_with(name)).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    let now = std::time::SystemTime::now();
+    let now = now
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970");
+    for (line, file) in told.iter().zip(["one.pem", "two.pem"]) {
+        assert!(
+            line.contains("listener=\"secure\"") && line.contains(file),
+            "{line}"
+        );
+        let (_, expiry) = line.rsplit_once(' ').expect("a value");
+        let expiry: f64 = expiry.parse().expect("a number");
+        assert!(expiry > now.as_secs_f64(), "{line}: it is current");
+    }
+}
