@@ -1,9 +1,10 @@
 //! Telemetry started from what the configuration says of it, and told by what knows none.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use weir_telemetry::access_log::Output;
+use weir_telemetry::access_log::{Choice, Exclusion, Fields, Output};
 use weir_telemetry::export::{Resolved, Settings};
 use weir_telemetry::metrics::store::Fault;
 use weir_telemetry::recorder::{Limits, Recorder};
@@ -23,7 +24,7 @@ pub(crate) fn start(config: &Config) -> Result<Telemetry, String> {
         config::AccessLog::None => None,
     };
     let access_log = output
-        .map(|output| AccessLog::start(output, &metrics))
+        .map(|output| AccessLog::start(output, choice(&config.telemetry.lines)?, &metrics))
         .transpose()
         .map_err(|e| format!("telemetry.access_log: {e}"))?;
     let exporter =
@@ -36,6 +37,21 @@ pub(crate) fn start(config: &Config) -> Result<Telemetry, String> {
         slow_after: config.telemetry.slow_after.into(),
         metrics,
     })
+}
+
+/// Which requests get a line, and what stands in it.
+fn choice(lines: &config::Lines) -> io::Result<Choice> {
+    let exclude = lines.exclude.iter().cloned().map(|one| Exclusion {
+        path: one.path,
+        user_agent_prefix: one.user_agent_prefix,
+        route: one.route,
+    });
+    let fields = match &lines.fields {
+        config::Fields::All => Fields::All,
+        config::Fields::Include(names) => Fields::Include(names.clone()),
+        config::Fields::Exclude(names) => Fields::Exclude(names.clone()),
+    };
+    Choice::new(lines.sample_ratio, exclude.collect(), fields).map_err(io::Error::other)
 }
 
 /// Counts how the store of this name fares.

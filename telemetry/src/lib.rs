@@ -121,12 +121,14 @@ impl Telemetry {
             None => None,
         };
         let kept = self.recorder.wants(&record);
+        let log = self.access_log.as_ref();
+        let log = log.filter(|log| log.wants(&record, self.slow_after.get()));
         let watched = self.tail.is_watched() && self.is_watched_for(&record);
-        if self.access_log.is_none() && reason.is_none() && !kept && !watched {
+        if log.is_none() && reason.is_none() && !kept && !watched {
             return;
         }
         let record = Arc::new(record);
-        if let Some(access_log) = &self.access_log {
+        if let Some(access_log) = log {
             access_log.write(&record);
         }
         if let (Some(exporter), Some(reason)) = (&self.exporter, reason) {

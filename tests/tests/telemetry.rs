@@ -345,3 +345,35 @@ async fn an_upstream_without_a_way_to_it_is_named_as_such() {
     let line = gateway.wait_for_log(|_| true).await;
     assert_eq!(line["error.type"], "destination_unroutable");
 }
+
+#[tokio::test]
+async fn the_log_has_the_lines_and_fields_chosen_and_all_that_failed() {
+    let upstream = Upstream::start(Behaviour::echo()).await;
+    let chosen = "output: \"${ACCESS_LOG}\", exclude: [{ user_agent_prefix: probe/ }], \
+        fields: { include: [http.response.status_code, url.path, weir.route] }";
+    let config = yaml(&upstream.addr().to_string(), "slow_after: 60s")
+        .replace("output: \"${ACCESS_LOG}\"", chosen);
+    let gateway = Gateway::start(&config).await;
+    let probe = "User-Agent: probe/1";
+    let public = gateway.addr("public");
+    assert_eq!(get(&gateway, &[probe]).await.status, 200);
+    upstream.set(Behaviour::close_before_head());
+    assert_eq!(
+        wire::request(public, "POST", "/lost", &[probe], b"")
+            .await
+            .status,
+        502
+    );
+    upstream.set(Behaviour::echo());
+    assert_eq!(get(&gateway, &[]).await.status, 200);
+    gateway.wait_for_logs(2, |_| true).await;
+    let lines = gateway.access_log();
+    let told: Vec<_> = lines.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            r#"{"http.response.status_code":502,"url.path":"/lost","weir.route":"r"}"#,
+            r#"{"http.response.status_code":200,"url.path":"/x","weir.route":"r"}"#,
+        ]
+    );
+}

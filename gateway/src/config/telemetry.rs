@@ -1,5 +1,9 @@
 //! `telemetry`, checked.
 
+mod lines;
+
+pub use lines::{Excluded, Fields, Lines};
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +22,8 @@ pub struct Telemetry {
     pub otlp: Option<Otlp>,
     /// Where the access log goes.
     pub access_log: AccessLog,
+    /// What is written there.
+    pub lines: Lines,
     /// Requests that took longer count as slow.
     pub slow_after: Duration,
     /// What may be shown of prompts and answers.
@@ -81,9 +87,11 @@ pub(super) fn check(cx: &mut Checker<'_>, item: &Item<raw::Telemetry>) -> Option
         Some(content) => Some(check_content(cx, &item.at.key("llm_content"), content)?),
         None => None,
     };
+    let lines = lines::check(cx, &item.at.key("access_log"), &item.raw.access_log)?;
     Some(Telemetry {
         otlp,
         access_log,
+        lines,
         slow_after: item.raw.slow_after.0,
         llm_content,
     })

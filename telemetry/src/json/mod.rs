@@ -21,6 +21,52 @@ use serde::Serialize;
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// The members that a line can have, in their order.
+pub const FIELDS: &[&str] = &[
+    "timestamp",
+    "request_id",
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "trace_sampled",
+    "http.request.method",
+    "url.scheme",
+    "server.address",
+    "server.port",
+    "url.path",
+    "network.protocol.version",
+    "client.address",
+    "network.peer.address",
+    "user_agent.original",
+    "http.response.status_code",
+    "error.type",
+    "weir.fault",
+    "weir.error.detail",
+    "weir.aborted",
+    "weir.duration",
+    "weir.gateway.duration",
+    "weir.upstream.wait.duration",
+    "http.request.body.size",
+    "http.response.body.size",
+    "weir.listener",
+    "weir.route",
+    "weir.team",
+    "weir.consumer",
+    "weir.action",
+    "weir.config.revision",
+    "weir.attempts",
+    "weir.policies",
+    "weir.quotas",
+    "gen_ai",
+    "rpc",
+    "messaging",
+    "weir.reply",
+    "weir.subscription",
+    "weir.delivery",
+    "weir.websocket",
+    "graphql",
+];
+
 /// The object, borrowed from its record.
 #[derive(Serialize)]
 pub(crate) struct Line<'a> {

@@ -182,7 +182,7 @@ impl Sampler {
 
     /// By the rightmost seven bytes, which Level 2 of the specification wants
     /// random: every gateway of a fleet decides alike.
-    fn picks(&self, trace_id: &[u8; 16]) -> bool {
+    pub(crate) fn picks(&self, trace_id: &[u8; 16]) -> bool {
         let random = trace_id[9..]
             .iter()
             .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));

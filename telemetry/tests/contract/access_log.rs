@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use weir_telemetry::access_log::Output;
+use weir_telemetry::access_log::{Choice, Output};
 use weir_telemetry::{AccessLog, Handles, Metrics, Recorder, Tail, Telemetry};
 
 const LONG: Duration = Duration::from_secs(30);
@@ -204,7 +204,12 @@ fn a_file_moved_away_is_opened_anew() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("access.log");
     let moved = folder.path().join("access.log.1");
-    let log = AccessLog::start(Output::Path(path.clone()), &Metrics::new()).expect("a file");
+    let log = AccessLog::start(
+        Output::Path(path.clone()),
+        Choice::default(),
+        &Metrics::new(),
+    )
+    .expect("a file");
     log.write(&Arc::new(sample::plain()));
     assert!(log.flush(LONG));
     std::fs::rename(&path, &moved).expect("moved");
@@ -220,6 +225,6 @@ fn a_file_moved_away_is_opened_anew() {
 #[test]
 fn a_file_that_cannot_be_opened_is_said_at_once() {
     let path = "/nonexistent/folder/access.log".into();
-    let error = AccessLog::start(Output::Path(path), &Metrics::new()).err();
+    let error = AccessLog::start(Output::Path(path), Choice::default(), &Metrics::new()).err();
     assert_eq!(error.expect("an error").kind(), io::ErrorKind::NotFound);
 }

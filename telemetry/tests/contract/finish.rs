@@ -3,7 +3,7 @@
 use crate::collector::Collector;
 use crate::sample::{self, ms};
 use std::time::Duration;
-use weir_telemetry::access_log::Output;
+use weir_telemetry::access_log::{Choice, Output};
 use weir_telemetry::export::Settings;
 use weir_telemetry::recorder::Limits;
 use weir_telemetry::trace::{Context, RequestId};
@@ -34,7 +34,7 @@ fn a_good_request_is_logged_and_a_bad_one_is_also_traced_and_kept() {
     };
     let resolved = settings.resolve(|_| None).expect("usable settings");
     let telemetry = Telemetry {
-        access_log: AccessLog::start(Output::Path(path.clone()), &metrics).ok(),
+        access_log: AccessLog::start(Output::Path(path.clone()), Choice::default(), &metrics).ok(),
         exporter: Exporter::start(&resolved, &metrics).expect("starts"),
         recorder: Recorder::new(Limits {
             slowest: 0,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
+use weir_telemetry::access_log::FIELDS;
 use weir_telemetry::metrics::worker::{Kind, Outcome};
 use weir_telemetry::record::websocket::{Close, Closer, WebSocket};
 use weir_telemetry::record::{
@@ -17,6 +18,31 @@ use weir_telemetry::trace::{Context, RequestId};
 use weir_telemetry::{AccessLog, Attempt, Code, Metrics, Record, Recorder};
 
 /// A failed request that has everything in it.
+/// The names by which fields are chosen are those of a line that has them all.
+#[test]
+fn fields_are_chosen_by_the_names_they_have() {
+    let recorder = Recorder::default();
+    recorder.keep(Arc::new(record()));
+    let told = recorder.find_json("req-1", 0).expect("it is kept");
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let told: BTreeSet<&str> = told
+        .as_object()
+        .expect("members")
+        .keys()
+        .map(|k| &**k)
+        .collect();
+    let more = [
+        "explanation",
+        "likely_cause",
+        "next",
+        "runbook",
+        "timeline",
+        "weir.route.matched",
+    ];
+    let chosen: BTreeSet<&str> = FIELDS.iter().copied().chain(more).collect();
+    assert_eq!(told, chosen);
+}
+
 fn record() -> Record {
     let id = RequestId::from_header(b"req-1").expect("harmless");
     let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

@@ -76,12 +76,45 @@ impl Otlp {
 pub struct AccessLog {
     /// `stdout`, `none`, or the path of a file, reopened on SIGUSR1.
     pub output: String,
+    /// The share of requests that get a line, chosen by their trace id, so that all gateways choose the same
+    /// traces. Those that failed, were cut or were slow always do.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub sample_ratio: f64,
+    /// Requests without a line, such as probes, unless they fail or are slow.
+    pub exclude: Vec<Exclusion>,
+    /// What stands in a line; all that applies, if it is not said.
+    pub fields: Option<Fields>,
+}
+
+/// Requests that are all that is said here.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Exclusion {
+    /// Those of this path, as `/healthz`.
+    pub path: Option<String>,
+    /// Those whose `User-Agent` begins so, as `kube-probe/`.
+    pub user_agent_prefix: Option<String>,
+    /// Those of this route.
+    pub route: Option<String>,
+}
+
+/// Members of a line by their names: exactly one of these.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fields {
+    /// These, in this order.
+    pub include: Option<Vec<String>>,
+    /// All but these.
+    pub exclude: Option<Vec<String>>,
 }
 
 impl Default for AccessLog {
     fn default() -> Self {
         Self {
             output: "stdout".to_owned(),
+            sample_ratio: 1.0,
+            exclude: Vec::new(),
+            fields: None,
         }
     }
 }

@@ -6,7 +6,11 @@
 //! not keep up, the line is dropped and counted in
 //! `weir_telemetry_dropped_total{signal="access_log"}`.
 
-use crate::json::Line;
+mod choice;
+
+pub use crate::json::FIELDS;
+pub use choice::{Choice, Exclusion, Fields};
+
 use crate::metrics::{Metrics, Tally};
 use crate::record::Record;
 use std::fs::{File, OpenOptions};
@@ -31,6 +35,7 @@ pub enum Output {
 
 /// A running access log. Dropping it lets the writer finish what is queued.
 pub struct AccessLog {
+    choice: Arc<Choice>,
     queue: SyncSender<Message>,
     reopen: Arc<AtomicBool>,
     dropped: Tally,
@@ -47,12 +52,12 @@ enum Message {
 impl AccessLog {
     /// Open the output and start the writer. `Err` if a file cannot be opened
     /// for appending or no thread can be started.
-    pub fn start(output: Output, metrics: &Metrics) -> io::Result<Self> {
+    pub fn start(output: Output, choice: Choice, metrics: &Metrics) -> io::Result<Self> {
         let (sink, path): (Box<dyn Write + Send>, _) = match output {
             Output::Stdout => (Box::new(io::stdout()), None),
             Output::Path(path) => (Box::new(open(&path)?), Some(path)),
         };
-        Self::run(sink, path, QUEUE, metrics)
+        Self::run((sink, path), choice, QUEUE, metrics)
     }
 
     /// Write to anything else, with room for `queue` lines.
@@ -61,19 +66,21 @@ impl AccessLog {
         queue: usize,
         metrics: &Metrics,
     ) -> io::Result<Self> {
-        Self::run(sink, None, queue, metrics)
+        Self::run((sink, None), Choice::default(), queue, metrics)
     }
 
     fn run(
-        sink: Box<dyn Write + Send>,
-        path: Option<PathBuf>,
+        (sink, path): (Box<dyn Write + Send>, Option<PathBuf>),
+        choice: Choice,
         queue: usize,
         metrics: &Metrics,
     ) -> io::Result<Self> {
         let (sender, receiver) = mpsc::sync_channel(queue.max(1));
         let reopen = Arc::new(AtomicBool::new(false));
         let dropped = metrics.dropped("access_log");
+        let choice = Arc::new(choice);
         let writer = Writer {
+            choice: Arc::clone(&choice),
             sink: BufWriter::with_capacity(64 * 1024, sink),
             path,
             reopen: Arc::clone(&reopen),
@@ -85,10 +92,16 @@ impl AccessLog {
             .name("access-log".into())
             .spawn(move || writer.run(&receiver))?;
         Ok(Self {
+            choice,
             queue: sender,
             reopen,
             dropped,
         })
+    }
+
+    /// Whether a request gets a line; `slow_after` is from when on one is slow.
+    pub fn wants(&self, record: &Record, slow_after: Duration) -> bool {
+        self.choice.takes(record, slow_after)
     }
 
     /// Queue a line, or drop and count it. Never blocks.
@@ -137,6 +150,7 @@ fn open(path: &PathBuf) -> io::Result<File> {
 }
 
 struct Writer {
+    choice: Arc<Choice>,
     sink: BufWriter<Box<dyn Write + Send>>,
     path: Option<PathBuf>,
     reopen: Arc<AtomicBool>,
@@ -180,15 +194,20 @@ impl Writer {
             return;
         }
         self.flush();
-        // If the path cannot be opened now, the old file is better than none.
-        if let Some(file) = self.path.as_ref().and_then(|path| open(path).ok()) {
-            self.sink = BufWriter::with_capacity(64 * 1024, Box::new(file));
+        let Some(path) = &self.path else { return };
+        match open(path) {
+            Ok(file) => self.sink = BufWriter::with_capacity(64 * 1024, Box::new(file)),
+            // The old file is better than none.
+            Err(error) => log::error!(
+                "the access log cannot be opened anew at {}: {error}; it goes on where it was",
+                path.display()
+            ),
         }
     }
 
     fn write(&mut self, record: &Record) {
         self.line.clear();
-        let made = serde_json::to_writer(&mut self.line, &Line::of(record));
+        let made = self.choice.write(record, &mut self.line);
         self.line.push(b'\n');
         self.unflushed += 1;
         if made.is_err() || self.sink.write_all(&self.line).is_err() {
