@@ -1,5 +1,4 @@
 //! The console, in a real browser: what a person sees, at a desk and on a phone.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
 
