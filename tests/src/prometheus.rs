@@ -74,6 +74,18 @@ impl Prometheus {
         value.parse().ok()
     }
 
+    /// The labels of all series of an instant query.
+    ///
+    /// # Panics
+    /// If the expression is refused.
+    pub async fn series(&self, expression: &str) -> Vec<Value> {
+        let answer = self
+            .api(&format!("query?query={}", escape(expression)))
+            .await;
+        let found = answer["data"]["result"].as_array().into_iter().flatten();
+        found.map(|series| series["metric"].clone()).collect()
+    }
+
     /// Waits until [`Prometheus::query`] gives a value that `wanted` accepts.
     ///
     /// # Panics
