@@ -4,6 +4,7 @@
 //!
 //! The windows of the rules are shortened, so that an hour is a minute.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "the matrix is to be seen")]
 
 mod faults;
 mod matrix;
