@@ -88,7 +88,8 @@ pub(crate) fn expects_continue(head: &RequestHeader) -> Result<bool, GatewayErro
                         "Expect says {:?}; only 100-continue can be met here.",
                         String::from_utf8_lossy(expectation)
                     ),
-                ));
+                )
+                .source("Expect asks for something other than 100-continue"));
             }
         }
     }

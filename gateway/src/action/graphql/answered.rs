@@ -131,7 +131,8 @@ impl<'a> Answered<'a> {
             "The limit of a message is {max} bytes, and the answer would take {found}; ask for less at \
              once."
         );
-        let mut error = GatewayError::public(Code::GraphqlLimitExceeded, public);
+        let mut error = GatewayError::public(Code::GraphqlLimitExceeded, public)
+            .source(format_args!("message: {found} bytes, at most {max}"));
         let figures = json!({ "name": "message", "max": max, "found": found });
         error.member = Some(Box::new(("limit", figures)));
         Err(error)

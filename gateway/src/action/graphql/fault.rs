@@ -30,7 +30,8 @@ pub(super) fn document(wrong: &Fault) -> GatewayError {
 /// It is too much.
 pub(super) fn exceeded(exceeded: &Exceeded) -> GatewayError {
     let Exceeded { limit, found, max } = exceeded;
-    let mut error = GatewayError::public(Code::GraphqlLimitExceeded, exceeded.to_string());
+    let mut error = GatewayError::public(Code::GraphqlLimitExceeded, exceeded.to_string())
+        .source(format_args!("{}: {found}, at most {max}", limit.name()));
     let figures = json!({ "name": limit.name(), "max": max, "found": found });
     error.member = Some(Box::new(("limit", figures)));
     error

@@ -160,7 +160,8 @@ impl Operations<'_> {
             "The limit of operations in flight is {max}, this would be one more; complete one, or open \
              another connection."
         );
-        let mut error = GatewayError::public(Code::GraphqlLimitExceeded, public);
+        let mut error = GatewayError::public(Code::GraphqlLimitExceeded, public)
+            .source(format_args!("in_flight: {found} already, at most {max}"));
         let figures = json!({ "name": "in_flight", "max": max, "found": found });
         error.member = Some(Box::new(("limit", figures)));
         error

@@ -131,7 +131,8 @@ impl Looking {
                 Action::Report => out.push_str(text),
                 Action::Block => {
                     let public = self.refusal(rule, "answer");
-                    return Err(GatewayError::public(Code::CompletionDenied, public));
+                    let found = format!("the answer has data of the kind \"{}\"", kind.name);
+                    return Err(GatewayError::public(Code::CompletionDenied, public).source(found));
                 }
             }
             Ok(())

@@ -72,7 +72,8 @@ impl Denying {
                 refused.add(1);
                 let public =
                     format!("The rule \"{name}\" of this route does not let this answer pass.");
-                Err(GatewayError::public(Code::CompletionDenied, public))
+                let met = format!("the answer meets the rule \"{name}\"");
+                Err(GatewayError::public(Code::CompletionDenied, public).source(met))
             }
         })
     }
