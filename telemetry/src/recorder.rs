@@ -1,10 +1,11 @@
-//! The flight recorder: the latest failed, the latest refused and the slowest
-//! requests, kept in bounded memory for whoever asks "what happened to this
-//! one?".
+//! The flight recorder: the latest failed, the latest refused, the latest that
+//! their callers got wrong, and the slowest requests, kept in bounded memory
+//! for whoever asks "what happened to this one?".
 //!
-//! Refusals by policy have a ring of their own, so that one caller running
-//! into its quota does not push the real failures out. The recorder holds
-//! [`Record`]s as they are; they carry no header, query or body.
+//! Refusals by policy and callers' mistakes have rings of their own, so that
+//! one caller running into its quota, or a scanner, does not push the real
+//! failures out. The recorder holds [`Record`]s as they are; they carry no
+//! header, query or body.
 
 use crate::code::Fault;
 use crate::json::{Detail, List, Summary};
@@ -23,9 +24,11 @@ const SLOWEST_FOR: Duration = Duration::from_secs(15 * 60);
 pub struct Limits {
     /// Failed requests, and as many refused ones.
     pub failed: usize,
+    /// Requests that their callers got wrong.
+    pub mistaken: usize,
     /// Slowest requests.
     pub slowest: usize,
-    /// Bytes each of the three may hold, roughly.
+    /// Bytes each of the four may hold, roughly.
     pub bytes: usize,
 }
 
@@ -33,6 +36,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             failed: 1_000,
+            mistaken: 250,
             slowest: 100,
             bytes: 8 * 1024 * 1024,
         }
@@ -43,6 +47,7 @@ impl Default for Limits {
 pub struct Recorder {
     failed: Mutex<Ring>,
     refused: Mutex<Ring>,
+    mistaken: Mutex<Ring>,
     slowest: Mutex<Slowest>,
     /// What a request has to take, in nanoseconds, to be one of the slowest;
     /// read without the lock.
@@ -63,6 +68,7 @@ impl Recorder {
         Self {
             failed: Mutex::new(Ring::new(limits.failed, limits.bytes)),
             refused: Mutex::new(Ring::new(limits.failed, limits.bytes)),
+            mistaken: Mutex::new(Ring::new(limits.mistaken, limits.bytes)),
             slowest: Mutex::new(Slowest {
                 records: Vec::with_capacity(limits.slowest),
                 most: limits.slowest,
@@ -76,7 +82,7 @@ impl Recorder {
     /// Whether [`keep`](Self::keep) would keep it; two atomic reads for a
     /// request that neither failed nor was slow.
     pub fn wants(&self, record: &Record) -> bool {
-        ring_of(record).is_some() || self.may_be_slowest(record)
+        self.ring_of(record).is_some() || self.may_be_slowest(record)
     }
 
     fn may_be_slowest(&self, record: &Record) -> bool {
@@ -88,11 +94,9 @@ impl Recorder {
     /// Keep a finished request, if it is one to keep.
     pub fn keep(&self, record: Arc<Record>) {
         // What falls out is freed after the lock is.
-        let _evicted = match ring_of(&record) {
-            Some(Kept::Failed) => self.failed.lock().push(Arc::clone(&record)),
-            Some(Kept::Refused) => self.refused.lock().push(Arc::clone(&record)),
-            None => Vec::new(),
-        };
+        let _evicted = self
+            .ring_of(&record)
+            .map(|ring| ring.lock().push(Arc::clone(&record)));
         if self.may_be_slowest(&record) {
             let mut slowest = self.slowest.lock();
             let _evicted = slowest.offer(record);
@@ -107,17 +111,9 @@ impl Recorder {
         let is_it = |record: &&Arc<Record>| {
             record.request_id.as_str() == id || record.trace.trace_id_hex().as_str() == id
         };
-        let failed = self.failed.lock().records.iter().rev().find(is_it).cloned();
-        failed
-            .or_else(|| {
-                self.refused
-                    .lock()
-                    .records
-                    .iter()
-                    .rev()
-                    .find(is_it)
-                    .cloned()
-            })
+        [&self.failed, &self.refused, &self.mistaken]
+            .into_iter()
+            .find_map(|ring| ring.lock().records.iter().rev().find(is_it).cloned())
             .or_else(|| self.slowest.lock().records.iter().find(is_it).cloned())
     }
 
@@ -129,8 +125,8 @@ impl Recorder {
         serde_json::to_string_pretty(&Detail::of(&record, in_force)).ok()
     }
 
-    /// The body of `GET /requests`: `failed` and `refused`, newest first, and
-    /// `slowest`, slowest first, in short.
+    /// The body of `GET /requests`: `failed`, `refused` and `mistaken`, newest
+    /// first, and `slowest`, slowest first, in short.
     pub fn list_json(&self) -> String {
         let newest_first = |ring: &Mutex<Ring>| {
             ring.lock()
@@ -142,29 +138,26 @@ impl Recorder {
         };
         let failed = newest_first(&self.failed);
         let refused = newest_first(&self.refused);
+        let mistaken = newest_first(&self.mistaken);
         let mut slowest = self.slowest.lock().records.clone();
         slowest.sort_by_key(|record| std::cmp::Reverse(record.duration));
         let list = List {
             failed: failed.iter().map(|r| Summary::of(r)).collect(),
             refused: refused.iter().map(|r| Summary::of(r)).collect(),
+            mistaken: mistaken.iter().map(|r| Summary::of(r)).collect(),
             slowest: slowest.iter().map(|r| Summary::of(r)).collect(),
         };
         // Plain structs of strings and numbers: there is nothing to fail.
         serde_json::to_string_pretty(&list).unwrap_or_default()
     }
-}
 
-enum Kept {
-    Failed,
-    Refused,
-}
-
-/// The caller's own mistakes are not kept: there would be no end of them.
-fn ring_of(record: &Record) -> Option<Kept> {
-    match record.fault() {
-        Some(Fault::Gateway | Fault::Upstream) => Some(Kept::Failed),
-        Some(Fault::Policy) => Some(Kept::Refused),
-        Some(Fault::Client) | None => record.failed().then_some(Kept::Failed),
+    fn ring_of(&self, record: &Record) -> Option<&Mutex<Ring>> {
+        match record.fault() {
+            Some(Fault::Gateway | Fault::Upstream) => Some(&self.failed),
+            Some(Fault::Policy) => Some(&self.refused),
+            Some(Fault::Client) => Some(&self.mistaken),
+            None => record.failed().then_some(&self.failed),
+        }
     }
 }
 
@@ -342,10 +335,23 @@ mod tests {
     }
 
     #[test]
-    fn the_callers_own_mistakes_are_not_kept() {
-        let recorder = recorder(2, 0);
-        assert!(!recorder.wants(&failed("mine", Code::RouteNotFound)));
-        assert!(recorder.wants(&failed("ours", Code::InternalError)));
+    fn a_scanner_pushes_neither_failures_nor_refusals_out() {
+        let recorder = Recorder::new(Limits {
+            mistaken: 3,
+            slowest: 0,
+            ..Limits::default()
+        });
+        keep(&recorder, failed("broken", Code::ConnectionRefused));
+        keep(&recorder, failed("q", Code::QuotaExhausted));
+        for n in 0..10 {
+            keep(&recorder, failed(&format!("s{n}"), Code::RouteNotFound));
+        }
+        assert!(recorder.find("broken").is_some());
+        assert!(recorder.find("q").is_some());
+        assert!(recorder.find("s7").is_some(), "the latest can be explained");
+        assert!(recorder.find("s6").is_none(), "there is no end of them");
+        let list: serde_json::Value = serde_json::from_str(&recorder.list_json()).expect("JSON");
+        assert_eq!(list["mistaken"][0]["request_id"], "s9");
     }
 
     #[test]
@@ -371,6 +377,7 @@ mod tests {
             failed: 1_000,
             slowest: 1_000,
             bytes: 100_000,
+            ..Limits::default()
         });
         for n in 0..50 {
             let mut record = Record::clone(&failed(&n.to_string(), Code::InternalError));
@@ -417,5 +424,6 @@ mod tests {
         assert_eq!(list["failed"][1]["request_id"], "first");
         assert_eq!(list["slowest"][0]["request_id"], "slow");
         assert_eq!(list["refused"], serde_json::json!([]));
+        assert_eq!(list["mistaken"], serde_json::json!([]));
     }
 }

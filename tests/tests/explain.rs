@@ -152,6 +152,15 @@ async fn each_failure_has_its_cause_and_an_old_configuration_is_told() {
             "Look at: weir quota show",
         ],
     );
+    let lost = ask(&gateway, "GET", "/nowhere").await;
+    assert_eq!(lost.status, 404);
+    assert_says(
+        &story(&gateway, &lost).await,
+        &[
+            "no route (listener public)",
+            "weir route GET 'http://shop.example.com/nowhere'",
+        ],
+    );
     gateway
         .reload(&yaml.replace("body: few", "body: more"))
         .await;

@@ -51,7 +51,7 @@ pub(super) fn admin(gateway: &Gateway, path: &str) -> Option<Answer> {
                 Some(found) => Answer::json(StatusCode::OK, found),
                 None => Problem::absent(
                     format!("\"{id}\" is not recorded"),
-                    "only the latest failed, the latest refused and the slowest requests are, until \
+                    "only the latest failed, refused or mistaken and the slowest requests are, until \
                      the gateway restarts: look for it in the access log, and ask the gateway that \
                      served it",
                 )

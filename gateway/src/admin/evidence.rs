@@ -79,10 +79,13 @@ fn asked(query: Option<&str>) -> Vec<String> {
         .collect()
 }
 
-/// The latest failures, else the latest refusals, by the recorder's list.
+/// The latest failures, else the latest refusals, else callers' mistakes, by the recorder's list.
 fn latest(requests: &Value) -> Vec<String> {
     let of = |kind: &str| requests[kind].as_array().into_iter().flatten();
-    let ids = of("failed").chain(of("refused")).take(LATEST);
+    let ids = ["failed", "refused", "mistaken"]
+        .into_iter()
+        .flat_map(of)
+        .take(LATEST);
     ids.filter_map(|request| Some(request["request_id"].as_str()?.to_owned()))
         .collect()
 }

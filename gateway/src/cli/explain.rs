@@ -151,8 +151,10 @@ const MOST: usize = 10;
 /// The latest requests that met this code.
 fn met(recorded: &Value, code: &str) -> Vec<Value> {
     let of = |kind: &str| recorded[kind].as_array().cloned().unwrap_or_default();
-    let mut met = of("failed");
-    met.extend(of("refused"));
+    let mut met: Vec<_> = ["failed", "refused", "mistaken"]
+        .into_iter()
+        .flat_map(of)
+        .collect();
     met.retain(|request| request["error.type"] == code);
     met.truncate(MOST);
     met

@@ -26,6 +26,7 @@ pub fn next(record: &Record) -> Vec<String> {
             }
             looks.push("curl -s \"$ADMIN/upstreams\"".to_owned());
         }
+        (_, Some(Code::RouteNotFound | Code::MethodNotAllowed)) => looks.extend(dry_run(record)),
         (_, Some(Code::QuotaExhausted | Code::ModelLimitReached)) => {
             looks.push("weir quota show".to_owned());
         }
@@ -41,4 +42,22 @@ pub fn next(record: &Record) -> Vec<String> {
         ));
     }
     looks
+}
+
+/// What tells which route came near: only where what the caller sent may be pasted into a shell.
+fn dry_run(record: &Record) -> Option<String> {
+    let Record {
+        method,
+        path,
+        host,
+        listener,
+        ..
+    } = record;
+    let harmless = |c: u8| c.is_ascii_alphanumeric() || b"-._~/%:@+,=[]".contains(&c);
+    let is_harmless = [method.as_str(), host, path]
+        .iter()
+        .all(|text| !text.is_empty() && text.bytes().all(harmless));
+    is_harmless.then(|| {
+        format!("weir route {method} 'http://{host}{path}' --listener {listener} --config FILE")
+    })
 }

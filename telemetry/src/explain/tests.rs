@@ -257,3 +257,13 @@ fn the_next_looks_name_what_failed() {
     );
     assert!(next(&sample::plain("one")).is_empty());
 }
+
+#[test]
+fn what_found_no_route_is_run_dry_unless_it_would_harm_who_pastes_it() {
+    let mut record = failed(Code::RouteNotFound, |_| ());
+    record.listener = "public".into();
+    let dry = "weir route GET 'http://shop.example.com/orders/7' --listener public --config FILE";
+    assert_eq!(next(&record)[0], dry);
+    record.path = "/'; rm -rf .; '".into();
+    assert!(!next(&record).iter().any(|look| look.contains("rm -rf")));
+}

@@ -300,6 +300,7 @@ impl<'a> Failure<'a> {
 pub(crate) struct List<'a> {
     pub(crate) failed: Vec<Summary<'a>>,
     pub(crate) refused: Vec<Summary<'a>>,
+    pub(crate) mistaken: Vec<Summary<'a>>,
     pub(crate) slowest: Vec<Summary<'a>>,
 }
 

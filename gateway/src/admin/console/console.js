@@ -124,7 +124,7 @@ function drawQuotas(quotas) {
 }
 
 function drawFailures(requests) {
-  const all = [...requests.failed, ...requests.refused].sort((a, b) => (a.timestamp < b.timestamp ? 1 : -1)).slice(0, 25);
+  const all = [...requests.failed, ...requests.refused, ...requests.mistaken].sort((a, b) => (a.timestamp < b.timestamp ? 1 : -1)).slice(0, 25);
   rows('failures', all.map((request) => {
     const code = request['error.type'];
     const page = /^[a-z_]+$/.test(code ?? '') ? element('a', { href: `#/runbook/${code}` }, code) : code;
