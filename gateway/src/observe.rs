@@ -4,12 +4,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use weir_telemetry::access_log::{Choice, Exclusion, Fields, Output};
-use weir_telemetry::export::{Resolved, Settings};
+use weir_telemetry::access_log::{Exclusion, Fields, Output};
+use weir_telemetry::export::{Resolved, Settings, StartError};
 use weir_telemetry::metrics::store::Fault;
 use weir_telemetry::recorder::{Limits, Recorder};
 use weir_telemetry::trace::Sampler;
-use weir_telemetry::{AccessLog, Exporter, Metrics, Tail, Telemetry, metrics};
+use weir_telemetry::{
+    AccessLog, Choice, Exporter, LogExporter, MetricExporter, Metrics, Tail, Telemetry, metrics,
+};
 
 use crate::config::Config;
 use crate::config::telemetry as config;
@@ -23,15 +25,20 @@ pub(crate) fn start(config: &Config) -> Result<Telemetry, String> {
         config::AccessLog::File(path) => Some(Output::Path(path.clone())),
         config::AccessLog::None => None,
     };
+    let in_log = |e: io::Error| format!("telemetry.access_log: {e}");
+    let choice = Arc::new(choice(&config.telemetry.lines).map_err(in_log)?);
     let access_log = output
-        .map(|output| AccessLog::start(output, choice(&config.telemetry.lines)?, &metrics))
+        .map(|output| AccessLog::start(output, &choice, &metrics))
         .transpose()
-        .map_err(|e| format!("telemetry.access_log: {e}"))?;
-    let exporter =
-        Exporter::start(&resolve(config)?, &metrics).map_err(|e| format!("telemetry.otlp: {e}"))?;
+        .map_err(in_log)?;
+    let otlp = resolve(config)?;
+    let in_otlp = |e: StartError| format!("telemetry.otlp: {e}");
     Ok(Telemetry {
         access_log,
-        exporter,
+        log_exporter: LogExporter::start(&otlp, &choice, &metrics).map_err(in_otlp)?,
+        metric_exporter: MetricExporter::start(&otlp, &metrics).map_err(in_otlp)?,
+        exporter: Exporter::start(&otlp, &metrics).map_err(in_otlp)?,
+        choice,
         recorder: Recorder::new(Limits::default()),
         tail: Tail::default(),
         slow_after: config.telemetry.slow_after.into(),
@@ -110,6 +117,9 @@ fn settings(otlp: &config::Otlp) -> Settings {
             .iter()
             .map(|(name, value)| (name.to_string(), value.expose().to_owned()))
             .collect(),
+        logs: otlp.logs,
+        metrics: otlp.metrics.is_some(),
+        metrics_interval: otlp.metrics,
         ..Settings::default()
     }
 }

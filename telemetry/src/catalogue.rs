@@ -437,7 +437,7 @@ metrics! {
         "Whether the gateway is shutting down.";
     TELEMETRY_DROPPED "weir_telemetry_dropped_total" Counter "{item}"
         ["signal"] &[],
-        "Spans and access log lines dropped because their writer did not keep up or failed.";
+        "Spans, log records, points of metrics and lines of the access log dropped because their writer did not keep up or failed.";
     SPANS_EXPORTED "weir_spans_exported_total" Counter "{span}"
         [] &[],
         "Spans the collector accepted.";

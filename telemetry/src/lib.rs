@@ -20,10 +20,10 @@ pub mod tail;
 mod timestamp;
 pub mod trace;
 
-pub use access_log::AccessLog;
+pub use access_log::{AccessLog, Choice};
 pub use code::{Code, Fault};
 pub use content::Content;
-pub use export::Exporter;
+pub use export::{Exporter, LogExporter, MetricExporter};
 pub use metrics::Metrics;
 pub use record::{Attempt, Protocol, Record};
 pub use recorder::Recorder;
@@ -66,8 +66,14 @@ impl<'a> Handles<'a> {
 pub struct Telemetry {
     /// The one recorder of figures.
     pub metrics: Metrics,
+    /// Which requests get a line, and what stands in it.
+    pub choice: Arc<Choice>,
     /// The access log, unless its output is none.
     pub access_log: Option<AccessLog>,
+    /// The exporter of the same lines as log records, if one is configured.
+    pub log_exporter: Option<LogExporter>,
+    /// The exporter of metrics, if one is configured.
+    pub metric_exporter: Option<MetricExporter>,
     /// The span exporter, if one is configured.
     pub exporter: Option<Exporter>,
     /// The flight recorder.
@@ -104,6 +110,21 @@ impl SlowAfter {
 }
 
 impl Telemetry {
+    /// Told to metrics and the flight recorder, and to nobody else.
+    pub fn of(metrics: Metrics, slow_after: Duration) -> Self {
+        Self {
+            metrics,
+            choice: Arc::default(),
+            access_log: None,
+            log_exporter: None,
+            metric_exporter: None,
+            exporter: None,
+            recorder: Recorder::default(),
+            tail: Tail::default(),
+            slow_after: slow_after.into(),
+        }
+    }
+
     /// Tell everybody about a finished request, once: metrics, access log,
     /// spans, flight recorder. Never blocks; a line or span nobody has room
     /// for is counted as dropped. Attempts are not counted here: whoever made
@@ -121,15 +142,18 @@ impl Telemetry {
             None => None,
         };
         let kept = self.recorder.wants(&record);
-        let log = self.access_log.as_ref();
-        let log = log.filter(|log| log.wants(&record, self.slow_after.get()));
+        let logged = (self.access_log.is_some() || self.log_exporter.is_some())
+            && self.choice.takes(&record, self.slow_after.get());
         let watched = self.tail.is_watched() && self.is_watched_for(&record);
-        if log.is_none() && reason.is_none() && !kept && !watched {
+        if !logged && reason.is_none() && !kept && !watched {
             return;
         }
         let record = Arc::new(record);
-        if let Some(access_log) = log {
+        if let Some(access_log) = self.access_log.as_ref().filter(|_| logged) {
             access_log.write(&record);
+        }
+        if let Some(exporter) = self.log_exporter.as_ref().filter(|_| logged) {
+            exporter.export(&record);
         }
         if let (Some(exporter), Some(reason)) = (&self.exporter, reason) {
             let content = content.filter(|_| reason == spans::Reason::Sampled);
@@ -179,8 +203,15 @@ impl Telemetry {
         if let Some(access_log) = &self.access_log {
             access_log.flush(deadline.saturating_duration_since(Instant::now()));
         }
-        if let Some(exporter) = &self.exporter {
-            exporter.flush(deadline.saturating_duration_since(Instant::now()));
+        // Side by side: one collector that is stuck takes no time from another.
+        let spans = self.exporter.as_ref().map(|it| it.flushing(deadline));
+        let logs = self.log_exporter.as_ref().map(|it| it.flushing(deadline));
+        let metrics = self
+            .metric_exporter
+            .as_ref()
+            .map(|it| it.flushing(deadline));
+        for flushing in [spans, logs, metrics].into_iter().flatten() {
+            let _whole = flushing.wait();
         }
     }
 }

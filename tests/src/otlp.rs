@@ -1,4 +1,4 @@
-//! An OTLP trace collector over gRPC that keeps what it is sent.
+//! An OTLP collector over gRPC that keeps the spans, log records and metrics it is sent.
 //!
 //! It accepts everything and judges nothing; it can be told to fail, to see what exporters do.
 
@@ -6,6 +6,18 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{
+    LogsService, LogsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::logs::v1::{
+    ExportLogsServiceRequest, ExportLogsServiceResponse,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
@@ -14,6 +26,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::trace::v1 as proto;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -55,6 +68,19 @@ pub struct Span {
     pub links: Vec<(String, String)>,
 }
 
+/// A log record as it was exported.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// The trace id, 32 hexadecimal digits.
+    pub trace_id: String,
+    /// `INFO`, `WARN` or `ERROR`.
+    pub severity: String,
+    /// What is to be read.
+    pub body: Value,
+    /// The attributes; arrays and maps as JSON.
+    pub attributes: serde_json::Map<String, Value>,
+}
+
 impl Span {
     /// An attribute; JSON null if it is absent.
     pub fn attribute(&self, name: &str) -> &Value {
@@ -73,6 +99,8 @@ pub struct Collector {
 #[derive(Debug, Clone, Default)]
 struct Store {
     spans: Arc<Mutex<Vec<Span>>>,
+    logs: Arc<Mutex<Vec<Log>>>,
+    metrics: Arc<Mutex<Vec<Metric>>>,
     failing: Arc<AtomicBool>,
 }
 
@@ -89,9 +117,11 @@ impl Collector {
             .local_addr()
             .expect("a bound socket has an address");
         let store = Store::default();
-        let service = TraceServiceServer::new(store.clone());
-        let server =
-            Server::builder().serve_with_incoming(service, TcpListenerStream::new(listener));
+        let server = Server::builder()
+            .add_service(TraceServiceServer::new(store.clone()))
+            .add_service(LogsServiceServer::new(store.clone()))
+            .add_service(MetricsServiceServer::new(store.clone()))
+            .serve_with_incoming(TcpListenerStream::new(listener));
         let task = tokio::spawn(async move { server.await.expect("the collector serves") });
         Collector {
             address,
@@ -118,6 +148,27 @@ impl Collector {
         self.store
             .spans
             .lock()
+            .expect("no thread panics while it holds the lock")
+            .clone()
+    }
+
+    /// Every log record received so far.
+    ///
+    /// # Panics
+    /// Never: no thread panics while it holds the lock.
+    pub fn logs(&self) -> Vec<Log> {
+        let logs = self.store.logs.lock();
+        logs.expect("no thread panics while it holds the lock")
+            .clone()
+    }
+
+    /// Every metric received so far, as often as it came.
+    ///
+    /// # Panics
+    /// Never: no thread panics while it holds the lock.
+    pub fn metrics(&self) -> Vec<Metric> {
+        let metrics = self.store.metrics.lock();
+        metrics
             .expect("no thread panics while it holds the lock")
             .clone()
     }
@@ -154,15 +205,61 @@ impl Drop for Collector {
     }
 }
 
+impl Store {
+    fn answer(&self) -> Result<(), tonic::Status> {
+        match self.failing.load(Ordering::Relaxed) {
+            true => Err(tonic::Status::unavailable("told to fail")),
+            false => Ok(()),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl LogsService for Store {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportLogsServiceRequest>,
+    ) -> Result<tonic::Response<ExportLogsServiceResponse>, tonic::Status> {
+        self.answer()?;
+        let groups = request.into_inner().resource_logs.into_iter();
+        let scopes = groups.flat_map(|group| group.scope_logs);
+        let received = scopes.flat_map(|scope| scope.log_records).map(|log| Log {
+            trace_id: hex(&log.trace_id),
+            severity: log.severity_text,
+            body: json(log.body),
+            attributes: map(Some(log.attributes)),
+        });
+        let logs = self.logs.lock();
+        logs.expect("no thread panics while it holds the lock")
+            .extend(received);
+        Ok(tonic::Response::new(ExportLogsServiceResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl MetricsService for Store {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportMetricsServiceRequest>,
+    ) -> Result<tonic::Response<ExportMetricsServiceResponse>, tonic::Status> {
+        self.answer()?;
+        let groups = request.into_inner().resource_metrics.into_iter();
+        let scopes = groups.flat_map(|group| group.scope_metrics);
+        let metrics = self.metrics.lock();
+        metrics
+            .expect("no thread panics while it holds the lock")
+            .extend(scopes.flat_map(|scope| scope.metrics));
+        Ok(tonic::Response::new(ExportMetricsServiceResponse::default()))
+    }
+}
+
 #[tonic::async_trait]
 impl TraceService for Store {
     async fn export(
         &self,
         request: tonic::Request<ExportTraceServiceRequest>,
     ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
-        if self.failing.load(Ordering::Relaxed) {
-            return Err(tonic::Status::unavailable("told to fail"));
-        }
+        self.answer()?;
         let mut received = Vec::new();
         for group in request.into_inner().resource_spans {
             let resource = map(group.resource.map(|resource| resource.attributes));

@@ -80,6 +80,8 @@ impl Change {
                 path == "otlp"
                     || path == "otlp.endpoint"
                     || path.starts_with("otlp.headers")
+                    || path.starts_with("otlp.logs")
+                    || path.starts_with("otlp.metrics")
                     || path.starts_with("access_log")
             }
             _ => false,

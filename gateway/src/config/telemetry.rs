@@ -40,6 +40,9 @@ pub struct LlmContent {
 /// More than this of each is not shown: collectors take messages of 4 MiB unless told otherwise.
 const MOST_CONTENT: u64 = 256 << 10;
 
+/// Metrics are not sent more often.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+
 /// An OTLP collector, over gRPC.
 #[derive(Debug, Clone)]
 pub struct Otlp {
@@ -49,6 +52,10 @@ pub struct Otlp {
     pub sample_ratio: f64,
     /// Metadata of every export, in the order of their names.
     pub headers: Vec<(HeaderName, Secret)>,
+    /// Whether log records are sent.
+    pub logs: bool,
+    /// The time from one reading of the metrics to the next, if they are sent.
+    pub metrics: Option<Duration>,
 }
 
 /// Where the access log goes.
@@ -139,6 +146,16 @@ fn check_otlp(cx: &mut Checker<'_>, at: &At, raw: &raw::Otlp) -> Option<Otlp> {
         }
         headers.push((name, value));
     }
+    let metrics = raw.metrics.as_ref().map(|metrics| metrics.interval.0);
+    if metrics.is_some_and(|interval| interval < SHORTEST_INTERVAL) {
+        let at = at.key("metrics").key("interval");
+        cx.fault(
+            &at,
+            "metrics are read less often than that",
+            "give 1s at least",
+        );
+        return None;
+    }
     let at = at.key("endpoint");
     match address::url(&raw.endpoint) {
         Ok(_) => {}
@@ -152,5 +169,7 @@ fn check_otlp(cx: &mut Checker<'_>, at: &At, raw: &raw::Otlp) -> Option<Otlp> {
         endpoint,
         sample_ratio: raw.sample_ratio,
         headers,
+        logs: raw.logs,
+        metrics,
     })
 }

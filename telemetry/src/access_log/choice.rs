@@ -3,6 +3,7 @@
 //! A request that failed, was cut or was slow always gets one, whatever is said here.
 
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ impl Choice {
     }
 
     /// Whether this request gets a line.
-    pub(super) fn takes(&self, record: &Record, slow_after: Duration) -> bool {
+    pub(crate) fn takes(&self, record: &Record, slow_after: Duration) -> bool {
         if self.sample.is_none() && self.exclude.is_empty() {
             return true;
         }
@@ -63,6 +64,20 @@ impl Choice {
                 .sample
                 .is_none_or(|sampler| sampler.picks(&record.trace.trace_id))
                 && !self.exclude.iter().any(|one| one.fits(record)))
+    }
+
+    /// The members of the line, by name.
+    pub(crate) fn members(&self, record: &Record) -> Map<String, Value> {
+        // A struct of strings and numbers: there is nothing to fail.
+        let Ok(Value::Object(mut members)) = serde_json::to_value(Line::of(record)) else {
+            return Map::new();
+        };
+        match &self.fields {
+            Fields::All => {}
+            Fields::Include(names) => members.retain(|name, _| names.contains(name)),
+            Fields::Exclude(names) => members.retain(|name, _| !names.contains(name)),
+        }
+        members
     }
 
     /// Writes the line, without its end.

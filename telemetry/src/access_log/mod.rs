@@ -15,6 +15,7 @@ use crate::metrics::{Metrics, Tally};
 use crate::record::Record;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +36,6 @@ pub enum Output {
 
 /// A running access log. Dropping it lets the writer finish what is queued.
 pub struct AccessLog {
-    choice: Arc<Choice>,
     queue: SyncSender<Message>,
     reopen: Arc<AtomicBool>,
     dropped: Tally,
@@ -52,7 +52,7 @@ enum Message {
 impl AccessLog {
     /// Open the output and start the writer. `Err` if a file cannot be opened
     /// for appending or no thread can be started.
-    pub fn start(output: Output, choice: Choice, metrics: &Metrics) -> io::Result<Self> {
+    pub fn start(output: Output, choice: &Arc<Choice>, metrics: &Metrics) -> io::Result<Self> {
         let (sink, path): (Box<dyn Write + Send>, _) = match output {
             Output::Stdout => (Box::new(io::stdout()), None),
             Output::Path(path) => (Box::new(open(&path)?), Some(path)),
@@ -66,21 +66,20 @@ impl AccessLog {
         queue: usize,
         metrics: &Metrics,
     ) -> io::Result<Self> {
-        Self::run((sink, None), Choice::default(), queue, metrics)
+        Self::run((sink, None), &Arc::default(), queue, metrics)
     }
 
     fn run(
         (sink, path): (Box<dyn Write + Send>, Option<PathBuf>),
-        choice: Choice,
+        choice: &Arc<Choice>,
         queue: usize,
         metrics: &Metrics,
     ) -> io::Result<Self> {
         let (sender, receiver) = mpsc::sync_channel(queue.max(1));
         let reopen = Arc::new(AtomicBool::new(false));
         let dropped = metrics.dropped("access_log");
-        let choice = Arc::new(choice);
         let writer = Writer {
-            choice: Arc::clone(&choice),
+            choice: Arc::clone(choice),
             sink: BufWriter::with_capacity(64 * 1024, sink),
             path,
             reopen: Arc::clone(&reopen),
@@ -92,16 +91,10 @@ impl AccessLog {
             .name("access-log".into())
             .spawn(move || writer.run(&receiver))?;
         Ok(Self {
-            choice,
             queue: sender,
             reopen,
             dropped,
         })
-    }
-
-    /// Whether a request gets a line; `slow_after` is from when on one is slow.
-    pub fn wants(&self, record: &Record, slow_after: Duration) -> bool {
-        self.choice.takes(record, slow_after)
     }
 
     /// Queue a line, or drop and count it. Never blocks.
@@ -146,6 +139,12 @@ impl AccessLog {
 }
 
 fn open(path: &PathBuf) -> io::Result<File> {
+    let is_pipe = std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
+    if is_pipe {
+        // Only with both its ends in hand is a pipe opened without waiting for a reader, and kept when
+        // one goes away.
+        return OpenOptions::new().read(true).write(true).open(path);
+    }
     OpenOptions::new().create(true).append(true).open(path)
 }
 

@@ -1,5 +1,5 @@
-//! Where spans go and how many, from the configuration file and OpenTelemetry's
-//! environment variables.
+//! What is exported, where to and how much, from the configuration file and
+//! OpenTelemetry's environment variables.
 //!
 //! What the file says wins; a variable fills in what the file leaves out. (The
 //! specification leaves the precedence of a file of one's own open; a file
@@ -9,9 +9,13 @@
 //! `OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER` and `_ARG`, and
 //! `OTEL_BSP_SCHEDULE_DELAY`, `_MAX_QUEUE_SIZE`, `_MAX_EXPORT_BATCH_SIZE`. The
 //! OTLP client itself reads `HEADERS`, `TIMEOUT` and `COMPRESSION` of the same
-//! two prefixes, and `OTEL_RESOURCE_ATTRIBUTES`, when the exporter starts.
-//! Spans go by gRPC in the clear, whatever `PROTOCOL` and `INSECURE` say.
+//! two prefixes, and `OTEL_RESOURCE_ATTRIBUTES`, when the exporter starts. For
+//! log records and metrics those of their own are read by [`outlet`](super::outlet),
+//! `OTEL_LOGS_EXPORTER` and `OTEL_METRICS_EXPORTER` too, and
+//! `OTEL_METRIC_EXPORT_INTERVAL` here. All goes by gRPC in the clear, whatever
+//! `PROTOCOL` and `INSECURE` say.
 
+use super::outlet::{self, Outlet, Signal};
 use crate::trace::Sampler;
 use std::fmt;
 use std::time::Duration;
@@ -35,8 +39,14 @@ pub struct Settings {
     pub batch: Option<usize>,
     /// Finished requests that may wait to be sent.
     pub queue: Option<usize>,
-    /// The longest a span waits for its batch to fill.
+    /// The longest a span or log record waits for its batch to fill.
     pub interval: Option<Duration>,
+    /// Whether log records are sent too.
+    pub logs: bool,
+    /// Whether metrics are sent too.
+    pub metrics: bool,
+    /// The time from one reading of the metrics to the next.
+    pub metrics_interval: Option<Duration>,
 }
 
 impl fmt::Debug for Settings {
@@ -52,6 +62,9 @@ impl fmt::Debug for Settings {
             .field("batch", &self.batch)
             .field("queue", &self.queue)
             .field("interval", &self.interval)
+            .field("logs", &self.logs)
+            .field("metrics", &self.metrics)
+            .field("metrics_interval", &self.metrics_interval)
             .finish()
     }
 }
@@ -90,6 +103,9 @@ pub struct Resolved {
     pub(super) batch: usize,
     pub(super) queue: usize,
     pub(super) interval: Duration,
+    pub(super) logs: Option<Outlet>,
+    /// With the time from one reading to the next.
+    pub(super) metrics: Option<(Outlet, Duration)>,
 }
 
 impl Resolved {
@@ -113,6 +129,16 @@ impl Settings {
     ) -> Result<Resolved, SettingsError> {
         // An empty variable counts as unset, as the specification asks.
         let variable = |name: &str| environment(name).filter(|value| !value.trim().is_empty());
+        let logs = outlet::resolve(Signal::Logs, self.logs, &self, &variable)?;
+        let metrics = outlet::resolve(Signal::Metrics, self.metrics, &self, &variable)?;
+        let reading = match (
+            self.metrics_interval,
+            variable("OTEL_METRIC_EXPORT_INTERVAL"),
+        ) {
+            (Some(interval), _) => interval,
+            (None, Some(text)) => outlet::milliseconds("OTEL_METRIC_EXPORT_INTERVAL", &text)?,
+            (None, None) => Duration::from_secs(60),
+        };
         let off = variable("OTEL_SDK_DISABLED").is_some_and(|v| v.eq_ignore_ascii_case("true"))
             || variable("OTEL_TRACES_EXPORTER").is_some_and(|v| v.trim() == "none");
         self.endpoint = self
@@ -149,6 +175,9 @@ impl Settings {
             batch: batch.max(1),
             queue: queue.max(1),
             interval,
+            logs,
+            // A clock that ticks without a pause is none.
+            metrics: metrics.map(|outlet| (outlet, reading.max(Duration::from_millis(100)))),
             settings: self,
         })
     }

@@ -1,29 +1,30 @@
-//! The exporter's thread: takes records off the queue, makes spans of them and
-//! sends a batch when it is full or its time has come.
+//! An exporter's thread: takes what is queued, makes a batch of it, and sends that when it is full or its
+//! time has come. It knows nothing of what it sends.
 
-use super::Resolved;
-use crate::content::Content;
 use crate::metrics::Tally;
-use crate::record::Record;
-use crate::spans::{self, Reason};
-use opentelemetry_otlp::SpanExporter;
-use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout_at;
 
-/// What prompts and answers in a batch may come to, in bytes: collectors take messages of 4 MiB
-/// unless told otherwise.
-const MOST_CONTENT: usize = 1 << 20;
+/// What is sent at once.
+pub(super) trait Batch {
+    /// What it is made of.
+    type Queued;
 
-/// A request whose spans are to be made.
-pub(super) struct Queued {
-    pub(super) record: Arc<Record>,
-    pub(super) reason: Reason,
-    pub(super) content: Option<Box<Content>>,
+    /// Adds to it.
+    fn take(&mut self, queued: Self::Queued);
+
+    /// How many items it has.
+    fn len(&self) -> usize;
+
+    /// Whether it is to be sent now.
+    fn is_full(&self) -> bool;
+
+    /// Sends all it has and is empty from then on, even if it is not waited for; how many did not
+    /// arrive.
+    async fn send(&mut self) -> u64;
 }
 
 /// Somebody waits for everything queued to be sent.
@@ -33,16 +34,13 @@ pub(super) struct Flush {
     pub(super) answer: SyncSender<bool>,
 }
 
-pub(super) struct Worker {
-    exporter: SpanExporter,
-    batch: usize,
+pub(super) struct Worker<B> {
+    batch: B,
+    /// The longest that an item waits for its batch to fill.
     interval: Duration,
-    exported: Tally,
+    exported: Option<Tally>,
     dropped: Tally,
-    pending: Vec<SpanData>,
-    /// Bytes of prompts and answers among them.
-    content: usize,
-    /// When `pending` is sent though not full.
+    /// When the batch is sent though not full.
     due: Instant,
     /// The flush under way.
     flush: Option<Flush>,
@@ -50,29 +48,31 @@ pub(super) struct Worker {
     lost: bool,
 }
 
-impl Worker {
-    pub(super) fn new(
-        exporter: SpanExporter,
-        resolved: &Resolved,
-        exported: Tally,
-        dropped: Tally,
-    ) -> Self {
+impl<B: Batch> Worker<B> {
+    pub(super) fn new(batch: B, interval: Duration, dropped: Tally) -> Self {
         Self {
-            exporter,
-            batch: resolved.batch,
-            interval: resolved.interval,
-            exported,
+            batch,
+            interval,
+            exported: None,
             dropped,
-            pending: Vec::with_capacity(resolved.batch),
-            content: 0,
             due: Instant::now(),
             flush: None,
             lost: false,
         }
     }
 
+    /// Also counts what was sent.
+    pub(super) fn counting(mut self, exported: Tally) -> Self {
+        self.exported = Some(exported);
+        self
+    }
+
     /// Until the exporter is dropped and the queue is empty.
-    pub(super) async fn run(mut self, mut queue: Receiver<Queued>, mut flushes: Receiver<Flush>) {
+    pub(super) async fn run(
+        mut self,
+        mut queue: Receiver<B::Queued>,
+        mut flushes: Receiver<Flush>,
+    ) {
         loop {
             tokio::select! {
                 biased;
@@ -80,16 +80,16 @@ impl Worker {
                     self.flush = Some(flush);
                 }
                 item = queue.recv() => match item {
-                    Some(queued) => self.take(&queued),
+                    Some(queued) => self.take(queued),
                     None => break,
                 },
-                () = tokio::time::sleep_until(self.due.into()), if !self.pending.is_empty() => {
+                () = tokio::time::sleep_until(self.due.into()), if self.batch.len() > 0 => {
                     self.send(&mut flushes).await;
                 }
             }
             if self.flush.is_some() {
                 self.drain(&mut queue, &mut flushes).await;
-            } else if self.is_full() {
+            } else if self.batch.is_full() {
                 self.send(&mut flushes).await;
                 // A flush that came in meanwhile wants the queue as well.
                 if self.flush.is_some() {
@@ -100,23 +100,16 @@ impl Worker {
         self.send(&mut flushes).await;
     }
 
-    fn is_full(&self) -> bool {
-        self.pending.len() >= self.batch || self.content >= MOST_CONTENT
-    }
-
-    fn take(&mut self, queued: &Queued) {
-        if self.pending.is_empty() {
+    fn take(&mut self, queued: B::Queued) {
+        if self.batch.len() == 0 {
             self.due = Instant::now() + self.interval;
         }
-        let content = queued.content.as_deref();
-        self.content += content.map_or(0, Content::size);
-        let made = spans::spans(&queued.record, queued.reason, content);
-        self.pending.extend(made);
+        self.batch.take(queued);
     }
 
     /// Everything queued, for the flush under way; past its deadline the rest
     /// is dropped unsent.
-    async fn drain(&mut self, queue: &mut Receiver<Queued>, flushes: &mut Receiver<Flush>) {
+    async fn drain(&mut self, queue: &mut Receiver<B::Queued>, flushes: &mut Receiver<Flush>) {
         // Only what is queued now: under load there would be no end.
         let mut left = queue.len();
         while left > 0 {
@@ -124,8 +117,8 @@ impl Worker {
                 break;
             };
             left -= 1;
-            self.take(&queued);
-            if self.is_full() {
+            self.take(queued);
+            if self.batch.is_full() {
                 self.send(flushes).await;
             }
         }
@@ -139,18 +132,16 @@ impl Worker {
 
     /// Send what is pending. A flush that comes in while sending bounds it.
     async fn send(&mut self, flushes: &mut Receiver<Flush>) {
-        if self.pending.is_empty() {
+        let count = self.batch.len() as u64;
+        if count == 0 {
             return;
         }
-        let spans = std::mem::replace(&mut self.pending, Vec::with_capacity(self.batch));
-        self.content = 0;
-        let count = spans.len() as u64;
-        let sent = {
-            let mut export = pin!(self.exporter.export(spans));
+        let lost = {
+            let mut sending = pin!(self.batch.send());
             let early = match self.flush {
                 Some(_) => None,
                 None => tokio::select! {
-                    result = &mut export => Some(result),
+                    lost = &mut sending => Some(lost),
                     Some(flush) = flushes.recv() => {
                         self.flush = Some(flush);
                         None
@@ -158,22 +149,21 @@ impl Worker {
                 },
             };
             match (early, &self.flush) {
-                (Some(result), _) => result.is_ok(),
-                (None, Some(flush)) => timeout_at(flush.deadline.into(), export)
+                (Some(lost), _) => lost,
+                (None, Some(flush)) => timeout_at(flush.deadline.into(), sending)
                     .await
-                    .is_ok_and(|result| result.is_ok()),
-                (None, None) => export.await.is_ok(),
+                    .unwrap_or(count),
+                (None, None) => sending.await,
             }
         };
-        self.account(count, sent);
+        self.account(count, lost.min(count));
     }
 
-    fn account(&mut self, count: u64, sent: bool) {
-        if sent {
-            self.exported.add(count);
-        } else {
-            self.dropped.add(count);
-            self.lost |= self.flush.is_some();
+    fn account(&mut self, count: u64, lost: u64) {
+        if let Some(exported) = &self.exported {
+            exported.add(count - lost);
         }
+        self.dropped.add(lost);
+        self.lost |= lost > 0 && self.flush.is_some();
     }
 }

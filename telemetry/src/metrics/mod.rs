@@ -65,6 +65,7 @@ use crate::record::{Llm, Record};
 use cache::Cache;
 use consumer::Consumer;
 use families::Families;
+use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntGauge, Registry, TextEncoder};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -149,6 +150,11 @@ impl Metrics {
         let encoded = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text);
         debug_assert!(encoded.is_ok(), "{encoded:?}");
         text
+    }
+
+    /// Everything, as the registry has it.
+    pub(crate) fn gather(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
     }
 
     /// The `Content-Type` of [`encode`](Self::encode).

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use weir_telemetry::access_log::{Choice, Output};
-use weir_telemetry::{AccessLog, Handles, Metrics, Recorder, Tail, Telemetry};
+use weir_telemetry::access_log::Output;
+use weir_telemetry::{AccessLog, Handles, Metrics, Telemetry};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -153,12 +153,8 @@ fn a_stuck_writer_holds_no_request_up_and_lost_lines_are_counted() {
     let log = AccessLog::to_writer(Box::new(stuck), 4, &metrics).expect("a thread");
     let listener = metrics.listener("public");
     let telemetry = Telemetry {
-        metrics: metrics.clone(),
         access_log: Some(log),
-        exporter: None,
-        recorder: Recorder::default(),
-        tail: Tail::default(),
-        slow_after: LONG.into(),
+        ..Telemetry::of(metrics.clone(), LONG)
     };
     let finish = || telemetry.finish(sample::plain(), Handles::of(&listener));
     finish();
@@ -204,12 +200,8 @@ fn a_file_moved_away_is_opened_anew() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("access.log");
     let moved = folder.path().join("access.log.1");
-    let log = AccessLog::start(
-        Output::Path(path.clone()),
-        Choice::default(),
-        &Metrics::new(),
-    )
-    .expect("a file");
+    let output = Output::Path(path.clone());
+    let log = AccessLog::start(output, &Arc::default(), &Metrics::new()).expect("a file");
     log.write(&Arc::new(sample::plain()));
     assert!(log.flush(LONG));
     std::fs::rename(&path, &moved).expect("moved");
@@ -225,6 +217,6 @@ fn a_file_moved_away_is_opened_anew() {
 #[test]
 fn a_file_that_cannot_be_opened_is_said_at_once() {
     let path = "/nonexistent/folder/access.log".into();
-    let error = AccessLog::start(Output::Path(path), Choice::default(), &Metrics::new()).err();
+    let error = AccessLog::start(Output::Path(path), &Arc::default(), &Metrics::new()).err();
     assert_eq!(error.expect("an error").kind(), io::ErrorKind::NotFound);
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use weir_telemetry::export::{Settings, StartError};
 use weir_telemetry::spans::Reason;
-use weir_telemetry::{Code, Exporter, Handles, Metrics, Recorder, Tail, Telemetry};
+use weir_telemetry::{Code, Exporter, Handles, Metrics, Telemetry};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -137,12 +137,8 @@ fn a_stuck_collector_holds_no_request_up_and_lost_spans_are_counted() {
     );
     let listener = metrics.listener("public");
     let telemetry = Telemetry {
-        metrics: metrics.clone(),
-        access_log: None,
         exporter: Some(exporter),
-        recorder: Recorder::default(),
-        tail: Tail::default(),
-        slow_after: LONG.into(),
+        ..Telemetry::of(metrics.clone(), LONG)
     };
     // The exporter takes one off its queue and is stuck with it: were
     // `finish` to wait for it, this test would never end.

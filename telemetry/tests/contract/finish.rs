@@ -2,14 +2,13 @@
 
 use crate::collector::Collector;
 use crate::sample::{self, ms};
+use std::sync::Arc;
 use std::time::Duration;
-use weir_telemetry::access_log::{Choice, Output};
+use weir_telemetry::access_log::Output;
 use weir_telemetry::export::Settings;
 use weir_telemetry::recorder::Limits;
 use weir_telemetry::trace::{Context, RequestId};
-use weir_telemetry::{
-    AccessLog, Code, Exporter, Handles, Metrics, Record, Recorder, Tail, Telemetry,
-};
+use weir_telemetry::{AccessLog, Code, Exporter, Handles, Metrics, Record, Recorder, Telemetry};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -34,15 +33,13 @@ fn a_good_request_is_logged_and_a_bad_one_is_also_traced_and_kept() {
     };
     let resolved = settings.resolve(|_| None).expect("usable settings");
     let telemetry = Telemetry {
-        access_log: AccessLog::start(Output::Path(path.clone()), Choice::default(), &metrics).ok(),
+        access_log: AccessLog::start(Output::Path(path.clone()), &Arc::default(), &metrics).ok(),
         exporter: Exporter::start(&resolved, &metrics).expect("starts"),
         recorder: Recorder::new(Limits {
             slowest: 0,
             ..Limits::default()
         }),
-        tail: Tail::default(),
-        slow_after: ms(1_000).into(),
-        metrics,
+        ..Telemetry::of(metrics, ms(1_000))
     };
     let listener = telemetry.metrics.listener("public");
     let route = telemetry.metrics.route("chat", "shop", &[]);

@@ -7,5 +7,6 @@ mod collector;
 mod export;
 mod finish;
 mod metrics;
+mod otlp;
 mod sample;
 mod spans;

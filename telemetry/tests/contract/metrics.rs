@@ -12,17 +12,10 @@ use weir_telemetry::metrics::quota::Decision;
 use weir_telemetry::metrics::reply::Outcome;
 use weir_telemetry::metrics::standing::Figures;
 use weir_telemetry::metrics::{table, worker};
-use weir_telemetry::{Code, Handles, Metrics, Protocol, Recorder, Tail, Telemetry, metrics};
+use weir_telemetry::{Code, Handles, Metrics, Protocol, Telemetry, metrics};
 
 fn telemetry(metrics: &Metrics) -> Telemetry {
-    Telemetry {
-        metrics: metrics.clone(),
-        access_log: None,
-        exporter: None,
-        recorder: Recorder::default(),
-        tail: Tail::default(),
-        slow_after: ms(1_000).into(),
-    }
+    Telemetry::of(metrics.clone(), ms(1_000))
 }
 
 fn call<'a>(provider_name: &'a str, provider: &'a str, target: &'a str) -> Call<'a> {

@@ -11,7 +11,7 @@ use crate::config::units::{Duration, Setting, Size};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Telemetry {
-    /// Exports spans. Without it none are exported.
+    /// Exports spans, and log records and metrics where it says so. Without it none are exported.
     pub otlp: Option<Otlp>,
     /// One JSON line per request.
     pub access_log: AccessLog,
@@ -62,6 +62,28 @@ pub struct Otlp {
     /// Metadata sent with every export: text, or `{ secret: NAME }`.
     #[serde(default)]
     pub headers: BTreeMap<String, Setting>,
+    /// Sends a log record for each request that `access_log` has a line for, whatever its `output`.
+    #[serde(default)]
+    pub logs: bool,
+    /// Sends what the metrics address shows. Without it no metrics are sent.
+    #[serde(default)]
+    pub metrics: Option<OtlpMetrics>,
+}
+
+/// Metrics by OTLP.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OtlpMetrics {
+    /// The time from one reading to the next; at least 1s.
+    pub interval: Duration,
+}
+
+impl Default for OtlpMetrics {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(60),
+        }
+    }
 }
 
 impl Otlp {
@@ -74,7 +96,7 @@ impl Otlp {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccessLog {
-    /// `stdout`, `none`, or the path of a file, reopened on SIGUSR1.
+    /// `stdout`, `none`, or the path of a file or named pipe, reopened on SIGUSR1.
     pub output: String,
     /// The share of requests that get a line, chosen by their trace id, so that all gateways choose the same
     /// traces. Those that failed, were cut or were slow always do.

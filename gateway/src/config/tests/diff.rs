@@ -60,7 +60,7 @@ fn what_a_reload_cannot_apply_is_named() {
     let old = good(&format!(
         "{OLD}telemetry: {{ otlp: {{ endpoint: 'http://a:1' }} }}\nserver: {{ worker_threads: 1 }}"
     ));
-    let new = good(&OLD.replace("9902", "9903").replace("metrics:", "telemetry: { slow_after: 2s, otlp: { endpoint: 'http://a:2', sample_ratio: 0.5 } }\nserver: { worker_threads: 2 }\nadmin: { address: 127.0.0.1:0 }\nmetrics:"));
+    let new = good(&OLD.replace("9902", "9903").replace("metrics:", "telemetry: { slow_after: 2s, otlp: { endpoint: 'http://a:2', sample_ratio: 0.5, logs: true, metrics: {} } }\nserver: { worker_threads: 2 }\nadmin: { address: 127.0.0.1:0 }\nmetrics:"));
     let refused: Vec<String> = diff(&old, &new)
         .into_iter()
         .flat_map(|change| change.refused())
@@ -71,7 +71,9 @@ fn what_a_reload_cannot_apply_is_named() {
             "admin",
             "metrics: address",
             "server: worker_threads",
-            "telemetry: otlp.endpoint"
+            "telemetry: otlp.endpoint",
+            "telemetry: otlp.logs",
+            "telemetry: otlp.metrics"
         ]
     );
 }
