@@ -63,21 +63,14 @@ fn every_page_is_complete_and_its_own() {
         if page.title() != format!("# {name}") {
             wrong.push(format!("{name}: the title is {:?}", page.title()));
         }
-        // Some say no impact yet, and not what is healthy.
-        let is_whole = page.headings().contains(&"Impact");
-        let sections = SECTIONS
-            .iter()
-            .filter(|section| is_whole || **section != "Impact");
-        if !page.headings().iter().eq(sections) {
+        if page.headings() != SECTIONS {
             wrong.push(format!("{name}: the sections are {:?}", page.headings()));
         }
         let lines = page.text.lines().count();
         if !(40..=150).contains(&lines) {
             wrong.push(format!("{name}: {lines} lines"));
         }
-        if is_whole {
-            wrong.extend(lacking(page));
-        }
+        wrong.extend(lacking(page));
         if page
             .section("Causes, likeliest first")
             .matches("\n2. **")
