@@ -74,6 +74,19 @@ impl Prometheus {
         value.parse().ok()
     }
 
+    /// Whether an instant query has an answer in which some value is a number.
+    ///
+    /// # Panics
+    /// If the expression is refused.
+    pub async fn has_a_number(&self, expression: &str) -> bool {
+        let answer = self
+            .api(&format!("query?query={}", escape(expression)))
+            .await;
+        let found = answer["data"]["result"].as_array().into_iter().flatten();
+        let mut values = found.filter_map(|series| series["value"][1].as_str()?.parse().ok());
+        values.any(|value: f64| !value.is_nan())
+    }
+
     /// The labels of all series of an instant query.
     ///
     /// # Panics

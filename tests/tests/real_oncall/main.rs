@@ -6,7 +6,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "the matrix is to be seen")]
 
+mod asked;
+mod expressions;
 mod faults;
+mod house;
 mod matrix;
 mod page;
 mod scene;
@@ -20,6 +23,19 @@ use weir_tests::wait;
 async fn every_fault_is_named_found_alerted_and_mended() {
     // Their futures are large, and a test's stack is not.
     let mut scene = Box::pin(Scene::start()).await;
+    let mut drawn = scene.expressions();
+    let everything = scene.house.traffic();
+    Box::pin(house::ask_many(&scene.house.many)).await;
+    // Most of it can be seen while all is well, and the rest once it is not.
+    for _ in 0..20 {
+        drawn.ask(&scene.prometheus).await;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    println!(
+        "{} of {} expressions wait for faults",
+        drawn.left(),
+        drawn.count()
+    );
     Box::pin(scene.break_all()).await;
     let traffic = scene.traffic();
     for fault in FAULTS {
@@ -44,6 +60,19 @@ async fn every_fault_is_named_found_alerted_and_mended() {
         "queries that find nothing:\n{}",
         unanswered.join("\n")
     );
+    for _ in 0..60 {
+        if drawn.ask(&scene.prometheus).await == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    println!(
+        "{} expressions, {} without an answer",
+        drawn.count(),
+        drawn.left()
+    );
+    assert!(drawn.left() == 0, "no answer to:\n{}", drawn.told());
+    everything.abort();
     Box::pin(scene.mend_all()).await;
     // Clients that stop or leave are nobody's here to mend.
     for fault in FAULTS.iter().filter(|fault| fault.whose != "client") {

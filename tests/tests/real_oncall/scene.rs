@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::task::{AbortHandle, JoinSet};
 use weir_tests::kafka::Kafka;
+use weir_tests::otlp::Collector;
 use weir_tests::prometheus::Prometheus;
 use weir_tests::redis::Redis;
 use weir_tests::scratch::Scratch;
@@ -15,6 +16,9 @@ use weir_tests::tls::{Authority, Validity};
 use weir_tests::upstream::When;
 use weir_tests::wire::{self, Connection};
 use weir_tests::{Behaviour, Gateway, Upstream, ports, wait};
+
+use crate::expressions::Unanswered;
+use crate::house::House;
 
 /// What is written to a topic, and what is asked of models.
 const JSON: &str = "Content-Type: application/json";
@@ -32,7 +36,9 @@ pub(crate) struct Scene {
     redis: Redis,
     kafka: Kafka,
     held: Option<Connection>,
-    _rules: Scratch,
+    pub(crate) house: House,
+    rules: Scratch,
+    _collector: Collector,
     _certified: Upstream,
 }
 
@@ -96,12 +102,14 @@ impl Scene {
                 .start(),
         )
         .await;
+        let collector = Collector::start().await;
+        let endpoint = collector.endpoint();
+        let house = Box::pin(House::start(&kafka, redis.addr(), &endpoint)).await;
         let rules = shortened();
-        let files: Vec<PathBuf> = ["slo.yaml", "alerts.yaml", "recording.yaml"]
-            .map(|name| rules.path().join(name))
-            .into();
+        let files = files(&rules);
         let files: Vec<_> = files.iter().map(PathBuf::as_path).collect();
-        let prometheus = Box::pin(Prometheus::start(&[gateway.addr("metrics")], &files)).await;
+        let scraped = [&gateway, &house.gateway, &house.many].map(|each| each.addr("metrics"));
+        let prometheus = Box::pin(Prometheus::start(&scraped, &files)).await;
         Scene {
             gateway,
             prometheus,
@@ -113,9 +121,18 @@ impl Scene {
             redis,
             kafka,
             held: None,
-            _rules: rules,
+            house,
+            rules,
+            _collector: collector,
             _certified: certified,
         }
+    }
+
+    /// What the dashboards and rules ask for.
+    pub(crate) fn expressions(&self) -> Unanswered {
+        let files = files(&self.rules);
+        let files: Vec<_> = files.iter().map(PathBuf::as_path).collect();
+        Unanswered::all(&files)
     }
 
     /// Every upstream, store and cluster fails from now on.
@@ -261,6 +278,12 @@ async fn call(public: SocketAddr, path: &'static str) {
         let _: std::io::Result<()> = once.await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// The files of the rules.
+fn files(rules: &Scratch) -> Vec<PathBuf> {
+    let names = ["slo.yaml", "alerts.yaml", "recording.yaml"];
+    names.map(|name| rules.path().join(name)).into()
 }
 
 /// The shipped rules, with an hour as a minute.
