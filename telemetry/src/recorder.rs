@@ -69,11 +69,7 @@ impl Recorder {
             failed: Mutex::new(Ring::new(limits.failed, limits.bytes)),
             refused: Mutex::new(Ring::new(limits.failed, limits.bytes)),
             mistaken: Mutex::new(Ring::new(limits.mistaken, limits.bytes)),
-            slowest: Mutex::new(Slowest {
-                records: Vec::with_capacity(limits.slowest),
-                most: limits.slowest,
-                max_bytes: limits.bytes,
-            }),
+            slowest: Mutex::new(Slowest::new(limits.slowest, limits.bytes)),
             floor: AtomicU64::new(if limits.slowest == 0 { u64::MAX } else { 0 }),
             stale_at: AtomicU64::new(u64::MAX),
         }
@@ -197,25 +193,39 @@ impl Ring {
 struct Slowest {
     records: Vec<Arc<Record>>,
     most: usize,
+    bytes: usize,
     max_bytes: usize,
 }
 
 impl Slowest {
+    fn new(most: usize, max_bytes: usize) -> Self {
+        Self {
+            // One more, as it is taken in before another goes.
+            records: Vec::with_capacity(most + 1),
+            most,
+            bytes: 0,
+            max_bytes,
+        }
+    }
+
     /// Take it in if it is slower than one of those kept; returns what had to
     /// go: first what is too old, then the fastest.
     fn offer(&mut self, record: Arc<Record>) -> Vec<Arc<Record>> {
         let now = unix_end(&record);
-        let mut evicted: Vec<_> = self
-            .records
-            .extract_if(.., |kept| unix_end(kept) + SLOWEST_FOR.as_secs() <= now)
-            .collect();
+        let mut evicted = Vec::new();
+        if now >= self.stale_at() {
+            let is_old = |kept: &mut Arc<Record>| unix_end(kept) + SLOWEST_FOR.as_secs() <= now;
+            evicted.extend(self.records.extract_if(.., is_old));
+            self.bytes -= evicted.iter().map(|gone| weight(gone)).sum::<usize>();
+        }
+        self.bytes += weight(&record);
         self.records.push(record);
-        while self.records.len() > self.most
-            || self.records.iter().map(|r| weight(r)).sum::<usize>() > self.max_bytes
-        {
+        while self.records.len() > self.most || self.bytes > self.max_bytes {
             let fastest = (0..self.records.len()).min_by_key(|i| self.records[*i].duration);
             let Some(fastest) = fastest else { break };
-            evicted.push(self.records.swap_remove(fastest));
+            let gone = self.records.swap_remove(fastest);
+            self.bytes -= weight(&gone);
+            evicted.push(gone);
         }
         evicted
     }
