@@ -1,23 +1,32 @@
 //! What each path of the two addresses answers.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 
 use serde_json::{Value, json};
-use weir_telemetry::Code;
+use weir_telemetry::{Code, Metrics};
 
 use super::problem::Problem;
 use super::{Answer, ready, routes, workers};
 use crate::gateway::Gateway;
 use crate::runbooks;
 
+/// Every figure there is. They are many, so that writing them is no matter for a thread that serves others.
+pub(super) async fn metrics(gateway: &Arc<Gateway>) -> Answer {
+    let metrics = gateway.telemetry.metrics.clone();
+    let text = tokio::task::spawn_blocking(move || metrics.encode()).await;
+    Answer {
+        status: StatusCode::OK,
+        content_type: Metrics::CONTENT_TYPE,
+        // It fails only where the process is about to end.
+        body: text.unwrap_or_default().into(),
+    }
+}
+
 /// Paths of both addresses.
 pub(super) fn common(gateway: &Gateway, path: &str) -> Option<Answer> {
     Some(match path {
-        "/metrics" => Answer {
-            status: StatusCode::OK,
-            content_type: "text/plain; version=0.0.4; charset=utf-8",
-            body: gateway.telemetry.metrics.encode().into(),
-        },
         "/healthz" => Answer::text(StatusCode::OK, "ok\n"),
         "/readyz" => ready::answer(gateway),
         _ => return None,

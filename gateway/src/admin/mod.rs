@@ -168,6 +168,7 @@ impl App {
         let path = uri.path();
         if path == "/metrics" {
             self.looks.refresh(&self.gateway).await;
+            return answers::metrics(&self.gateway).await;
         }
         if let Some(answer) = answers::common(&self.gateway, path) {
             return answer;
