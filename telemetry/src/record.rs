@@ -89,6 +89,8 @@ pub struct Record {
     pub route: Option<Arc<str>>,
     /// What the rule that matched asks of a request: host, path, methods and so on.
     pub matched: Option<Arc<str>>,
+    /// That rule's pattern of paths, as written: a name for the path of which there are few.
+    pub pattern: Option<Arc<str>>,
     /// The team that owns the route, or the consumer's once authenticated.
     pub team: Option<Arc<str>>,
     /// Who the caller proved to be.
@@ -225,6 +227,7 @@ impl Record {
             user_agent: None,
             route: None,
             matched: None,
+            pattern: None,
             team: None,
             consumer: None,
             action: "",

@@ -174,9 +174,9 @@ fn server(record: &Record, reason: Reason) -> SpanData {
     if let Some(delivery) = record.delivery.as_deref() {
         return consumer(record, delivery, reason);
     }
-    let span_name = match (rpc::name(record), &record.route) {
+    let span_name = match (rpc::name(record), &record.pattern) {
         (Some(called), _) => called.to_owned().into(),
-        (None, Some(route)) => format!("{} {route}", method::name(&record.method)).into(),
+        (None, Some(pattern)) => format!("{} {pattern}", method::name(&record.method)).into(),
         (None, None) => method::name(&record.method).to_owned().into(),
     };
     // The conventions: a 4xx is not an error of the server's.
@@ -273,8 +273,10 @@ fn server_attributes(record: &Record, reason: Reason) -> Vec<KeyValue> {
     if let Some(user_agent) = &record.user_agent {
         attributes.push(text("user_agent.original", user_agent));
     }
+    if let Some(pattern) = &record.pattern {
+        attributes.push(name("http.route", pattern));
+    }
     if let Some(route) = &record.route {
-        attributes.push(name("http.route", route));
         attributes.push(name("weir.route", route));
     }
     if let Some(team) = &record.team {

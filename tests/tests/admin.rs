@@ -197,7 +197,9 @@ routes:
     );
     gateway.wait_for_log(|l| l["weir.route"] == "r").await;
     said.extend(gateway.access_log().iter().map(ToString::to_string));
-    collector.wait_for(|s| s.name == "GET r").await;
+    collector
+        .wait_for(|s| s.attribute("weir.route") == "r")
+        .await;
     said.push(format!("{:?}", collector.spans()));
     gateway.stop().await;
     said.extend(gateway.log());

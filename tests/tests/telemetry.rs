@@ -61,7 +61,7 @@ async fn a_trace_goes_through_with_every_parent_right() {
         (&*server.parent_span_id, &client.parent_span_id),
         (PARENT, &server.span_id)
     );
-    assert_eq!(server.name, "GET r");
+    assert_eq!(server.name, "GET /");
     assert_eq!(server.attribute("http.response.status_code"), 200);
     assert_eq!(server.attribute("url.path"), "/x");
     assert_eq!(server.attribute("weir.export.reason"), "sampled");

@@ -43,10 +43,11 @@ pub(super) fn route(
         Outcome::Found {
             route,
             captures,
+            pattern,
             asks,
-            ..
         } => {
             request.record.matched = Some(asks.clone());
+            request.record.pattern = Some(pattern.clone());
             let route = snapshot.routes[route].clone();
             let told = route.action.told(head, path);
             request.captures = captures;

@@ -24,7 +24,7 @@ pub(super) struct Compiled {
     pub(super) route: usize,
     pub(super) host: HostPattern,
     pub(super) group: usize,
-    pattern: String,
+    pattern: Arc<str>,
     /// What it asks of a request, for people.
     asks: Arc<str>,
     captures: Vec<Arc<str>>,
@@ -79,7 +79,7 @@ impl Compiled {
             route: rule.route,
             host,
             group: 0,
-            pattern: rule.path.as_str().to_owned(),
+            pattern: rule.path.as_str().into(),
             asks,
             captures,
             listeners: rule.listeners,

@@ -175,7 +175,7 @@ proptest! {
                 (Outcome::Found { route, captures, pattern, .. }, Ok(expected)) => {
                     prop_assert_eq!(route, expected, "{:?}", request);
                     prop_assert_eq!(chosen, [route]);
-                    prop_assert_eq!(pattern, rules[route].path.as_str());
+                    prop_assert_eq!(&**pattern, rules[route].path.as_str());
                     check_captures(&rules[route].path, &request.path, &captures)?;
                 }
                 (Outcome::MethodNotAllowed { allow }, Err(methods)) => {

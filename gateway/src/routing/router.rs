@@ -57,7 +57,7 @@ pub enum Outcome<'r> {
         captures: Captures,
         /// The path pattern as written: a bounded name for the path, for metrics and spans
         /// (`http.route`).
-        pattern: &'r str,
+        pattern: &'r Arc<str>,
         /// What the rule that matched asks of a request, for people.
         asks: &'r Arc<str>,
     },

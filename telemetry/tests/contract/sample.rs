@@ -35,6 +35,7 @@ pub fn plain() -> Record {
         host: "shop.example.com:8080".into(),
         user_agent: Some("curl/8.0 \"quoted\"\n".into()),
         route: Some("chat".into()),
+        pattern: Some("/v1".into()),
         team: Some("shop".into()),
         consumer: Some("checkout".into()),
         action: "llm",

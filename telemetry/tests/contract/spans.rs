@@ -26,7 +26,7 @@ fn attempts_and_records_hang_below_the_request_and_it_below_its_caller() {
     assert_eq!(server.parent_span_id.to_string(), PARENT[36..52]);
     assert!(server.parent_span_is_remote);
     assert_eq!(server.span_kind, SpanKind::Server);
-    assert_eq!(server.name, "POST chat");
+    assert_eq!(server.name, "POST /v1");
     for (span, id, kind) in [
         (refused, record.attempts[0].span_id, SpanKind::Client),
         (answered, record.attempts[1].span_id, SpanKind::Client),
@@ -77,7 +77,8 @@ fn attributes_follow_the_conventions() {
     let made = spans(&record, Reason::Sampled, None);
     for (span, key, value) in [
         (0, "http.request.method", "POST"),
-        (0, "http.route", "chat"),
+        (0, "http.route", "/v1"),
+        (0, "weir.route", "chat"),
         (0, "http.response.status_code", "200"),
         (0, "url.path", "/v1/chat/completions"),
         (0, "server.address", "shop.example.com"),

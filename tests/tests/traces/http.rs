@@ -32,7 +32,7 @@ async fn rest_over_http1() {
     let [server, client] = &spans[..] else {
         unreachable!()
     };
-    assert_eq!(server.name, "GET all");
+    assert_eq!(server.name, "GET /shop");
     assert_eq!(server.attribute("url.path"), "/shop/orders");
     // That there was a query is known; what it said is not kept.
     assert_eq!(server.attribute("url.query"), "REDACTED");
