@@ -97,7 +97,7 @@ impl Recorder {
             let mut slowest = self.slowest.lock();
             let _evicted = slowest.offer(record);
             self.floor.store(slowest.floor(), Ordering::Relaxed);
-            self.stale_at.store(slowest.stale_at(), Ordering::Relaxed);
+            self.stale_at.store(slowest.stale_at, Ordering::Relaxed);
         }
     }
 
@@ -195,6 +195,8 @@ struct Slowest {
     most: usize,
     bytes: usize,
     max_bytes: usize,
+    /// None of them has had its time before, in Unix seconds.
+    stale_at: u64,
 }
 
 impl Slowest {
@@ -205,6 +207,7 @@ impl Slowest {
             most,
             bytes: 0,
             max_bytes,
+            stale_at: u64::MAX,
         }
     }
 
@@ -213,11 +216,14 @@ impl Slowest {
     fn offer(&mut self, record: Arc<Record>) -> Vec<Arc<Record>> {
         let now = unix_end(&record);
         let mut evicted = Vec::new();
-        if now >= self.stale_at() {
-            let is_old = |kept: &mut Arc<Record>| unix_end(kept) + SLOWEST_FOR.as_secs() <= now;
+        if now >= self.stale_at {
+            let is_old = |kept: &mut Arc<Record>| stale_from(kept) <= now;
             evicted.extend(self.records.extract_if(.., is_old));
             self.bytes -= evicted.iter().map(|gone| weight(gone)).sum::<usize>();
+            let left = self.records.iter().map(|left| stale_from(left)).min();
+            self.stale_at = left.unwrap_or(u64::MAX);
         }
+        self.stale_at = self.stale_at.min(stale_from(&record));
         self.bytes += weight(&record);
         self.records.push(record);
         while self.records.len() > self.most || self.bytes > self.max_bytes {
@@ -238,11 +244,6 @@ impl Slowest {
         // Nothing is kept at all: nothing is slow enough.
         fastest.map_or(u64::MAX, nanos)
     }
-
-    fn stale_at(&self) -> u64 {
-        let oldest = self.records.iter().map(|record| unix_end(record)).min();
-        oldest.map_or(u64::MAX, |end| end + SLOWEST_FOR.as_secs())
-    }
 }
 
 fn nanos(time: Duration) -> u64 {
@@ -253,6 +254,11 @@ fn nanos(time: Duration) -> u64 {
 fn unix_end(record: &Record) -> u64 {
     let begun = record.started_at.duration_since(UNIX_EPOCH);
     (begun.unwrap_or_default() + record.duration).as_secs()
+}
+
+/// From when on, in Unix seconds, it has been one of the slowest for long enough.
+fn stale_from(record: &Record) -> u64 {
+    unix_end(record) + SLOWEST_FOR.as_secs()
 }
 
 /// Roughly what a record holds in memory, names shared with others left out.
