@@ -197,6 +197,12 @@ async fn a_dead_collector_costs_spans_and_no_request() {
         0.0
     );
     assert_eq!(gateway.access_log().len(), 100);
+    // Why, it is told once.
+    let told = gateway.log();
+    let told = told
+        .iter()
+        .filter(|line| line.contains("the collector does not take spans"));
+    assert_eq!(told.count(), 1);
     assert_eq!(gateway.stop().await.code(), Some(0));
 }
 

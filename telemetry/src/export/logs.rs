@@ -4,7 +4,7 @@ use super::client::Client;
 use super::log_record::log_record;
 use super::queue::{self, Flushing, Queue};
 use super::settings::Resolved;
-use super::worker::{Batch, Worker};
+use super::worker::{Batch, Sent, Worker};
 use super::{StartError, proto_resource, scope};
 use crate::access_log::Choice;
 use crate::metrics::{Metrics, Tally};
@@ -51,7 +51,7 @@ impl LogExporter {
             bytes: 0,
         };
         let dropped = metrics.dropped("log");
-        let worker = Worker::new(batch, resolved.interval, dropped.clone());
+        let worker = Worker::new("log records", batch, resolved.interval, dropped.clone());
         let queue = Queue::start("log-exporter", runtime, worker, resolved.queue)?;
         Ok(Some(Self { queue, dropped }))
     }
@@ -96,7 +96,7 @@ impl Batch for Logs {
         self.pending.len() >= self.most || self.bytes >= MOST_BYTES
     }
 
-    async fn send(&mut self) -> u64 {
+    async fn send(&mut self) -> Sent {
         let log_records = std::mem::replace(&mut self.pending, Vec::with_capacity(self.most));
         self.bytes = 0;
         let count = log_records.len() as u64;
@@ -111,6 +111,6 @@ impl Batch for Logs {
                 schema_url: String::new(),
             }],
         };
-        self.client.logs(message).await.unwrap_or(count)
+        Sent::told(count, self.client.logs(message).await)
     }
 }

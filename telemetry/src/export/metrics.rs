@@ -7,7 +7,7 @@ use super::client::Client;
 use super::points::{self, Span};
 use super::queue::{self, Flushing};
 use super::settings::Resolved;
-use super::worker::Flush;
+use super::worker::{Flush, Sent, Teller};
 use super::{StartError, proto_resource, scope};
 use crate::metrics::{Metrics, Tally};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -45,6 +45,7 @@ impl MetricExporter {
             resource: proto_resource(&resolved.settings),
             since: SystemTime::now(),
             dropped: metrics.dropped("metric"),
+            teller: Teller::new("metrics"),
         };
         let (flushes, asked) = mpsc::channel(1);
         let interval = *interval;
@@ -67,11 +68,12 @@ struct Reader {
     resource: Resource,
     since: SystemTime,
     dropped: Tally,
+    teller: Teller,
 }
 
 impl Reader {
     /// Until the exporter is dropped.
-    async fn run(self, interval: Duration, mut flushes: Receiver<Flush>) {
+    async fn run(mut self, interval: Duration, mut flushes: Receiver<Flush>) {
         let mut due = interval_at(tokio::time::Instant::now() + interval, interval);
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -96,7 +98,7 @@ impl Reader {
     }
 
     /// Sends a reading; whether all of it arrived.
-    async fn send(&self) -> bool {
+    async fn send(&mut self) -> bool {
         let span = Span {
             since: self.since,
             until: SystemTime::now(),
@@ -115,9 +117,10 @@ impl Reader {
                     schema_url: String::new(),
                 }],
             };
-            let lost = self.client.metrics(message).await.unwrap_or(count);
-            self.dropped.add(lost);
-            all_arrived &= lost == 0;
+            let sent = Sent::told(count, self.client.metrics(message).await);
+            self.teller.tell(&sent);
+            self.dropped.add(sent.lost);
+            all_arrived &= sent.lost == 0;
         }
         all_arrived
     }

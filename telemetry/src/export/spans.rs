@@ -2,7 +2,7 @@
 
 use super::queue::{self, Flushing, Queue};
 use super::settings::Resolved;
-use super::worker::{Batch, Worker};
+use super::worker::{Batch, Sent, Worker};
 use super::{Settings, SettingsError, StartError, check_endpoint, headers, resource};
 use crate::content::Content;
 use crate::metrics::{Metrics, Tally};
@@ -44,7 +44,7 @@ impl Exporter {
             content: 0,
         };
         let dropped = metrics.dropped("span");
-        let worker = Worker::new(batch, resolved.interval, dropped.clone())
+        let worker = Worker::new("spans", batch, resolved.interval, dropped.clone())
             .counting(metrics.spans_exported());
         let queue = Queue::start("span-exporter", runtime, worker, resolved.queue)?;
         Ok(Some(Self { queue, dropped }))
@@ -109,14 +109,12 @@ impl Batch for Spans {
         self.pending.len() >= self.most || self.content >= MOST_CONTENT
     }
 
-    async fn send(&mut self) -> u64 {
+    async fn send(&mut self) -> Sent {
         let spans = std::mem::replace(&mut self.pending, Vec::with_capacity(self.most));
         self.content = 0;
         let count = spans.len() as u64;
-        match self.exporter.export(spans).await {
-            Ok(()) => 0,
-            Err(_) => count,
-        }
+        let taken = self.exporter.export(spans).await;
+        Sent::told(count, taken.map(|()| 0))
     }
 }
 

@@ -2,6 +2,7 @@
 //! time has come. It knows nothing of what it sends.
 
 use crate::metrics::Tally;
+use std::fmt::Display;
 use std::pin::pin;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
@@ -22,9 +23,64 @@ pub(super) trait Batch {
     /// Whether it is to be sent now.
     fn is_full(&self) -> bool;
 
-    /// Sends all it has and is empty from then on, even if it is not waited for; how many did not
-    /// arrive.
-    async fn send(&mut self) -> u64;
+    /// Sends all it has and is empty from then on, even if it is not waited for.
+    async fn send(&mut self) -> Sent;
+}
+
+/// What became of what was sent.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Sent {
+    /// How many did not arrive.
+    pub(super) lost: u64,
+    /// Why, as far as it was told.
+    pub(super) why: String,
+}
+
+impl Sent {
+    /// Of `count` that were sent, those of which the collector says that it refused them.
+    pub(super) fn told(count: u64, refused: Result<u64, impl Display>) -> Self {
+        match refused {
+            Ok(0) => Self::default(),
+            Ok(lost) => Self {
+                lost,
+                why: "it says that it refused them".to_owned(),
+            },
+            Err(why) => Self {
+                lost: count,
+                why: why.to_string(),
+            },
+        }
+    }
+}
+
+/// Tells in the process's log when a collector begins not to take something, and when it does again: a
+/// count alone would not say why.
+pub(super) struct Teller {
+    what: &'static str,
+    is_failing: bool,
+}
+
+impl Teller {
+    /// `what` is sent, as `spans`.
+    pub(super) const fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            is_failing: false,
+        }
+    }
+
+    pub(super) fn tell(&mut self, sent: &Sent) {
+        let (what, was_failing) = (self.what, self.is_failing);
+        self.is_failing = sent.lost > 0;
+        match (was_failing, self.is_failing) {
+            (false, true) => log::warn!(
+                "the collector does not take {what}, which are dropped and counted until it does: {}",
+                sent.why
+            ),
+            (true, false) => log::info!("the collector takes {what} again"),
+            _ => {}
+        }
+    }
 }
 
 /// Somebody waits for everything queued to be sent.
@@ -40,6 +96,7 @@ pub(super) struct Worker<B> {
     interval: Duration,
     exported: Option<Tally>,
     dropped: Tally,
+    teller: Teller,
     /// When the batch is sent though not full.
     due: Instant,
     /// The flush under way.
@@ -49,12 +106,14 @@ pub(super) struct Worker<B> {
 }
 
 impl<B: Batch> Worker<B> {
-    pub(super) fn new(batch: B, interval: Duration, dropped: Tally) -> Self {
+    /// `what` is sent, as `spans`.
+    pub(super) fn new(what: &'static str, batch: B, interval: Duration, dropped: Tally) -> Self {
         Self {
             batch,
             interval,
             exported: None,
             dropped,
+            teller: Teller::new(what),
             due: Instant::now(),
             flush: None,
             lost: false,
@@ -136,12 +195,12 @@ impl<B: Batch> Worker<B> {
         if count == 0 {
             return;
         }
-        let lost = {
+        let sent = {
             let mut sending = pin!(self.batch.send());
             let early = match self.flush {
                 Some(_) => None,
                 None => tokio::select! {
-                    lost = &mut sending => Some(lost),
+                    sent = &mut sending => Some(sent),
                     Some(flush) = flushes.recv() => {
                         self.flush = Some(flush);
                         None
@@ -149,14 +208,15 @@ impl<B: Batch> Worker<B> {
                 },
             };
             match (early, &self.flush) {
-                (Some(lost), _) => lost,
+                (Some(sent), _) => sent,
                 (None, Some(flush)) => timeout_at(flush.deadline.into(), sending)
                     .await
-                    .unwrap_or(count),
+                    .unwrap_or_else(|late| Sent::told(count, Err(late))),
                 (None, None) => sending.await,
             }
         };
-        self.account(count, lost.min(count));
+        self.teller.tell(&sent);
+        self.account(count, sent.lost.min(count));
     }
 
     fn account(&mut self, count: u64, lost: u64) {
