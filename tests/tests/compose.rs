@@ -134,6 +134,17 @@ fn the_gateways_configuration_is_good() {
     );
 }
 
+/// A signal without a pipeline is refused to the gateway, which counts it as dropped.
+fn takes_what_the_gateway_sends(file: &str, config: &Value) {
+    if config["receivers"]["otlp"].is_null() {
+        return;
+    }
+    for signal in ["traces", "logs", "metrics"] {
+        let receivers = texts(&config["service"]["pipelines"][signal]["receivers"]);
+        assert_eq!(receivers, ["otlp"], "{file}: {signal}");
+    }
+}
+
 #[test]
 fn worked_examples_send_what_they_say() {
     for (file, exporter) in [
@@ -155,7 +166,9 @@ fn worked_examples_send_what_they_say() {
             }
         }
         assert!(exporters.iter().any(|one| one == exporter), "{file}");
+        takes_what_the_gateway_sends(file, &config);
     }
+    takes_what_the_gateway_sends("collector", &read("otel/collector.yaml"));
     let alerts = read("export/alertmanager.yaml");
     let receivers = alerts["receivers"].as_array().unwrap();
     let names: Vec<_> = receivers.iter().map(|one| &one["name"]).collect();
