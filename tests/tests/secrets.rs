@@ -100,7 +100,7 @@ listeners: [{{ name: public, address: "127.0.0.1:0" }}]
 metrics: {{ address: "127.0.0.1:0" }}
 admin: {{ address: "127.0.0.1:0", token: {{ secret: admin }} }}
 server: {{ data_dir: "${{DATA_DIR}}" }}
-telemetry: {{ access_log: {{ output: "${{ACCESS_LOG}}" }}, slow_after: 1ms, otlp: {{ endpoint: "{}", sample_ratio: 1.0, headers: {{ x-otlp: {{ secret: otlp }}, x-plain: "{}" }} }} }}
+telemetry: {{ access_log: {{ output: "${{ACCESS_LOG}}" }}, slow_after: 1ms, otlp: {{ endpoint: "{}", sample_ratio: 1.0, headers: {{ x-otlp: {{ secret: otlp }}, x-plain: "{}" }}, logs: true, metrics: {{ interval: 1s }} }} }}
 secrets:
   - {{ name: admin, value: {admin} }}
   - {{ name: otlp, value: "${{OTLP_SECRET}}" }}
@@ -254,7 +254,9 @@ async fn seen(scene: &Scene) -> String {
         told.collect::<Vec<_>>().concat()
     };
     seen.push_str(&tokio::task::spawn_blocking(explain).await.unwrap());
-    seen.push_str(&format!("{:?}", scene.collector.spans()));
+    let collector = &scene.collector;
+    let exported = (collector.spans(), collector.logs(), collector.metrics());
+    seen.push_str(&format!("{exported:?}"));
     seen.push_str(&gateway.log().concat());
     seen.push_str(
         &gateway
@@ -282,7 +284,10 @@ async fn none_of_fifty_is_told_to_anybody() {
         .gateway
         .wait_for_log(|line| line["weir.route"] == "socket")
         .await;
-    wait::until_true("the spans of all", || scene.collector.spans().len() > 12).await;
+    let collector = &scene.collector;
+    wait::until_true("the spans of all", || collector.spans().len() > 12).await;
+    wait::until_true("their log records", || collector.logs().len() > 8).await;
+    wait::until_true("a reading", || !collector.metrics().is_empty()).await;
 
     let seen = seen(&scene).await;
     // Where a secret stood it is told that one did: these were looked at.
