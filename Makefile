@@ -41,6 +41,7 @@ bench: ## measure beside nginx, Envoy, a bare Pingora proxy, LiteLLM and Portkey
 	$(TARGET)/dist/weir-bench llm --out bench/README.md
 	$(TARGET)/dist/weir-bench hostile
 	$(TARGET)/dist/weir-bench documents
+	$(TARGET)/dist/weir-bench scrape --rounds 10
 	ulimit -n $$(ulimit -Hn) && $(TARGET)/dist/weir-bench idle --out bench/README.md
 	ulimit -n $$(ulimit -Hn) && $(TARGET)/dist/weir-bench kafka --out bench/README.md
 	cargo bench --locked --profile dist -p weir-bench --bench ledger

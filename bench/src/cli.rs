@@ -11,7 +11,8 @@ use crate::case::Case;
 use crate::contender::{Kind, Programs};
 use crate::failure::Failure;
 use crate::{
-    bare, documents, hostile, idle, kafka, llm, protocols, report, rounds, stage, tether, upstream,
+    bare, documents, hostile, idle, kafka, llm, protocols, report, rounds, scrape, stage, tether,
+    upstream,
 };
 
 /// What a request through the gateway costs.
@@ -36,6 +37,15 @@ enum Command {
         #[arg(long)]
         weir: Option<PathBuf>,
         /// Turns of each kind of prompt.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
+    /// Measure what it takes to read the figures of two thousand routes, and what callers notice of it.
+    Scrape {
+        /// The gateway's binary [default: `weir` beside this program].
+        #[arg(long)]
+        weir: Option<PathBuf>,
+        /// Turns of each kind.
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
@@ -246,6 +256,14 @@ impl Cli {
                     rounds: rounds as usize,
                 };
                 println!("{}", hostile::run(&options)?);
+                Ok(())
+            }
+            Command::Scrape { weir, rounds } => {
+                let options = scrape::Options {
+                    weir: weir.map_or_else(|| beside_us("weir"), Ok)?,
+                    rounds: rounds as usize,
+                };
+                println!("{}", scrape::run(&options)?);
                 Ok(())
             }
             Command::Documents { weir, rounds } => {

@@ -21,6 +21,8 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 pub struct Gateway {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where its figures are read.
+    pub metrics: SocketAddr,
     /// Its process.
     pub process: Process,
     /// Where its files are, `data_dir` included.
@@ -55,20 +57,19 @@ impl Gateway {
             .prefix("weir-bench-")
             .tempdir_in(setting.parent)
             .map_err(Failure::during("cannot make a temporary directory"))?;
-        let address = free_address()?;
+        let (address, metrics) = (free_address()?, free_address()?);
         let workers = setting.workers.map_or_else(String::new, |workers| {
             format!("worker_threads: {workers}, ")
         });
         let text = format!(
             "version: 1
 listeners: [{{ name: bench, address: {address} }}]
-metrics: {{ address: {} }}
+metrics: {{ address: {metrics} }}
 admin: {{ address: {} }}
 server: {{ {workers}data_dir: {:?} }}
 telemetry: {{ access_log: {{ output: none }} }}
 stores: [{{ name: ledger, kind: memory }}]
 {sections}",
-            free_address()?,
             free_address()?,
             directory.path().display().to_string(),
         );
@@ -91,6 +92,7 @@ stores: [{{ name: ledger, kind: memory }}]
         wait_until_ready(&mut process, address)?;
         Ok(Self {
             address,
+            metrics,
             process,
             directory,
         })
@@ -128,14 +130,15 @@ impl Client {
         Ok(Self { socket, read })
     }
 
-    /// Sends a request, and waits for its whole answer, which has to have that status.
-    pub fn ask(&mut self, request: &[u8], status: &[u8]) -> Result<(), Failure> {
+    /// Sends a request, and waits for its whole answer, which has to have that status; how many bytes it
+    /// has, its head included.
+    pub fn ask(&mut self, request: &[u8], status: &[u8]) -> Result<usize, Failure> {
         let broken = "a connection broke before its answer was whole";
         self.read.clear();
         self.socket
             .write_all(request)
             .map_err(Failure::during(broken))?;
-        let mut piece = [0; 4096];
+        let mut piece = vec![0; 64 * 1024];
         while !is_whole(&self.read) {
             let length = self
                 .socket
@@ -150,7 +153,7 @@ impl Client {
             let text = String::from_utf8_lossy(&self.read).into_owned();
             return Err(Failure::new(format!("an answer is another:\n{text}")));
         }
-        Ok(())
+        Ok(self.read.len())
     }
 }
 

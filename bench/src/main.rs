@@ -34,6 +34,7 @@ mod protocols;
 mod report;
 mod right;
 mod rounds;
+mod scrape;
 mod sink;
 mod stage;
 mod stats;
